@@ -1,0 +1,432 @@
+/* The functions that the tables do not reach: every first byte, the largest packets, a PUBLISH
+ * changed in place, the iterators. */
+#include "support.h"
+
+#include <stdio.h>
+
+/* Tables 2.1 and 2.2 in the test's own words: a row for each first byte that is valid. */
+static int32_t first_byte_status(unsigned first_byte, bool client, bool server)
+{
+    static const char valid[] = "10 C|20 S|30 B|31 B|32 B|33 B|34 B|35 B|3A B|3B B|3C B|3D B|"
+                                "40 B|50 B|62 B|70 B|82 C|90 S|A2 C|B0 S|C0 C|D0 S|E0 C|";
+    /* Who sends each type, from 0 on; - is reserved. */
+    static const char senders[] = "-CSBBBBBCSCSCSC-";
+    const char sender = senders[first_byte / 16];
+    char row[8];
+
+    if (sender == '-')
+        return MQTT_ERROR_RESERVED_TYPE;
+    if ((sender == 'C' && !client) || (sender == 'S' && !server))
+        return MQTT_ERROR_DIRECTION;
+    snprintf(row, sizeof row, "%02X ", first_byte % 256);
+    if (strstr(valid, row) != NULL)
+        return MQTT_INCOMPLETE;
+    if (first_byte / 16 != MQTT_PUBLISH)
+        return MQTT_ERROR_FLAGS;
+    return (first_byte & 6) == 6 ? MQTT_ERROR_QOS : MQTT_ERROR_DUP;
+}
+
+START_TEST(every_first_byte_is_classified)
+{
+    unsigned value;
+
+    for (value = 0; value < 256; value++) {
+        const uint8_t byte = (uint8_t)value;
+        const struct test_block block = test_copy(&byte, 1);
+        const int32_t either = first_byte_status(value, true, true);
+        struct mqtt_packet packet;
+        struct mqtt_fixed_header header;
+        struct mqtt_publish publish;
+
+        packet.error_offset = 9;
+        ck_assert_int_eq(mqtt_decode(&packet, block.bytes, 1), either);
+        ck_assert_int_eq(mqtt_decode_fixed_header(&header, block.bytes, 1), either);
+        if (either != MQTT_INCOMPLETE)
+            ck_assert_uint_eq(packet.error_offset, 0);
+        ck_assert_int_eq(mqtt_decode_from_client(&packet, block.bytes, 1),
+                         first_byte_status(value, true, false));
+        ck_assert_int_eq(mqtt_decode_from_server(&packet, block.bytes, 1),
+                         first_byte_status(value, false, true));
+        ck_assert_int_eq(mqtt_decode_publish_header(&publish, block.bytes, 1),
+                         value / 16 == 3 ? either : MQTT_ERROR_TYPE);
+        test_free(block);
+    }
+}
+END_TEST
+
+START_TEST(no_bytes_are_incomplete)
+{
+    struct mqtt_packet packet;
+    struct mqtt_fixed_header header;
+    struct mqtt_publish publish;
+    uint32_t value;
+
+    ck_assert_int_eq(mqtt_decode(&packet, NULL, 0), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_from_client(&packet, NULL, 0), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_from_server(&packet, NULL, 0), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_fixed_header(&header, NULL, 0), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, NULL, 0), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_remaining_length(&value, NULL, 0), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_publish_set_dup(NULL, 0, true), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_publish_set_packet_id(NULL, 0, 1), MQTT_INCOMPLETE);
+}
+END_TEST
+
+struct remaining_length_case {
+    uint32_t value;
+    const char *bytes;
+};
+
+/* Table 2.4 and the two examples of 2.2.3. */
+static const struct remaining_length_case remaining_lengths[] = {
+    {0, "00"},
+    {64, "40"},
+    {127, "7F"},
+    {128, "8001"},
+    {321, "C102"},
+    {16383, "FF7F"},
+    {16384, "808001"},
+    {2097151, "FFFF7F"},
+    {2097152, "80808001"},
+    {268435455, "FFFFFF7F"},
+};
+
+START_TEST(remaining_lengths_of_table_2_4)
+{
+    const struct remaining_length_case *test = &remaining_lengths[_i];
+    const struct test_block bytes = test_parse(test->bytes);
+    uint8_t buffer[5];
+    uint32_t value = 1;
+    size_t i;
+
+    test_fill(buffer, sizeof buffer);
+    for (i = 0; i < bytes.length; i++) {
+        ck_assert_int_eq(mqtt_decode_remaining_length(&value, bytes.bytes, i), MQTT_INCOMPLETE);
+        ck_assert_int_eq(mqtt_encode_remaining_length(buffer, i, test->value),
+                         MQTT_ERROR_BUFFER_TOO_SMALL);
+    }
+    test_assert_untouched(buffer, sizeof buffer);
+    ck_assert_int_eq(mqtt_decode_remaining_length(&value, bytes.bytes, bytes.length),
+                     (int32_t)bytes.length);
+    ck_assert_uint_eq(value, test->value);
+    ck_assert_int_eq(mqtt_encode_remaining_length(NULL, 0, test->value), (int32_t)bytes.length);
+    ck_assert_int_eq(mqtt_encode_remaining_length(buffer, bytes.length, test->value),
+                     (int32_t)bytes.length);
+    test_assert_bytes(test->bytes, buffer, bytes.bytes, bytes.length);
+    test_fill(buffer, bytes.length);
+    test_assert_untouched(buffer, sizeof buffer);
+    test_free(bytes);
+}
+END_TEST
+
+START_TEST(remaining_lengths_above_the_largest)
+{
+    uint8_t buffer[8];
+
+    test_fill(buffer, sizeof buffer);
+    ck_assert_int_eq(mqtt_encode_remaining_length(buffer, 8, 268435456),
+                     MQTT_ERROR_PACKET_TOO_LARGE);
+    ck_assert_int_eq(mqtt_encode_remaining_length(NULL, 0, UINT32_MAX),
+                     MQTT_ERROR_PACKET_TOO_LARGE);
+    test_assert_untouched(buffer, sizeof buffer);
+}
+END_TEST
+
+/* The largest packets, without their payload: sizes, headers, and the real thing once. */
+START_TEST(largest_publish)
+{
+    const uint32_t remaining_length = remaining_lengths[_i].value;
+    struct mqtt_publish publish = {.topic = TEXT("a")};
+    struct mqtt_publish decoded;
+    uint8_t *packet;
+    uint8_t header[8];
+    int32_t header_size;
+    struct mqtt_packet whole;
+
+    if (remaining_length < 16383)
+        return;
+    publish.payload.length = remaining_length - 3;
+    header_size = mqtt_encode_publish_header(header, sizeof header, &publish);
+    ck_assert_int_eq(header_size, 1 + mqtt_encode_remaining_length(NULL, 0, remaining_length) + 3);
+    ck_assert_int_eq(mqtt_encode_publish(NULL, 0, &publish),
+                     header_size + (int32_t)publish.payload.length);
+    ck_assert_int_eq(mqtt_decode(&whole, header, (size_t)header_size),
+                     remaining_length == 3 ? header_size : MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&decoded, header, (size_t)header_size),
+                     header_size);
+    ck_assert_uint_eq(decoded.payload.length, publish.payload.length);
+
+    packet = calloc(1, (size_t)header_size + publish.payload.length);
+    ck_assert_ptr_nonnull(packet);
+    memcpy(packet, header, (size_t)header_size);
+    ck_assert_int_eq(mqtt_decode(&whole, packet, (size_t)header_size + publish.payload.length - 1),
+                     MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode(&whole, packet, (size_t)header_size + publish.payload.length),
+                     header_size + (int32_t)publish.payload.length);
+    ck_assert_uint_eq(whole.as.publish.payload.length, publish.payload.length);
+    ck_assert_ptr_eq(whole.as.publish.payload.data, packet + header_size);
+    free(packet);
+}
+END_TEST
+
+/* What a publish header cannot be told from its first bytes, is not waited for in vain. */
+START_TEST(publish_header_never_waits_beyond_the_packet)
+{
+    const struct test_block too_long = test_parse("30 07 FFFF");
+    const struct test_block no_id = test_parse("32 04 0002 'aa'");
+    struct mqtt_publish publish;
+
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, too_long.bytes, 3), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, too_long.bytes, 4),
+                     MQTT_ERROR_FIELD_PAST_END);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, no_id.bytes, 5), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, no_id.bytes, 6),
+                     MQTT_ERROR_PACKET_ID_MISSING);
+    test_free(too_long);
+    test_free(no_id);
+}
+END_TEST
+
+struct in_place_case {
+    const char *bytes;
+    const char *dup_set; /* NULL: refused with the status */
+    int32_t dup_status;
+    const char *dup_cleared;
+    const char *id_set; /* to 0xFFFE */
+    int32_t id_status;
+};
+
+static const struct in_place_case in_place[] = {
+    {"32 05 0001'a' 0001", "3A 05 0001'a' 0001", 7, "32 05 0001'a' 0001", "32 05 0001'a' FFFE", 7},
+    {"3D 06 0001'a' 0001'x'", "3D 06 0001'a' 0001'x'", 7, "35 06 0001'a' 0001'x'",
+     "3D 06 0001'a' FFFE'x'", 7},
+    /* A remaining length of two bytes, and no byte of its payload there. */
+    {"34 8502 0001'a' 0100", "3C 8502 0001'a' 0100", 8, "34 8502 0001'a' 0100",
+     "34 8502 0001'a' FFFE", 8},
+    {"30 04 0001'a' 'x'", NULL, MQTT_ERROR_DUP, "30 04 0001'a' 'x'", NULL,
+     MQTT_ERROR_PACKET_ID_AT_QOS_0},
+    {"32 05 0001'a' 00", NULL, MQTT_INCOMPLETE, NULL, NULL, MQTT_INCOMPLETE},
+    {"32 05 0001'#' 0001", NULL, MQTT_ERROR_TOPIC_NAME_WILDCARD, NULL, NULL,
+     MQTT_ERROR_TOPIC_NAME_WILDCARD},
+    {"32 05 0001'a' 0000", NULL, MQTT_ERROR_PACKET_ID_ZERO, NULL, NULL, MQTT_ERROR_PACKET_ID_ZERO},
+    {"36 05 0001'a' 0001", NULL, MQTT_ERROR_QOS, NULL, NULL, MQTT_ERROR_QOS},
+    {"40 02 0001", NULL, MQTT_ERROR_TYPE, NULL, NULL, MQTT_ERROR_TYPE},
+    {"F0 00", NULL, MQTT_ERROR_TYPE, NULL, NULL, MQTT_ERROR_TYPE},
+};
+
+static void assert_changed(const char *bytes, const char *expected, struct test_block block)
+{
+    const struct test_block should_be = test_parse(expected != NULL ? expected : bytes);
+
+    ck_assert_uint_eq(block.length, should_be.length);
+    test_assert_bytes(bytes, block.bytes, should_be.bytes, block.length);
+    test_free(should_be);
+    test_free(block);
+}
+
+START_TEST(publish_changed_in_place)
+{
+    const struct in_place_case *test = &in_place[_i];
+    struct test_block block = test_parse(test->bytes);
+
+    ck_assert_int_eq(mqtt_publish_set_dup(block.bytes, block.length, true), test->dup_status);
+    assert_changed(test->bytes, test->dup_set, block);
+
+    block = test_parse(test->bytes);
+    ck_assert_int_eq(mqtt_publish_set_dup(block.bytes, block.length, false),
+                     test->dup_status == MQTT_ERROR_DUP ? 5 : test->dup_status);
+    assert_changed(test->bytes, test->dup_cleared, block);
+
+    block = test_parse(test->bytes);
+    ck_assert_int_eq(mqtt_publish_set_packet_id(block.bytes, block.length, 0xFFFE),
+                     test->id_status);
+    assert_changed(test->bytes, test->id_set, block);
+
+    block = test_parse(test->bytes);
+    ck_assert_int_eq(mqtt_publish_set_packet_id(block.bytes, block.length, 0),
+                     test->id_status > 0 ? MQTT_ERROR_PACKET_ID_ZERO : test->id_status);
+    assert_changed(test->bytes, NULL, block);
+}
+END_TEST
+
+/* A payload that no decoder has seen, read through both iterators from every position. */
+START_TEST(iterators_stay_in_bounds)
+{
+    static const char *const payloads[] = {
+        "",
+        "00",
+        "00 00",
+        "00 01",
+        "00 01 'a'",
+        "00 01 'a' 00",
+        "00 00 05 00",
+        "FF FF 'a' 00",
+        "00 01 'a' 00 00",
+        "00 01 'a' 00 00 02 'b'",
+        "00 02 'ab'",
+    };
+    const struct test_block block = test_parse(payloads[_i]);
+    const struct test_block bytes = test_copy_before_guard(block.bytes, block.length);
+    struct mqtt_subscribe subscribe = {.count = 99, .encoded = {bytes.bytes, bytes.length}};
+    struct mqtt_unsubscribe unsubscribe = {.count = 99, .encoded = {bytes.bytes, bytes.length}};
+    size_t start;
+
+    for (start = 0; start <= bytes.length + 2; start++) {
+        struct mqtt_subscription subscription;
+        struct mqtt_string filter;
+        size_t position = start;
+        size_t before = start;
+        while (mqtt_next_subscription(&subscribe, &position, &subscription)) {
+            ck_assert_uint_eq(position, before + 3 + subscription.filter.length);
+            ck_assert_uint_le(position, bytes.length);
+            ck_assert_ptr_eq(subscription.filter.data, bytes.bytes + before + 2);
+            ck_assert_uint_eq(subscription.qos, bytes.bytes[position - 1]);
+            before = position;
+        }
+        ck_assert_uint_eq(position, before);
+        position = start;
+        before = start;
+        while (mqtt_next_filter(&unsubscribe, &position, &filter)) {
+            ck_assert_uint_eq(position, before + 2 + filter.length);
+            ck_assert_uint_le(position, bytes.length);
+            ck_assert_ptr_eq(filter.data, bytes.bytes + before + 2);
+            before = position;
+        }
+        ck_assert_uint_eq(position, before);
+        position = SIZE_MAX;
+        ck_assert(!mqtt_next_subscription(&subscribe, &position, &subscription));
+        ck_assert(!mqtt_next_filter(&unsubscribe, &position, &filter));
+        ck_assert_uint_eq(position, SIZE_MAX);
+    }
+    test_free(bytes);
+    test_free(block);
+}
+END_TEST
+
+START_TEST(iterators_read_a_senders_array)
+{
+    const struct mqtt_subscription subscriptions[] = {{TEXT("a"), 1}, {TEXT("b/#"), 2}};
+    const struct mqtt_string filters[] = {TEXT("a"), TEXT("b/#")};
+    const struct mqtt_subscribe subscribe = {.subscriptions = subscriptions, .count = 2};
+    const struct mqtt_unsubscribe unsubscribe = {.filters = filters, .count = 2};
+    struct mqtt_subscription subscription;
+    struct mqtt_string filter;
+    size_t i;
+    size_t s = 0;
+    size_t u = 0;
+
+    for (i = 0; i < 2; i++) {
+        ck_assert(mqtt_next_subscription(&subscribe, &s, &subscription));
+        ck_assert(mqtt_next_filter(&unsubscribe, &u, &filter));
+        test_assert_string("subscription", subscription.filter, filters[i]);
+        test_assert_string("filter", filter, filters[i]);
+        ck_assert_uint_eq(subscription.qos, subscriptions[i].qos);
+    }
+    for (i = 0; i < 2; i++) {
+        ck_assert(!mqtt_next_subscription(&subscribe, &s, &subscription));
+        ck_assert(!mqtt_next_filter(&unsubscribe, &u, &filter));
+    }
+}
+END_TEST
+
+/* A client does not link the server's decoder: its encoders take no decoded list. */
+START_TEST(list_encoders_take_a_senders_array_only)
+{
+    const struct test_block subscribe = test_parse("82 06 0001 0001'a' 00");
+    const struct test_block unsubscribe = test_parse("A2 05 0001 0001'a'");
+    uint8_t buffer[16];
+    struct mqtt_packet packet;
+
+    test_fill(buffer, sizeof buffer);
+    ck_assert_int_eq(mqtt_decode(&packet, subscribe.bytes, subscribe.length), 8);
+    ck_assert_int_eq(mqtt_encode_subscribe(buffer, sizeof buffer, &packet.as.subscribe),
+                     MQTT_ERROR_SUBSCRIBE_NO_FILTER);
+    ck_assert_int_eq(mqtt_decode(&packet, unsubscribe.bytes, unsubscribe.length), 7);
+    ck_assert_int_eq(mqtt_encode_unsubscribe(buffer, sizeof buffer, &packet.as.unsubscribe),
+                     MQTT_ERROR_UNSUBSCRIBE_NO_FILTER);
+    test_assert_untouched(buffer, sizeof buffer);
+    test_free(subscribe);
+    test_free(unsubscribe);
+}
+END_TEST
+
+typedef int32_t encode_ack(void *buffer, size_t capacity, uint16_t packet_id);
+typedef int32_t encode_empty(void *buffer, size_t capacity);
+
+START_TEST(acknowledgements_by_name)
+{
+    static encode_ack *const functions[] = {mqtt_encode_puback, mqtt_encode_pubrec,
+                                            mqtt_encode_pubrel, mqtt_encode_pubcomp,
+                                            mqtt_encode_unsuback};
+    static const uint8_t first_bytes[] = {0x40, 0x50, 0x62, 0x70, 0xB0};
+    const uint8_t expected[4] = {first_bytes[_i], 2, 0x12, 0x34};
+    uint8_t buffer[4];
+    size_t capacity;
+
+    test_fill(buffer, sizeof buffer);
+    ck_assert_int_eq(functions[_i](NULL, 0, 0x1234), 4);
+    ck_assert_int_eq(functions[_i](NULL, 0, 0), MQTT_ERROR_PACKET_ID_ZERO);
+    ck_assert_int_eq(functions[_i](buffer, 4, 0), MQTT_ERROR_PACKET_ID_ZERO);
+    for (capacity = 0; capacity < 4; capacity++)
+        ck_assert_int_eq(functions[_i](buffer, capacity, 1), MQTT_ERROR_BUFFER_TOO_SMALL);
+    test_assert_untouched(buffer, 4);
+    ck_assert_int_eq(functions[_i](buffer, 4, 0x1234), 4);
+    test_assert_bytes("acknowledgement", buffer, expected, 4);
+}
+END_TEST
+
+START_TEST(empty_packets_by_name)
+{
+    static encode_empty *const functions[] = {mqtt_encode_pingreq, mqtt_encode_pingresp,
+                                              mqtt_encode_disconnect};
+    static const uint8_t first_bytes[] = {0xC0, 0xD0, 0xE0};
+    const uint8_t expected[2] = {first_bytes[_i], 0};
+    uint8_t buffer[2];
+
+    test_fill(buffer, sizeof buffer);
+    ck_assert_int_eq(functions[_i](NULL, 0), 2);
+    ck_assert_int_eq(functions[_i](buffer, 0), MQTT_ERROR_BUFFER_TOO_SMALL);
+    ck_assert_int_eq(functions[_i](buffer, 1), MQTT_ERROR_BUFFER_TOO_SMALL);
+    test_assert_untouched(buffer, 2);
+    ck_assert_int_eq(functions[_i](buffer, 2), 2);
+    test_assert_bytes("empty packet", buffer, expected, 2);
+}
+END_TEST
+
+START_TEST(encode_takes_no_other_type)
+{
+    static const int types[] = {0, 15, 16, 255, -1};
+    struct mqtt_packet packet = {0};
+    uint8_t buffer[16];
+
+    packet.type = (enum mqtt_packet_type)types[_i];
+    test_fill(buffer, sizeof buffer);
+    ck_assert_int_eq(mqtt_encode(buffer, sizeof buffer, &packet), MQTT_ERROR_RESERVED_TYPE);
+    test_assert_untouched(buffer, sizeof buffer);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+int main(void)
+{
+    Suite *suite = suite_create("functions");
+    TCase *tests = tcase_create("functions");
+
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, every_first_byte_is_classified);
+    tcase_add_test(tests, no_bytes_are_incomplete);
+    tcase_add_loop_test(tests, remaining_lengths_of_table_2_4, 0, COUNT(remaining_lengths));
+    tcase_add_test(tests, remaining_lengths_above_the_largest);
+    tcase_add_loop_test(tests, largest_publish, 0, COUNT(remaining_lengths));
+    tcase_add_test(tests, publish_header_never_waits_beyond_the_packet);
+    tcase_add_loop_test(tests, publish_changed_in_place, 0, COUNT(in_place));
+    tcase_add_loop_test(tests, iterators_stay_in_bounds, 0, 11);
+    tcase_add_test(tests, iterators_read_a_senders_array);
+    tcase_add_test(tests, list_encoders_take_a_senders_array_only);
+    tcase_add_loop_test(tests, acknowledgements_by_name, 0, 5);
+    tcase_add_loop_test(tests, empty_packets_by_name, 0, 3);
+    tcase_add_loop_test(tests, encode_takes_no_other_type, 0, 5);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

@@ -1,0 +1,409 @@
+/* Every row of the tables, through every function that it concerns. */
+#include "cases.h"
+
+/* Table 2.1, and what the tables of this test know about a row. */
+static bool client_may_send(enum mqtt_packet_type type)
+{
+    return type == MQTT_CONNECT || (type >= MQTT_PUBLISH && type <= MQTT_SUBSCRIBE) ||
+           type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ || type == MQTT_DISCONNECT;
+}
+
+static bool server_may_send(enum mqtt_packet_type type)
+{
+    return type == MQTT_CONNACK || (type >= MQTT_PUBLISH && type <= MQTT_PUBCOMP) ||
+           type == MQTT_SUBACK || type == MQTT_UNSUBACK || type == MQTT_PINGRESP;
+}
+
+/* What the first byte alone says, by its type; not for the reserved ones. */
+static int32_t expected_from(const struct test_case *test, uint8_t first_byte, int32_t expected,
+                             bool (*may_send)(enum mqtt_packet_type))
+{
+    if (test->status == MQTT_ERROR_RESERVED_TYPE)
+        return MQTT_ERROR_RESERVED_TYPE;
+    return may_send((enum mqtt_packet_type)(first_byte / 16)) ? expected : MQTT_ERROR_DIRECTION;
+}
+
+typedef void case_check(const struct test_case *test, struct test_block bytes);
+
+/* Calls `check` for every row that has bytes. */
+static void for_each_bytes(case_check *check)
+{
+    size_t table;
+    size_t i;
+
+    for (table = 0; table < test_table_count; table++) {
+        for (i = 0; i < test_tables[table]->count; i++) {
+            const struct test_case *test = &test_tables[table]->cases[i];
+            if (test->bytes != NULL) {
+                const struct test_block bytes = test_parse(test->bytes);
+                check(test, bytes);
+                test_free(bytes);
+            }
+        }
+    }
+}
+
+static int32_t result_of(const struct test_case *test, struct test_block bytes)
+{
+    return test->status == 0 ? (int32_t)bytes.length : test->status;
+}
+
+static void check_decode(const struct test_case *test, struct test_block bytes)
+{
+    const int32_t expected = result_of(test, bytes);
+    struct mqtt_packet packet;
+    int32_t result = mqtt_decode(&packet, bytes.bytes, bytes.length);
+
+    ck_assert_msg(result == expected, "%s: %d, not %d", test->name, result, expected);
+    if (test->status != 0)
+        ck_assert_msg(packet.error_offset == test->offset, "%s: offset %u, not %u", test->name,
+                      packet.error_offset, test->offset);
+    else if (test->packet.type != 0)
+        test_assert_packet(test->name, &packet, &test->packet);
+    result = mqtt_decode_from_client(&packet, bytes.bytes, bytes.length);
+    ck_assert_msg(result == expected_from(test, bytes.bytes[0], expected, client_may_send),
+                  "%s: %d from a client", test->name, result);
+    if (result == test->status)
+        ck_assert_msg(packet.error_offset == test->offset, "%s: offset %u from a client",
+                      test->name, packet.error_offset);
+    result = mqtt_decode_from_server(&packet, bytes.bytes, bytes.length);
+    ck_assert_msg(result == expected_from(test, bytes.bytes[0], expected, server_may_send),
+                  "%s: %d from a server", test->name, result);
+    if (result == test->status)
+        ck_assert_msg(packet.error_offset == test->offset, "%s: offset %u from a server",
+                      test->name, packet.error_offset);
+}
+
+START_TEST(decode_gives_the_result_the_offset_and_the_fields)
+{
+    for_each_bytes(check_decode);
+}
+END_TEST
+
+static void check_decode_guarded(const struct test_case *test, struct test_block bytes)
+{
+    const struct test_block before = test_copy_before_guard(bytes.bytes, bytes.length);
+    const struct test_block behind = test_copy_behind_guard(bytes.bytes, bytes.length);
+
+    check_decode(test, before);
+    check_decode(test, behind);
+    test_free(before);
+    test_free(behind);
+}
+
+START_TEST(decode_stays_within_its_pages)
+{
+    for_each_bytes(check_decode_guarded);
+}
+END_TEST
+
+/* The bytes in front of a guard, each time with one more of them. */
+static void check_prefixes(const struct test_case *test, struct test_block bytes)
+{
+    int32_t previous = MQTT_INCOMPLETE;
+    size_t length;
+
+    for (length = 0; length < bytes.length; length++) {
+        const struct test_block prefix = test_copy(bytes.bytes, length);
+        struct mqtt_packet packet;
+        const int32_t result = mqtt_decode(&packet, prefix.bytes, length);
+        test_free(prefix);
+        if (test->status == 0)
+            ck_assert_msg(result == MQTT_INCOMPLETE, "%s: %d from %zu bytes", test->name, result,
+                          length);
+        else if (previous == MQTT_INCOMPLETE)
+            ck_assert_msg(result == MQTT_INCOMPLETE || result == test->status,
+                          "%s: %d from %zu bytes", test->name, result, length);
+        else
+            ck_assert_msg(result == previous, "%s: %d from %zu bytes, %d before", test->name,
+                          result, length, previous);
+        if (result != MQTT_INCOMPLETE)
+            ck_assert_msg(packet.error_offset == test->offset, "%s: offset %u", test->name,
+                          packet.error_offset);
+        previous = result;
+    }
+}
+
+START_TEST(prefixes_of_valid_packets_are_incomplete_and_errors_stay)
+{
+    for_each_bytes(check_prefixes);
+}
+END_TEST
+
+static void check_header_error(const struct test_case *test, struct test_block bytes)
+{
+    const bool early = test->status == MQTT_ERROR_RESERVED_TYPE ||
+                       test->status == MQTT_ERROR_FLAGS || test->status == MQTT_ERROR_QOS ||
+                       test->status == MQTT_ERROR_DUP ||
+                       test->status == MQTT_ERROR_REMAINING_LENGTH;
+    struct mqtt_fixed_header header;
+    struct mqtt_packet packet;
+    int32_t size = 2;
+    uint32_t value = 0;
+    const int32_t result = mqtt_decode_fixed_header(&header, bytes.bytes, bytes.length);
+
+    if (early) {
+        /* At once: when the fixed header ends, or its fifth byte does. */
+        while (size < 5 && (bytes.bytes[size - 1] & 0x80) != 0)
+            size++;
+        ck_assert_msg(result == test->status, "%s: %d", test->name, result);
+        if (test->status != MQTT_ERROR_REMAINING_LENGTH)
+            size = 1;
+        ck_assert_msg(mqtt_decode(&packet, bytes.bytes, (size_t)size) == test->status,
+                      "%s: not told at once", test->name);
+        return;
+    }
+    ck_assert_msg(result >= 2 && result <= 5, "%s: %d", test->name, result);
+    ck_assert_msg(header.type == (enum mqtt_packet_type)(bytes.bytes[0] >> 4), "%s: type",
+                  test->name);
+    ck_assert_msg(header.flags == (bytes.bytes[0] & 15), "%s: flags", test->name);
+    ck_assert_msg((size_t)result + header.remaining_length == bytes.length,
+                  "%s: the row's remaining length is not that of its bytes", test->name);
+    ck_assert_int_eq(mqtt_decode_remaining_length(&value, bytes.bytes + 1, bytes.length - 1),
+                     result - 1);
+    ck_assert_uint_eq(value, header.remaining_length);
+}
+
+START_TEST(fixed_header_agrees_and_its_errors_are_told_at_once)
+{
+    for_each_bytes(check_header_error);
+}
+END_TEST
+
+static void check_stream(const struct test_case *test, struct test_block bytes)
+{
+    struct test_block twice = test_copy(bytes.bytes, bytes.length);
+    struct mqtt_packet packet;
+    int32_t result;
+
+    twice.bytes = realloc(twice.bytes, 2 * bytes.length);
+    ck_assert_ptr_nonnull(twice.bytes);
+    memcpy(twice.bytes + bytes.length, bytes.bytes, bytes.length);
+    result = mqtt_decode(&packet, twice.bytes, 2 * bytes.length);
+    ck_assert_msg(result == result_of(test, bytes), "%s: %d with bytes behind it", test->name,
+                  result);
+    test_free(twice);
+}
+
+START_TEST(bytes_behind_a_packet_are_left_alone)
+{
+    for_each_bytes(check_stream);
+}
+END_TEST
+
+/* Encodes into an exact-size block, into a larger one, and into every smaller one. */
+static void check_encode(const char *name, const struct mqtt_packet *packet,
+                         struct test_block expected)
+{
+    const size_t larger = expected.length + 9;
+    const struct test_block exact = test_copy_before_guard(expected.bytes, expected.length);
+    const struct test_block buffer = test_parse("00*300000");
+    int32_t result;
+    size_t capacity;
+
+    ck_assert_uint_le(larger, buffer.length);
+    ck_assert_msg(mqtt_encode(NULL, 0, packet) == (int32_t)expected.length, "%s: %d is no size",
+                  name, mqtt_encode(NULL, 0, packet));
+    ck_assert_int_eq(mqtt_encode(NULL, SIZE_MAX, packet), (int32_t)expected.length);
+    test_fill(exact.bytes, exact.length);
+    result = mqtt_encode(exact.bytes, exact.length, packet);
+    ck_assert_msg(result == (int32_t)expected.length, "%s: %d", name, result);
+    test_assert_bytes(name, exact.bytes, expected.bytes, expected.length);
+    test_free(exact);
+
+    test_fill(buffer.bytes, larger);
+    for (capacity = 0; capacity < expected.length; capacity++) {
+        result = mqtt_encode(buffer.bytes, capacity, packet);
+        if (result != MQTT_ERROR_BUFFER_TOO_SMALL)
+            ck_abort_msg("%s: %d for %zu bytes", name, result, capacity);
+    }
+    test_assert_untouched(buffer.bytes, larger);
+    ck_assert_int_eq(mqtt_encode(buffer.bytes, larger, packet), (int32_t)expected.length);
+    test_assert_bytes(name, buffer.bytes, expected.bytes, expected.length);
+    test_fill(buffer.bytes, expected.length);
+    test_assert_untouched(buffer.bytes, larger);
+    test_free(buffer);
+}
+
+static void check_refused(const char *name, const struct mqtt_packet *packet, int32_t status)
+{
+    uint8_t buffer[200];
+    int32_t result;
+
+    test_fill(buffer, sizeof buffer);
+    result = mqtt_encode(buffer, sizeof buffer, packet);
+    ck_assert_msg(result == status, "%s: %d, not %d", name, result, status);
+    ck_assert_int_eq(mqtt_encode(buffer, 0, packet), status);
+    test_assert_untouched(buffer, sizeof buffer);
+    ck_assert_int_eq(mqtt_encode(NULL, 0, packet), status);
+}
+
+START_TEST(encode_writes_the_bytes_or_refuses_the_packet)
+{
+    size_t table;
+    size_t i;
+
+    for (table = 0; table < test_table_count; table++) {
+        for (i = 0; i < test_tables[table]->count; i++) {
+            const struct test_case *test = &test_tables[table]->cases[i];
+            if (test->packet.type != 0 && test->status == 0) {
+                const struct test_block bytes = test_parse(test->bytes);
+                check_encode(test->name, &test->packet, bytes);
+                test_free(bytes);
+            } else if (test->packet.type != 0) {
+                check_refused(test->name, &test->packet, test->status);
+            }
+        }
+    }
+}
+END_TEST
+
+/* The bytes with the shortest remaining length, where the row has a longer one. */
+static struct test_block shortest(struct test_block bytes)
+{
+    struct mqtt_fixed_header header;
+    const int32_t size = mqtt_decode_fixed_header(&header, bytes.bytes, bytes.length);
+    const struct test_block result = test_copy(bytes.bytes, bytes.length);
+    int32_t digits;
+
+    ck_assert_int_gt(size, 0);
+    digits = mqtt_encode_remaining_length(result.bytes + 1, 4, header.remaining_length);
+    ck_assert_int_gt(digits, 0);
+    memmove(result.bytes + 1 + digits, bytes.bytes + size, header.remaining_length);
+    return (struct test_block){result.bytes, 1 + (size_t)digits + header.remaining_length, NULL, 0};
+}
+
+static void check_again(const struct test_case *test, struct test_block bytes)
+{
+    struct mqtt_packet packet;
+
+    if (test->status == 0) {
+        const struct test_block again = shortest(bytes);
+        ck_assert_int_eq(mqtt_decode(&packet, bytes.bytes, bytes.length), (int32_t)bytes.length);
+        check_encode(test->name, &packet, again);
+        test_free(again);
+    }
+}
+
+START_TEST(decoded_packets_are_encoded_to_the_same_bytes)
+{
+    for_each_bytes(check_again);
+}
+END_TEST
+
+static void check_publish_header(const struct test_case *test, struct test_block bytes)
+{
+    struct mqtt_publish publish;
+    struct mqtt_packet whole;
+    const size_t payload_length = test->packet.as.publish.payload.length;
+    size_t header_size;
+    size_t length;
+
+    if (bytes.bytes[0] / 16 != MQTT_PUBLISH) {
+        ck_assert_msg(mqtt_decode_publish_header(&publish, bytes.bytes, bytes.length) ==
+                          MQTT_ERROR_TYPE,
+                      "%s: taken for a PUBLISH", test->name);
+        ck_assert_int_eq(mqtt_decode_publish_header(&publish, bytes.bytes, 1), MQTT_ERROR_TYPE);
+        return;
+    }
+    if (test->status != 0) {
+        ck_assert_msg(
+            mqtt_decode_publish_header(&publish, bytes.bytes, bytes.length) == test->status,
+            "%s: %d", test->name, mqtt_decode_publish_header(&publish, bytes.bytes, bytes.length));
+        return;
+    }
+    header_size = bytes.length - payload_length;
+    for (length = 0; length <= header_size; length++) {
+        const struct test_block prefix = test_copy(bytes.bytes, length);
+        const int32_t result = mqtt_decode_publish_header(&publish, prefix.bytes, length);
+        if (length < header_size) {
+            ck_assert_msg(result == MQTT_INCOMPLETE, "%s: %d from %zu bytes", test->name, result,
+                          length);
+        } else {
+            ck_assert_msg(result == (int32_t)header_size, "%s: %d", test->name, result);
+            ck_assert_ptr_null(publish.payload.data);
+            ck_assert_uint_eq(publish.payload.length, payload_length);
+            ck_assert_int_eq(mqtt_decode(&whole, bytes.bytes, bytes.length), (int32_t)bytes.length);
+            publish.payload = whole.as.publish.payload;
+            ck_assert_ptr_eq(publish.payload.data, bytes.bytes + header_size);
+            whole.as.publish = publish;
+            if (test->packet.type != 0)
+                test_assert_packet(test->name, &whole, &test->packet);
+        }
+        test_free(prefix);
+    }
+}
+
+START_TEST(publish_header_needs_no_payload)
+{
+    for_each_bytes(check_publish_header);
+}
+END_TEST
+
+static void check_encode_publish_header(const struct test_case *test, struct test_block bytes)
+{
+    struct mqtt_publish publish = test->packet.as.publish;
+    const size_t size = bytes.length - publish.payload.length;
+    struct test_block buffer;
+    size_t capacity;
+
+    if (test->packet.type != MQTT_PUBLISH)
+        return;
+    if (test->status != 0) {
+        ck_assert_int_eq(mqtt_encode_publish_header(NULL, 0, &publish), test->status);
+        return;
+    }
+    publish.payload.data = NULL;
+    buffer = test_copy_before_guard(bytes.bytes, size);
+    test_fill(buffer.bytes, size);
+    ck_assert_int_eq(mqtt_encode_publish_header(NULL, 0, &publish), (int32_t)size);
+    for (capacity = 0; capacity < size; capacity++)
+        ck_assert_int_eq(mqtt_encode_publish_header(buffer.bytes, capacity, &publish),
+                         MQTT_ERROR_BUFFER_TOO_SMALL);
+    test_assert_untouched(buffer.bytes, size);
+    ck_assert_int_eq(mqtt_encode_publish_header(buffer.bytes, size, &publish), (int32_t)size);
+    test_assert_bytes(test->name, buffer.bytes, bytes.bytes, size);
+    test_free(buffer);
+}
+
+START_TEST(encode_publish_header_reads_no_payload)
+{
+    for_each_bytes(check_encode_publish_header);
+}
+END_TEST
+
+START_TEST(every_row_tests_something)
+{
+    size_t table;
+    size_t i;
+
+    for (table = 0; table < test_table_count; table++) {
+        ck_assert_uint_gt(test_tables[table]->count, 0);
+        for (i = 0; i < test_tables[table]->count; i++) {
+            const struct test_case *test = &test_tables[table]->cases[i];
+            ck_assert_msg(test->bytes != NULL || (test->packet.type != 0 && test->status != 0),
+                          "%s: nothing is tested", test->name);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("packets");
+    TCase *tests = tcase_create("tables");
+
+    tcase_set_timeout(tests, 240);
+    tcase_add_test(tests, decode_gives_the_result_the_offset_and_the_fields);
+    tcase_add_test(tests, decode_stays_within_its_pages);
+    tcase_add_test(tests, prefixes_of_valid_packets_are_incomplete_and_errors_stay);
+    tcase_add_test(tests, fixed_header_agrees_and_its_errors_are_told_at_once);
+    tcase_add_test(tests, bytes_behind_a_packet_are_left_alone);
+    tcase_add_test(tests, encode_writes_the_bytes_or_refuses_the_packet);
+    tcase_add_test(tests, decoded_packets_are_encoded_to_the_same_bytes);
+    tcase_add_test(tests, publish_header_needs_no_payload);
+    tcase_add_test(tests, encode_publish_header_reads_no_payload);
+    tcase_add_test(tests, every_row_tests_something);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

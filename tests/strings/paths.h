@@ -1,0 +1,18 @@
+/* The string functions of two builds of the header, by whatever path the compiler offers and by
+ * the portable one, side by side in one program. */
+#ifndef TESTS_PATHS_H
+#define TESTS_PATHS_H
+
+#include "mqtt_codec.h"
+
+struct path {
+    int simd; /* MQTT_CODEC_SIMD as the header left it */
+    bool (*string_is_valid)(struct mqtt_string string);
+    bool (*topic_name_is_valid)(struct mqtt_string name);
+    bool (*topic_filter_is_valid)(struct mqtt_string filter);
+};
+
+extern const struct path default_path;
+extern const struct path portable_path;
+
+#endif

@@ -1,0 +1,204 @@
+/* 1.5.3 UTF-8 encoded strings: what is valid, what is discouraged, by every path. */
+#if defined(MQTT_CODEC_SIMD)
+#define EXPECTED_SIMD MQTT_CODEC_SIMD
+#elif defined(__SSE2__)
+#define EXPECTED_SIMD 1
+#elif defined(__aarch64__)
+#define EXPECTED_SIMD 2
+#else
+#define EXPECTED_SIMD 0
+#endif
+
+#include "paths.h"
+#include "support.h"
+
+struct string_case {
+    const char *bytes;
+    bool valid;
+    bool discouraged; /* of a valid one */
+};
+
+static const struct string_case strings[] = {
+    {"", true, false},
+    {"'a'", true, false},
+    {"00", false, false},
+    {"'a' 00", false, false},
+    {"01", true, true},
+    {"1F", true, true},
+    {"20", true, false},
+    {"7E", true, false},
+    {"7F", true, true},
+    {"80", false, false},
+    {"BF", false, false},
+    {"C080", false, false},
+    {"C1BF", false, false},
+    {"C280", true, true},
+    {"C29F", true, true},
+    {"C2A0", true, false},
+    {"C27F", false, false},
+    {"C2C0", false, false},
+    {"C2", false, false},
+    {"DFBF", true, false},
+    {"C39F", true, false},
+    {"E09FBF", false, false},
+    {"E0A080", true, false},
+    {"E0A0", false, false},
+    {"E0", false, false},
+    {"E1807F", false, false},
+    {"E180C0", false, false},
+    {"ED9FBF", true, false},
+    {"EDA080", false, false},
+    {"EDBFBF", false, false},
+    {"EE8080", true, false},
+    {"EFB78F", true, false},
+    {"EFB790", true, true},
+    {"EFB7AF", true, true},
+    {"EFB7B0", true, false},
+    {"EFB890", true, false},
+    {"EFBBBF", true, false}, /* U+FEFF [MQTT-1.5.3-3] */
+    {"EFBFBD", true, false},
+    {"EFBFBE", true, true},
+    {"EFBFBF", true, true},
+    {"F08FBFBF", false, false},
+    {"F0908080", true, false},
+    {"F09080", false, false},
+    {"F0AA9B94", true, false}, /* U+2A6D4, Figure 1.2 */
+    {"F09FBFBD", true, false},
+    {"F09FBFBE", true, true},
+    {"F09FBFBF", true, true},
+    {"F09FBEBF", true, false},
+    {"F0AEBFBF", true, false},
+    {"F0AFBFBF", true, true},
+    {"F0BFBFBE", true, true},
+    {"F48FBFBD", true, false},
+    {"F48FBFBE", true, true},
+    {"F4908080", false, false},
+    {"F5808080", false, false},
+    {"F8888080 80", false, false},
+    {"FE", false, false},
+    {"FF", false, false},
+    {"'a' C3A9 'b' E697A5 'c' F0908080 'd'", true, false},
+    {"'a' C3A9 'b' E697A5 'c' F0908080 7F", true, true},
+    {"'a' C3A9 'b' E697A5 'c' F09080 'd'", false, false},
+    {"C3A9*2", false, false},
+    {"61*65535", true, false},
+    {"61*65536", false, false},
+    {"61*65534 C3", false, false},
+    {"61*65533 C3A9", true, false},
+    {"61*65534 C3A9", false, false},
+};
+
+static struct mqtt_string string_of(struct test_block block)
+{
+    const struct mqtt_string string = {(const char *)block.bytes, block.length};
+
+    return string;
+}
+
+START_TEST(validity)
+{
+    const struct string_case *test = &strings[_i];
+    const struct test_block parsed = test_parse(test->bytes);
+    const struct test_block before = test_copy_before_guard(parsed.bytes, parsed.length);
+
+    ck_assert_msg(default_path.string_is_valid(string_of(parsed)) == test->valid, "%s",
+                  test->bytes);
+    ck_assert_msg(default_path.string_is_valid(string_of(before)) == test->valid, "%s",
+                  test->bytes);
+    ck_assert_msg(portable_path.string_is_valid(string_of(before)) == test->valid, "%s",
+                  test->bytes);
+    if (test->valid)
+        ck_assert_msg(mqtt_string_has_discouraged(string_of(before)) == test->discouraged, "%s",
+                      test->bytes);
+    else /* in bounds, and it ends */
+        (void)mqtt_string_has_discouraged(string_of(before));
+    test_free(before);
+    test_free(parsed);
+}
+END_TEST
+
+START_TEST(the_expected_paths_are_built)
+{
+    ck_assert_int_eq(default_path.simd, EXPECTED_SIMD);
+    ck_assert_int_eq(portable_path.simd, 0);
+}
+END_TEST
+
+/* One special sequence in a string of letters, at every place, of strings at every offset from an
+ * inaccessible page: both paths, and what is right. */
+struct special {
+    const char *bytes;
+    bool string;
+    bool name;
+};
+
+static const struct special specials[] = {
+    {"'b'", true, true},      {"01", true, true},     {"7F", true, true},
+    {"'#'", true, false},     {"'+'", true, false},   {"'\"'", true, true},
+    {"'*'", true, true},      {"'$'", true, true},    {"','", true, true},
+    {"00", false, false},     {"80", false, false},   {"A3", false, false},
+    {"AB", false, false},     {"FF", false, false},   {"C3A9", true, true},
+    {"C3", false, false},     {"E697A5", true, true}, {"F0908080", true, true},
+    {"EDA080", false, false},
+};
+
+START_TEST(paths_agree_at_every_offset_and_length)
+{
+    const struct special *special = &specials[_i];
+    const struct test_block sequence = test_parse(special->bytes);
+    const struct test_block page = test_copy_before_guard(test_letters, 256);
+    size_t length;
+    size_t place;
+    size_t offset;
+
+    for (length = sequence.length; length <= 100; length++) {
+        for (place = 0; place + sequence.length <= length; place++) {
+            for (offset = 0; offset < 17; offset++) {
+                uint8_t *bytes = page.bytes + page.length - length - offset;
+                const struct mqtt_string string = {(const char *)bytes, length};
+                bool agree;
+                memcpy(bytes + place, sequence.bytes, sequence.length);
+                agree = default_path.string_is_valid(string) == special->string &&
+                        portable_path.string_is_valid(string) == special->string &&
+                        default_path.topic_name_is_valid(string) == special->name &&
+                        portable_path.topic_name_is_valid(string) == special->name &&
+                        default_path.topic_filter_is_valid(string) ==
+                            portable_path.topic_filter_is_valid(string);
+                if (!agree)
+                    ck_abort_msg("%s at %zu of %zu bytes, offset %zu", special->bytes, place,
+                                 length, offset);
+                memset(bytes + place, 'a', sequence.length);
+            }
+        }
+    }
+    test_free(page);
+    test_free(sequence);
+}
+END_TEST
+
+START_TEST(string_from_c_string)
+{
+    static const char text[] = "a\xC3\xA9";
+
+    ck_assert_ptr_eq(mqtt_string_from(text).data, text);
+    ck_assert_uint_eq(mqtt_string_from(text).length, 3);
+    ck_assert_uint_eq(mqtt_string_from("").length, 0);
+    ck_assert_uint_eq(mqtt_string_from("a\0b").length, 1);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+int main(void)
+{
+    Suite *suite = suite_create("strings");
+    TCase *tests = tcase_create("strings");
+
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, validity, 0, COUNT(strings));
+    tcase_add_test(tests, the_expected_paths_are_built);
+    tcase_add_loop_test(tests, paths_agree_at_every_offset_and_length, 0, COUNT(specials));
+    tcase_add_test(tests, string_from_c_string);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

@@ -1,0 +1,281 @@
+/* 4.7 Topic names and topic filters: which are valid, which match. */
+#include "paths.h"
+#include "support.h"
+
+struct topic_case {
+    const char *topic; /* for test_parse */
+    bool name;
+    bool filter;
+};
+
+static const struct topic_case topics[] = {
+    {"", false, false}, /* [MQTT-4.7.3-1] */
+    {"'a'", true, true},
+    {"' '", true, true},
+    {"'Accounts payable'", true, true},
+    {"'/'", true, true},
+    {"'//'", true, true},
+    {"'$'", true, true},
+    {"'$SYS/#'", false, true},
+    {"'#'", false, true},
+    {"'/#'", false, true},
+    {"'##'", false, false}, /* [MQTT-4.7.1-2] */
+    {"'#/'", false, false},
+    {"'a#'", false, false},
+    {"'a/#'", false, true},
+    {"'a/#b'", false, false},
+    {"'a/#/'", false, false},
+    {"'sport/tennis/#'", false, true},
+    {"'sport/tennis#'", false, false},
+    {"'sport/tennis/#/ranking'", false, false},
+    {"'+'", false, true}, /* [MQTT-4.7.1-3] */
+    {"'+/+'", false, true},
+    {"'/+/'", false, true},
+    {"'++'", false, false},
+    {"'+a'", false, false},
+    {"'a+'", false, false},
+    {"'a/+b/c'", false, false},
+    {"'a/b+/c'", false, false},
+    {"'+/tennis/#'", false, true},
+    {"'sport+'", false, false},
+    {"'sport/+/player1'", false, true},
+    {"'+#'", false, false},
+    {"'#+'", false, false},
+    {"'+/#'", false, true},
+    {"'a' 00", false, false}, /* [MQTT-4.7.3-2] */
+    {"'a/' C3", false, false},
+    {"E697A5 '/' C3A9", true, true},
+    {"E697A5 '/+/' C3A9 '/#'", false, true},
+    {"E697A5 '+'", false, false},
+    {"'+' C3A9", false, false},
+    {"61*65535", true, true}, /* [MQTT-4.7.3-3] */
+    {"61*65536", false, false},
+    {"2F*65535", true, true},
+    {"2F*65533 '/+'", false, true},
+    {"2F*65533 '/#'", false, true},
+    {"2F*65534 'a#'", false, false},
+};
+
+START_TEST(validity)
+{
+    const struct topic_case *test = &topics[_i];
+    const struct test_block parsed = test_parse(test->topic);
+    const struct test_block block = test_copy_before_guard(parsed.bytes, parsed.length);
+    const struct mqtt_string topic = {(const char *)block.bytes, block.length};
+
+    ck_assert_msg(default_path.topic_name_is_valid(topic) == test->name, "%s", test->topic);
+    ck_assert_msg(default_path.topic_filter_is_valid(topic) == test->filter, "%s", test->topic);
+    ck_assert_msg(portable_path.topic_name_is_valid(topic) == test->name, "%s", test->topic);
+    ck_assert_msg(portable_path.topic_filter_is_valid(topic) == test->filter, "%s", test->topic);
+    test_free(block);
+    test_free(parsed);
+}
+END_TEST
+
+struct match_case {
+    const char *filter;
+    const char *name;
+    bool matches;
+};
+
+static const struct match_case matches[] = {
+    /* 4.7.1.2 */
+    {"'sport/tennis/player1/#'", "'sport/tennis/player1'", true},
+    {"'sport/tennis/player1/#'", "'sport/tennis/player1/ranking'", true},
+    {"'sport/tennis/player1/#'", "'sport/tennis/player1/score/wimbledon'", true},
+    {"'sport/tennis/player1/#'", "'sport/tennis/player2'", false},
+    {"'sport/tennis/player1/#'", "'sport/tennis/player11'", false},
+    {"'sport/tennis/player1/#'", "'sport/tennis'", false},
+    {"'sport/#'", "'sport'", true},
+    {"'sport/#'", "'sport/'", true},
+    {"'sport/#'", "'sports'", false},
+    {"'sport/#'", "'spor'", false},
+    {"'#'", "'a'", true},
+    {"'#'", "'/'", true},
+    {"'#'", "'a/b/c'", true},
+    {"'/#'", "'/'", true},
+    {"'/#'", "'/a'", true},
+    {"'/#'", "'a'", false},
+    {"'a//#'", "'a'", false},
+    {"'a//#'", "'a/'", true},
+    {"'+/#'", "'a'", true},
+    {"'+/#'", "'/'", true},
+    {"'+/+/#'", "'a'", false},
+    {"'+/+/#'", "'a/b'", true},
+    {"'a/+/#'", "'a'", false},
+    /* 4.7.1.3 */
+    {"'sport/tennis/+'", "'sport/tennis/player1'", true},
+    {"'sport/tennis/+'", "'sport/tennis/player2'", true},
+    {"'sport/tennis/+'", "'sport/tennis/player1/ranking'", false},
+    {"'sport/+'", "'sport'", false},
+    {"'sport/+'", "'sport/'", true},
+    {"'+/+'", "'/finance'", true},
+    {"'/+'", "'/finance'", true},
+    {"'+'", "'/finance'", false},
+    {"'+'", "'finance'", true},
+    {"'+/tennis/#'", "'sport/tennis'", true},
+    {"'+/tennis/#'", "'sport/tennis/x/y'", true},
+    {"'+/tennis/#'", "'sport/golf'", false},
+    {"'sport/+/player1'", "'sport/tennis/player1'", true},
+    {"'sport/+/player1'", "'sport//player1'", true},
+    {"'sport/+/player1'", "'sport/player1'", false},
+    {"'+/'", "'a/'", true},
+    {"'+/'", "'a'", false},
+    {"'+//+'", "'//'", true},
+    {"'+/b'", "'a'", false},
+    /* 4.7.2 */
+    {"'#'", "'$SYS/monitor/Clients'", false},
+    {"'#'", "'$'", false},
+    {"'+'", "'$'", false},
+    {"'+/monitor/Clients'", "'$SYS/monitor/Clients'", false},
+    {"'$SYS/#'", "'$SYS/monitor/Clients'", true},
+    {"'$SYS/#'", "'$SYS'", true},
+    {"'$SYS/monitor/+'", "'$SYS/monitor/Clients'", true},
+    {"'$/+'", "'$/a'", true},
+    {"'$'", "'$'", true},
+    {"'a/#'", "'a/$SYS'", true},
+    {"'a/+'", "'a/$'", true},
+    {"'+/+'", "'/$'", true},
+    {"'/#'", "'$SYS'", false},
+    /* 4.7.3 */
+    {"'ACCOUNTS'", "'Accounts'", false},
+    {"'Accounts payable'", "'Accounts payable'", true},
+    {"'/finance'", "'finance'", false},
+    {"'finance'", "'finance/'", false},
+    {"'finance/'", "'finance'", false},
+    {"'a/b'", "'a'", false},
+    {"'a'", "'a/b'", false},
+    {"E697A5 '/+'", "E697A5 '/' C3A9", true},
+    {"E697A5", "E69781", false},
+    {"'+'", "E697A5", true},
+    {"'+/x'", "E697A5 '/x'", true},
+    {"'e' CC81", "C3A9", false},  /* [MQTT-4.7.3-4]: not normalized */
+    {"EFBBBF 'a'", "'a'", false}, /* [MQTT-1.5.3-3] */
+    /* 65,535 bytes */
+    {"2F*65535", "2F*65535", true},
+    {"2F*65535", "2F*65534", false},
+    {"2F*65534", "2F*65535", false},
+    {"2F*65533 '/#'", "2F*65535", true},
+    {"2F*65532 '/+'", "2F*65533 61*2", true},
+    {"61*65535", "61*65534 'b'", false},
+    {"'+'", "61*65535", true},
+    /* Neither is valid: in bounds all the same. */
+    {"''", "''", false},
+    {"''", "'a'", false},
+    {"'a'", "''", false},
+};
+
+static struct test_block guarded(const char *text)
+{
+    const struct test_block parsed = test_parse(text);
+    const struct test_block block = test_copy_before_guard(parsed.bytes, parsed.length);
+
+    test_free(parsed);
+    return block;
+}
+
+START_TEST(matching)
+{
+    const struct match_case *test = &matches[_i];
+    const struct test_block filter = guarded(test->filter);
+    const struct test_block name = guarded(test->name);
+    const struct mqtt_string filter_text = {(const char *)filter.bytes, filter.length};
+    const struct mqtt_string name_text = {(const char *)name.bytes, name.length};
+
+    ck_assert_msg(mqtt_topic_matches(filter_text, name_text) == test->matches, "%s and %s",
+                  test->filter, test->name);
+    test_free(filter);
+    test_free(name);
+}
+END_TEST
+
+/* 4.7 level by level, as the standard words it; the obvious and slow way. */
+static bool levels_match(const char *filter, const char *name)
+{
+    const size_t filter_level = strcspn(filter, "/");
+    const size_t name_level = strcspn(name, "/");
+
+    if (strcmp(filter, "#") == 0)
+        return true;
+    if (strncmp(filter, "+", filter_level) != 0 || filter_level != 1) {
+        if (filter_level != name_level || strncmp(filter, name, name_level) != 0)
+            return false;
+    }
+    if (filter[filter_level] == '\0')
+        return name[name_level] == '\0';
+    if (name[name_level] == '\0')
+        return strcmp(filter + filter_level, "/#") == 0;
+    return levels_match(filter + filter_level + 1, name + name_level + 1);
+}
+
+static bool plainly_matches(const char *filter, const char *name)
+{
+    if (name[0] == '$' && (filter[0] == '+' || filter[0] == '#'))
+        return false;
+    return levels_match(filter, name);
+}
+
+/* The text of up to `length` characters of `alphabet` with that number; false: there is none. */
+static bool numbered_text(char *text, size_t length, const char *alphabet, unsigned long number)
+{
+    const size_t letters = strlen(alphabet);
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        const unsigned long letter = number % (letters + 1);
+        number /= letters + 1;
+        if (letter == 0)
+            break;
+        text[i] = alphabet[letter - 1];
+    }
+    text[i] = '\0';
+    return number == 0;
+}
+
+static unsigned long power(unsigned long base, size_t exponent)
+{
+    return exponent == 0 ? 1 : base * power(base, exponent - 1);
+}
+
+/* All filters of up to six characters of "a/+#$" against all names of up to six of "a/$". */
+START_TEST(matching_as_a_plain_matcher)
+{
+    const unsigned long filter_count = power(6, 6);
+    const unsigned long name_count = power(4, 6);
+    unsigned long tested = 0;
+    unsigned long f;
+    unsigned long n;
+    char filter[8];
+    char name[8];
+
+    for (f = 1; f < filter_count; f++) {
+        if (!numbered_text(filter, 6, "a/+#$", f) ||
+            !mqtt_topic_filter_is_valid(mqtt_string_from(filter)))
+            continue;
+        for (n = 1; n < name_count; n++) {
+            if (!numbered_text(name, 6, "a/$", n))
+                continue;
+            tested++;
+            if (mqtt_topic_matches(mqtt_string_from(filter), mqtt_string_from(name)) !=
+                plainly_matches(filter, name))
+                ck_abort_msg("%s and %s", filter, name);
+        }
+    }
+    ck_assert_uint_gt(tested, 1000000);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+int main(void)
+{
+    Suite *suite = suite_create("topics");
+    TCase *tests = tcase_create("topics");
+
+    tcase_set_timeout(tests, 120);
+    tcase_add_loop_test(tests, validity, 0, COUNT(topics));
+    tcase_add_loop_test(tests, matching, 0, COUNT(matches));
+    tcase_add_test(tests, matching_as_a_plain_matcher);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}

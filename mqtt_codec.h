@@ -202,10 +202,10 @@ struct mqtt_fixed_header {
 
 /* 3.1.2.5 to 3.1.2.7, 3.1.3.2, 3.1.3.3 */
 struct mqtt_will {
-    struct mqtt_string topic;
-    struct mqtt_bytes message;
     uint8_t qos;
     bool retain;
+    struct mqtt_string topic;
+    struct mqtt_bytes message;
 };
 
 /* 3.1. What a has_ member says is not there is not looked at by an encoder, and not to be by the
@@ -230,12 +230,12 @@ struct mqtt_connack {
 
 /* 3.3. At QoS 0 the packet id is not looked at by an encoder, and 0 from a decoder. */
 struct mqtt_publish {
-    struct mqtt_string topic;
-    struct mqtt_bytes payload;
     uint16_t packet_id;
     uint8_t qos;
     bool dup;
     bool retain;
+    struct mqtt_string topic;
+    struct mqtt_bytes payload;
 };
 
 /* PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK: 3.4 to 3.7, 3.11 */

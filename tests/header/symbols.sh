@@ -1,0 +1,57 @@
+#!/bin/sh
+# symbols.sh PROJECT: what object files made with the header hold: in the implementation mode the
+# functions of the interface and nothing else, in the plain mode nothing that can clash; no data
+# that can be written; and of the decoders those alone that a side needs.
+set -eu
+project=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+compile() { # OUTPUT FLAG-OR-FILE...
+    output=$1
+    shift
+    cc -std=c99 -fno-pie -I"$project" -c -o "$output" "$@"
+}
+
+# Every name that is declared before the end of the interface and behind it defined.
+sed '/^ \* END OF THE INTERFACE$/q' "$project/mqtt_codec.h" >interface
+grep -o '^MQTTI_API [^(]*(' interface | sed 's/.*[ *]\(mqtt_[a-z_0-9]*\)($/\1/' | sort >declared
+[ "$(wc -l <declared)" -ge 35 ] || fail "the interface is not found in the header"
+
+for level in -O0 -O2 -Os; do
+    compile implementation.o "$level" "$project/tests/header/implementation.c"
+    nm implementation.o | awk '$2 == "T" { print $3 }' | sort >defined
+    cmp declared defined || fail "$level: declared and defined differ: $(comm -3 declared defined)"
+    compile freestanding.o "$level" -ffreestanding "$project/tests/header/implementation.c"
+    nm -u freestanding.o | awk '{ print $2 }' | grep -vx 'memcpy\|_GLOBAL_OFFSET_TABLE_' &&
+        fail "$level: needs more than memcpy"
+
+    compile plain.o "$level" "$project/tests/header/every_function.c"
+    [ "$(nm --defined-only -g plain.o | awk '{ print $3 }')" = call_every_function ] ||
+        fail "$level: the plain mode defines an external name"
+    for object in implementation.o plain.o; do
+        nm "$object" | grep -i ' [bdcsg] ' && fail "$level: $object holds data that can be written"
+    done
+
+    for side in client server; do
+        printf '%s\n' '#include "mqtt_codec.h"' 'int32_t f(struct mqtt_packet *p, const void *b);' \
+            'int32_t f(struct mqtt_packet *p, const void *b)' \
+            "{ return mqtt_decode_from_$side(p, b, 9); }" >"$side.c"
+        compile "$side.o" "$level" -fno-inline "$side.c"
+        nm "$side.o" | awk '{ print $3 }' | grep '^mqtti_read_' >"$side"
+    done
+    grep 'connack\|suback' client && fail "$level: a server links what a client decodes"
+    grep 'connect\|scri\|filter' server && fail "$level: a client links what a server decodes"
+    grep -q 'mqtti_read_connect' client && grep -q 'mqtti_read_suback' server ||
+        fail "$level: the decoders are not found by their names"
+done
+
+compile plain.o "$project/tests/header/plain_then_implemented.c" 2>error &&
+    fail "the plain mode and then the implementation in one file are let pass"
+grep -q 'MQTT_CODEC_DECLARE_ONLY' error || fail "the error does not tell what to do"
+echo "symbols: $(wc -l <declared) functions"

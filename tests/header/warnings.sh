@@ -1,0 +1,52 @@
+#!/bin/sh
+# warnings.sh COMPILER LANGUAGE PROJECT: compiles every way of using the header with all warnings as
+# errors, for each standard of the LANGUAGE (c or c++) at -O0, -O2 and -Os, links and runs it.
+# Exits with 77, which is a skip, where there is no such COMPILER.
+set -eu
+compiler=$1 language=$2 project=$3
+here=$project/tests/header
+
+if ! command -v "$compiler" >/dev/null; then
+    echo "skipped: $compiler is not installed"
+    exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+flags="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wcast-align
+    -Wundef -Wvla -Werror"
+if [ "$language" = c ]; then
+    standards="c99 c11 c17 c2x"
+    flags="$flags -Wstrict-prototypes"
+else
+    standards="c++11 c++14 c++17 c++20"
+    # Of any "= {0}", which is a whole initializer in C alone.
+    own="-Wno-missing-field-initializers"
+fi
+
+programs=0
+build() { # OUTPUT FLAG-OR-FILE...: compiles, links and runs
+    output=$work/$1
+    shift
+    # shellcheck disable=SC2086
+    "$compiler" -x "$language" -std="$standard" "$level" $flags ${own-} -I"$project" -o "$output" "$@"
+    "$output" >"$work/out"
+    programs=$((programs + 1))
+}
+
+for standard in $standards; do
+    for level in -O0 -O2 -Os; do
+        # shellcheck disable=SC2086
+        "$compiler" -x "$language" -std="$standard" "$level" $flags -fsyntax-only \
+            "$project/mqtt_codec.h" 2>"$work/alone" || { cat "$work/alone"; exit 1; }
+        build twice "$here/included_twice.c"
+        build linked "$here/two_files.c" "$here/every_function.c"
+        build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$here/every_function.c" \
+            "$here/implementation.c"
+        build implemented "$here/declared_then_implemented.c" "$here/included_twice.c"
+        build small "$here/small_arrays.c"
+        build portable -DMQTT_CODEC_SIMD=0 "$here/two_files.c" "$here/every_function.c"
+        build freestanding "$here/freestanding.c"
+    done
+done
+echo "$compiler: $programs programs"

@@ -476,9 +476,12 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 #define MQTTI_API static inline
 #endif
 
-/* GCC, once it has inlined the walk over a string into a caller with an array of less than 16 bytes,
- * warns of the load of 16, though the length rules it out. */
-#if defined(__GNUC__) && !defined(__clang__)
+/* What GCC has inlined into a caller it also warns of there: of the walk over a string that loads 16
+ * bytes, though the length rules it out; of bytes that an encoder may not have written and a decoder
+ * reads, though the result rules it out. The functions that this concerns stay out of line when it
+ * optimizes, behind thin wrappers that convert the caller's void pointer. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__clang__) &&                           \
+    !defined(MQTT_CODEC_EXTERNAL)
 #define MQTTI_OUT_OF_LINE __attribute__((noinline, noclone, unused)) static
 #else
 #define MQTTI_OUT_OF_LINE static inline
@@ -645,7 +648,7 @@ MQTTI_OUT_OF_LINE int32_t mqtti_check_string(const uint8_t *s, size_t length, en
             i += mqtti_plain_length(s + i, length - i);
         } else {
             const int32_t status = mqtti_check_wildcard(s, length, i, kind);
-            if (status != 0)
+            if (status < 0)
                 return status;
             i++;
         }
@@ -678,9 +681,9 @@ static inline int32_t mqtti_read_string(struct mqtti_reader *reader, enum mqtti_
     struct mqtt_bytes bytes;
     int32_t status = mqtti_read_bytes(&behind, &bytes);
 
-    if (status == 0)
+    if (status >= 0)
         status = mqtti_check_string(bytes.data, bytes.length, kind);
-    if (status != 0)
+    if (status < 0)
         return status;
     string->data = (const char *)bytes.data;
     string->length = bytes.length;
@@ -807,9 +810,9 @@ static inline uint8_t mqtti_type_rules(uint8_t type)
         MQTTI_SERVER | 2,                               /* SUBACK */
         MQTTI_CLIENT | 2 | MQTTI_FLAG_1,                /* UNSUBSCRIBE [MQTT-3.10.1-1] */
         MQTTI_SERVER | MQTTI_EXACT | 2,                 /* UNSUBACK */
-        MQTTI_CLIENT | MQTTI_EXACT | 0,                 /* PINGREQ */
-        MQTTI_SERVER | MQTTI_EXACT | 0,                 /* PINGRESP */
-        MQTTI_CLIENT | MQTTI_EXACT | 0,                 /* DISCONNECT [MQTT-3.14.1-1] */
+        MQTTI_CLIENT | MQTTI_EXACT,                     /* PINGREQ */
+        MQTTI_SERVER | MQTTI_EXACT,                     /* PINGRESP */
+        MQTTI_CLIENT | MQTTI_EXACT,                     /* DISCONNECT [MQTT-3.14.1-1] */
         0,
     };
     return rules[type];
@@ -878,7 +881,7 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
     if (type == MQTT_PUBLISH) {
         const uint8_t qos = mqtti_publish_qos(header->flags);
         const int32_t status = mqtti_check_publish_flags(qos, mqtti_publish_dup(header->flags));
-        if (status != 0)
+        if (status < 0)
             return status;
         least = qos == 0 ? 2 : 4;
     } else if (header->flags != ((rules & MQTTI_FLAG_1) != 0 ? 2 : 0)) {
@@ -1021,7 +1024,7 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
     mqtti_skip(reader, 1);
     flags = reader->at[0];
     status = mqtti_check_connect_flags(flags);
-    if (status != 0)
+    if (status < 0)
         return status;
     connect->clean_session = (flags & MQTTI_CONNECT_CLEAN_SESSION) != 0;
     connect->has_will = (flags & MQTTI_CONNECT_WILL) != 0;
@@ -1043,7 +1046,7 @@ static inline int32_t mqtti_read_will(struct mqtti_reader *reader, struct mqtt_w
     if (reader->left == 0)
         return MQTT_ERROR_WILL_MISSING;                                 /* [MQTT-3.1.2-9] */
     status = mqtti_read_string(reader, MQTTI_TOPIC_NAME, &will->topic); /* [MQTT-3.1.3-10] */
-    if (status != 0)
+    if (status < 0)
         return status;
     if (reader->left == 0)
         return MQTT_ERROR_WILL_MISSING; /* [MQTT-3.1.2-9] */
@@ -1063,11 +1066,11 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     struct mqtti_reader client_id;
     int32_t status = mqtti_read_connect_header(reader, connect);
 
-    if (status != 0)
+    if (status < 0)
         return status;
     client_id = *reader;
     status = mqtti_read_string(reader, MQTTI_STRING, &connect->client_id); /* [MQTT-3.1.3-4] */
-    if (status != 0)
+    if (status < 0)
         return status;
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session)) {
         *reader = client_id;
@@ -1075,14 +1078,14 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     }
     if (connect->has_will) {
         status = mqtti_read_will(reader, &connect->will);
-        if (status != 0)
+        if (status < 0)
             return status;
     }
     if (connect->has_user_name) {
         if (reader->left == 0)
             return MQTT_ERROR_USER_NAME_MISSING;                               /* [MQTT-3.1.2-19] */
         status = mqtti_read_string(reader, MQTTI_STRING, &connect->user_name); /* [MQTT-3.1.3-11] */
-        if (status != 0)
+        if (status < 0)
             return status;
     }
     if (connect->has_password) {
@@ -1119,13 +1122,13 @@ static inline int32_t mqtti_measure_connect(uint32_t *length, const struct mqtt_
     size_t sum = 2 + connect->client_id.length;
     int32_t status = mqtti_check_text(connect->client_id, MQTTI_STRING); /* [MQTT-3.1.3-4] */
 
-    if (status != 0)
+    if (status < 0)
         return status;
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session))
         return MQTT_ERROR_CLIENT_ID;
     if (connect->has_will) {
         status = mqtti_check_text(connect->will.topic, MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-10] */
-        if (status != 0)
+        if (status < 0)
             return status;
         if (connect->will.message.length > MQTT_STRING_LENGTH_MAX)
             return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.3 */
@@ -1133,7 +1136,7 @@ static inline int32_t mqtti_measure_connect(uint32_t *length, const struct mqtt_
     }
     if (connect->has_user_name) {
         status = mqtti_check_text(connect->user_name, MQTTI_STRING); /* [MQTT-3.1.3-11] */
-        if (status != 0)
+        if (status < 0)
             return status;
         sum += 2 + connect->user_name.length;
     }
@@ -1154,9 +1157,9 @@ MQTTI_API int32_t mqtt_encode_connect(void *buffer, size_t capacity,
     uint8_t *at;
     int32_t result = mqtti_check_connect_flags(flags);
 
-    if (result == 0)
+    if (result >= 0)
         result = mqtti_measure_connect(&payload_length, connect);
-    if (result != 0)
+    if (result < 0)
         return result;
     at = mqtti_begin_packet(&result, buffer, capacity, MQTT_CONNECT * 16, 10 + payload_length, 0);
     if (at == NULL)
@@ -1226,7 +1229,7 @@ static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader, uin
     const uint8_t qos = mqtti_publish_qos(flags);
     const int32_t status = mqtti_read_string(reader, MQTTI_TOPIC_NAME, &publish->topic);
 
-    if (status != 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
+    if (status < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
         return status;
     publish->qos = qos;
     publish->dup = mqtti_publish_dup(flags);
@@ -1240,7 +1243,7 @@ static inline int32_t mqtti_read_publish(struct mqtti_reader *reader, uint8_t fl
 {
     const int32_t status = mqtti_read_publish_header(reader, flags, publish);
 
-    if (status != 0)
+    if (status < 0)
         return status;
     publish->payload.data = reader->at;
     publish->payload.length = reader->left;
@@ -1248,17 +1251,16 @@ static inline int32_t mqtti_read_publish(struct mqtti_reader *reader, uint8_t fl
     return 0;
 }
 
-MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
-                                             size_t length)
+MQTTI_OUT_OF_LINE int32_t mqtti_decode_publish_header(struct mqtt_publish *publish,
+                                                      const uint8_t *bytes, size_t length)
 {
-    const uint8_t *start = (const uint8_t *)bytes;
     struct mqtt_fixed_header header;
     struct mqtti_reader reader;
     size_t available;
     size_t needed;
     int32_t status;
 
-    if (length > 0 && start[0] / 16 != MQTT_PUBLISH)
+    if (length > 0 && bytes[0] / 16 != MQTT_PUBLISH)
         return MQTT_ERROR_TYPE;
     status = mqtt_decode_fixed_header(&header, bytes, length);
     if (status < 0)
@@ -1267,7 +1269,7 @@ MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const
     if (header.remaining_length > SIZE_MAX - 5)
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
 #endif
-    reader.at = start + status;
+    reader.at = bytes + status;
     reader.left = header.remaining_length;
     available = length - (size_t)status;
     if (available < 2)
@@ -1280,11 +1282,17 @@ MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const
     if (available < needed && available < reader.left)
         return MQTT_INCOMPLETE;
     status = mqtti_read_publish_header(&reader, header.flags, publish);
-    if (status != 0)
+    if (status < 0)
         return status;
     publish->payload.data = NULL;
     publish->payload.length = reader.left;
-    return (int32_t)(reader.at - start);
+    return (int32_t)(reader.at - bytes);
+}
+
+MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
+                                             size_t length)
+{
+    return mqtti_decode_publish_header(publish, (const uint8_t *)bytes, length);
 }
 
 /* Checks a PUBLISH and writes it up to its payload; *at is where the payload goes, or NULL when
@@ -1297,13 +1305,13 @@ static inline int32_t mqtti_put_publish(uint8_t **at, void *buffer, size_t capac
     int32_t result = mqtti_check_publish_flags(publish->qos, publish->dup);
 
     *at = NULL;
-    if (result != 0)
+    if (result < 0)
         return result;
     if (!mqtti_add(&remaining_length, publish->topic.length) ||
         !mqtti_add(&remaining_length, publish->payload.length))
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
     result = mqtti_check_text(publish->topic, MQTTI_TOPIC_NAME);
-    if (result != 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
+    if (result < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
         return result;
     if (publish->qos > 0 && publish->packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
@@ -1423,7 +1431,7 @@ static inline int32_t mqtti_read_subscriptions(struct mqtti_reader *reader, size
     while (reader->left > 0) {
         struct mqtt_string filter;
         const int32_t status = mqtti_read_string(reader, MQTTI_TOPIC_FILTER, &filter);
-        if (status != 0) /* [MQTT-3.8.3-1] */
+        if (status < 0) /* [MQTT-3.8.3-1] */
             return status;
         if (reader->left == 0)
             return MQTT_ERROR_REQUESTED_QOS_MISSING; /* 3.8.3 */
@@ -1440,7 +1448,7 @@ static inline int32_t mqtti_read_subscribe(struct mqtti_reader *reader,
 {
     const int32_t status = mqtti_read_packet_id(reader, &subscribe->packet_id);
 
-    if (status != 0)
+    if (status < 0)
         return status;
     subscribe->subscriptions = NULL;
     subscribe->encoded.data = reader->at;
@@ -1494,7 +1502,7 @@ static inline int32_t mqtti_measure_subscribe(uint32_t *remaining_length,
         return MQTT_ERROR_SUBSCRIBE_NO_FILTER; /* [MQTT-3.8.3-3] */
     for (i = 0; i < count; i++) {
         const int32_t status = mqtti_check_text(subscriptions[i].filter, MQTTI_TOPIC_FILTER);
-        if (status != 0) /* [MQTT-3.8.3-1] */
+        if (status < 0) /* [MQTT-3.8.3-1] */
             return status;
         if (subscriptions[i].qos > 2)
             return MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
@@ -1510,7 +1518,7 @@ MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
     size_t i;
     int32_t result = mqtti_measure_subscribe(&remaining_length, subscribe);
 
-    if (result != 0)
+    if (result < 0)
         return result;
     at = mqtti_begin_packet(&result, buffer, capacity, MQTT_SUBSCRIBE * 16 + 2, remaining_length,
                             0); /* [MQTT-3.8.1-1] */
@@ -1540,7 +1548,7 @@ static inline int32_t mqtti_read_suback(struct mqtti_reader *reader, struct mqtt
 {
     int32_t status = mqtti_read_packet_id(reader, &suback->packet_id);
 
-    if (status != 0)
+    if (status < 0)
         return status;
     if (reader->left == 0)
         return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 */
@@ -1548,7 +1556,7 @@ static inline int32_t mqtti_read_suback(struct mqtti_reader *reader, struct mqtt
     suback->count = reader->left;
     while (reader->left > 0) {
         status = mqtti_check_suback_code(reader->at[0]);
-        if (status != 0)
+        if (status < 0)
             return status;
         mqtti_skip(reader, 1);
     }
@@ -1571,7 +1579,7 @@ MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
         return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 */
     for (i = 0; i < suback->count; i++) {
         result = mqtti_check_suback_code(suback->return_codes[i]);
-        if (result != 0)
+        if (result < 0)
             return result;
     }
     at = mqtti_begin_packet(&result, buffer, capacity, MQTT_SUBACK * 16, remaining_length, 0);
@@ -1593,7 +1601,7 @@ static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, size_t *co
     while (reader->left > 0) {
         struct mqtt_string filter;
         const int32_t status = mqtti_read_string(reader, MQTTI_TOPIC_FILTER, &filter);
-        if (status != 0) /* [MQTT-3.10.3-1] */
+        if (status < 0) /* [MQTT-3.10.3-1] */
             return status;
         *count += 1;
     }
@@ -1605,7 +1613,7 @@ static inline int32_t mqtti_read_unsubscribe(struct mqtti_reader *reader,
 {
     const int32_t status = mqtti_read_packet_id(reader, &unsubscribe->packet_id);
 
-    if (status != 0)
+    if (status < 0)
         return status;
     unsubscribe->filters = NULL;
     unsubscribe->encoded.data = reader->at;
@@ -1657,7 +1665,7 @@ static inline int32_t mqtti_measure_unsubscribe(uint32_t *remaining_length,
         return MQTT_ERROR_UNSUBSCRIBE_NO_FILTER; /* [MQTT-3.10.3-2] */
     for (i = 0; i < count; i++) {
         const int32_t status = mqtti_check_text(filters[i], MQTTI_TOPIC_FILTER);
-        if (status != 0) /* [MQTT-3.10.3-1] */
+        if (status < 0) /* [MQTT-3.10.3-1] */
             return status;
     }
     return 0;
@@ -1671,7 +1679,7 @@ MQTTI_API int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
     size_t i;
     int32_t result = mqtti_measure_unsubscribe(&remaining_length, unsubscribe);
 
-    if (result != 0)
+    if (result < 0)
         return result;
     at = mqtti_begin_packet(&result, buffer, capacity, MQTT_UNSUBSCRIBE * 16 + 2, remaining_length,
                             0); /* [MQTT-3.10.1-1] */
@@ -1717,11 +1725,10 @@ MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity)
 /* Reads the fixed header and waits for the rest: the size of the packet, whose body the reader then
  * holds, MQTT_INCOMPLETE or an error. */
 static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtti_reader *body,
-                                         const void *bytes, size_t length, unsigned senders)
+                                         const uint8_t *bytes, size_t length, unsigned senders)
 {
-    const uint8_t *start = (const uint8_t *)bytes;
     struct mqtt_fixed_header header;
-    int32_t size = mqtti_read_fixed_header(&header, start, length, senders);
+    const int32_t size = mqtti_read_fixed_header(&header, bytes, length, senders);
 
     packet->error_offset = size == MQTT_ERROR_REMAINING_LENGTH ? 1 : 0;
     if (size < 0)
@@ -1735,7 +1742,7 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtt
     if (length - (size_t)size < header.remaining_length)
         return MQTT_INCOMPLETE;
     packet->type = header.type;
-    body->at = start + size;
+    body->at = bytes + size;
     body->left = header.remaining_length;
     return size + (int32_t)header.remaining_length;
 }
@@ -1743,9 +1750,9 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtt
 static inline int32_t mqtti_end_decode(struct mqtt_packet *packet, const struct mqtti_reader *body,
                                        int32_t size, int32_t status)
 {
-    if (status == 0 && body->left > 0)
+    if (status >= 0 && body->left > 0)
         status = MQTT_ERROR_TRAILING_BYTES; /* 3.1.3 */
-    if (status == 0)
+    if (status >= 0)
         return size;
     packet->error_offset = (uint32_t)size - (uint32_t)body->left;
     return status;
@@ -1753,13 +1760,11 @@ static inline int32_t mqtti_end_decode(struct mqtt_packet *packet, const struct 
 
 /* The types that both sides may send, and those that have no body. */
 static inline int32_t mqtti_read_common(struct mqtti_reader *body, struct mqtt_packet *packet,
-                                        const void *bytes)
+                                        uint8_t first_byte)
 {
-    const uint8_t *first_byte = (const uint8_t *)bytes;
-
     switch (packet->type) {
     case MQTT_PUBLISH:
-        return mqtti_read_publish(body, *first_byte % 16, &packet->as.publish);
+        return mqtti_read_publish(body, first_byte % 16, &packet->as.publish);
     case MQTT_PUBACK:
     case MQTT_PUBREC:
     case MQTT_PUBREL:
@@ -1771,7 +1776,8 @@ static inline int32_t mqtti_read_common(struct mqtti_reader *body, struct mqtt_p
     }
 }
 
-MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length)
+MQTTI_OUT_OF_LINE int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes,
+                                       size_t length)
 {
     struct mqtti_reader body;
     int32_t status;
@@ -1797,13 +1803,18 @@ MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, siz
         status = mqtti_read_unsubscribe(&body, &packet->as.unsubscribe);
         break;
     default:
-        status = mqtti_read_common(&body, packet, bytes);
+        status = mqtti_read_common(&body, packet, bytes[0]);
     }
     return mqtti_end_decode(packet, &body, size, status);
 }
 
-MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
-                                          size_t length)
+MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length)
+{
+    return mqtti_decode(packet, (const uint8_t *)bytes, length);
+}
+
+MQTTI_OUT_OF_LINE int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const uint8_t *bytes,
+                                                   size_t length)
 {
     struct mqtti_reader body;
     int32_t status;
@@ -1822,13 +1833,19 @@ MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void
         status = mqtti_read_unsubscribe(&body, &packet->as.unsubscribe);
         break;
     default:
-        status = mqtti_read_common(&body, packet, bytes);
+        status = mqtti_read_common(&body, packet, bytes[0]);
     }
     return mqtti_end_decode(packet, &body, size, status);
 }
 
-MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
+MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
                                           size_t length)
+{
+    return mqtti_decode_from_client(packet, (const uint8_t *)bytes, length);
+}
+
+MQTTI_OUT_OF_LINE int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const uint8_t *bytes,
+                                                   size_t length)
 {
     struct mqtti_reader body;
     int32_t status;
@@ -1844,9 +1861,15 @@ MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void
         status = mqtti_read_suback(&body, &packet->as.suback);
         break;
     default:
-        status = mqtti_read_common(&body, packet, bytes);
+        status = mqtti_read_common(&body, packet, bytes[0]);
     }
     return mqtti_end_decode(packet, &body, size, status);
+}
+
+MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
+                                          size_t length)
+{
+    return mqtti_decode_from_server(packet, (const uint8_t *)bytes, length);
 }
 
 /* A decoded list: its payload is checked as by the decoder and copied. */
@@ -1867,7 +1890,7 @@ static inline int32_t mqtti_encode_list(void *buffer, size_t capacity, enum mqtt
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
     result = type == MQTT_SUBSCRIBE ? mqtti_read_subscriptions(&reader, &count)
                                     : mqtti_read_filters(&reader, &count);
-    if (result != 0)
+    if (result < 0)
         return result;
     at = mqtti_begin_packet(&result, buffer, capacity, (unsigned)type * 16 + 2, remaining_length,
                             0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
@@ -1876,7 +1899,8 @@ static inline int32_t mqtti_encode_list(void *buffer, size_t capacity, enum mqtt
     return result;
 }
 
-MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet)
+MQTTI_OUT_OF_LINE int32_t mqtti_encode(uint8_t *buffer, size_t capacity,
+                                       const struct mqtt_packet *packet)
 {
     const struct mqtt_subscribe *subscribe = &packet->as.subscribe;
     const struct mqtt_unsubscribe *unsubscribe = &packet->as.unsubscribe;
@@ -1915,6 +1939,11 @@ MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_p
     default:
         return MQTT_ERROR_RESERVED_TYPE; /* Table 2.1 */
     }
+}
+
+MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet)
+{
+    return mqtti_encode((uint8_t *)buffer, capacity, packet);
 }
 
 /* ============================================================================================
@@ -2052,11 +2081,15 @@ static inline size_t mqtti_plain_length(const uint8_t *s, size_t length)
     size_t i = 0;
 
 #if MQTT_CODEC_SIMD != 0
-    while (length - i >= 16) {
-        const size_t plain = mqtti_plain_in_block(s + i);
-        i += plain;
-        if (plain < 16)
-            return i;
+    if (length >= 16) {
+        while (length - i > 16) {
+            const size_t plain = mqtti_plain_in_block(s + i);
+            i += plain;
+            if (plain < 16)
+                return i;
+        }
+        /* The last block may overlap the one before, whose bytes are plain. */
+        return length - 16 + mqtti_plain_in_block(s + length - 16);
     }
 #endif
     while (i < length && mqtti_is_plain(s[i]))

@@ -44,9 +44,12 @@ for standard in $standards; do
         build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$here/every_function.c" \
             "$here/implementation.c"
         build implemented "$here/declared_then_implemented.c" "$here/included_twice.c"
-        build small "$here/small_arrays.c"
+        build callers "$here/callers.c"
         build portable -DMQTT_CODEC_SIMD=0 "$here/two_files.c" "$here/every_function.c"
         build freestanding "$here/freestanding.c"
+    done
+    for level in -O1 -O3; do
+        build callers "$here/callers.c"
     done
 done
 echo "$compiler: $programs programs"

@@ -1,14 +1,4 @@
 /* 1.5.3 UTF-8 encoded strings: what is valid, what is discouraged, by every path. */
-#if defined(MQTT_CODEC_SIMD)
-#define EXPECTED_SIMD MQTT_CODEC_SIMD
-#elif defined(__SSE2__)
-#define EXPECTED_SIMD 1
-#elif defined(__aarch64__)
-#define EXPECTED_SIMD 2
-#else
-#define EXPECTED_SIMD 0
-#endif
-
 #include "paths.h"
 #include "support.h"
 
@@ -117,65 +107,6 @@ START_TEST(validity)
 }
 END_TEST
 
-START_TEST(the_expected_paths_are_built)
-{
-    ck_assert_int_eq(default_path.simd, EXPECTED_SIMD);
-    ck_assert_int_eq(portable_path.simd, 0);
-}
-END_TEST
-
-/* One special sequence in a string of letters, at every place, of strings at every offset from an
- * inaccessible page: both paths, and what is right. */
-struct special {
-    const char *bytes;
-    bool string;
-    bool name;
-};
-
-static const struct special specials[] = {
-    {"'b'", true, true},      {"01", true, true},     {"7F", true, true},
-    {"'#'", true, false},     {"'+'", true, false},   {"'\"'", true, true},
-    {"'*'", true, true},      {"'$'", true, true},    {"','", true, true},
-    {"00", false, false},     {"80", false, false},   {"A3", false, false},
-    {"AB", false, false},     {"FF", false, false},   {"C3A9", true, true},
-    {"C3", false, false},     {"E697A5", true, true}, {"F0908080", true, true},
-    {"EDA080", false, false},
-};
-
-START_TEST(paths_agree_at_every_offset_and_length)
-{
-    const struct special *special = &specials[_i];
-    const struct test_block sequence = test_parse(special->bytes);
-    const struct test_block page = test_copy_before_guard(test_letters, 256);
-    size_t length;
-    size_t place;
-    size_t offset;
-
-    for (length = sequence.length; length <= 100; length++) {
-        for (place = 0; place + sequence.length <= length; place++) {
-            for (offset = 0; offset < 17; offset++) {
-                uint8_t *bytes = page.bytes + page.length - length - offset;
-                const struct mqtt_string string = {(const char *)bytes, length};
-                bool agree;
-                memcpy(bytes + place, sequence.bytes, sequence.length);
-                agree = default_path.string_is_valid(string) == special->string &&
-                        portable_path.string_is_valid(string) == special->string &&
-                        default_path.topic_name_is_valid(string) == special->name &&
-                        portable_path.topic_name_is_valid(string) == special->name &&
-                        default_path.topic_filter_is_valid(string) ==
-                            portable_path.topic_filter_is_valid(string);
-                if (!agree)
-                    ck_abort_msg("%s at %zu of %zu bytes, offset %zu", special->bytes, place,
-                                 length, offset);
-                memset(bytes + place, 'a', sequence.length);
-            }
-        }
-    }
-    test_free(page);
-    test_free(sequence);
-}
-END_TEST
-
 START_TEST(string_from_c_string)
 {
     static const char text[] = "a\xC3\xA9";
@@ -196,8 +127,6 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, validity, 0, COUNT(strings));
-    tcase_add_test(tests, the_expected_paths_are_built);
-    tcase_add_loop_test(tests, paths_agree_at_every_offset_and_length, 0, COUNT(specials));
     tcase_add_test(tests, string_from_c_string);
     suite_add_tcase(suite, tests);
     return test_main(suite);

@@ -908,18 +908,18 @@ static inline uint8_t mqtti_remaining_length_size(uint32_t value)
 {
     if (value < 128)
         return 1;
-    if (value < 128 * 128)
+    if (value < 16384)
         return 2;
-    return value < 128 * 128 * 128 ? 3 : 4;
+    return value < 2097152 ? 3 : 4;
 }
 
 static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value)
 {
     while (value >= 128) {
-        at = mqtti_put_u8(at, value % 128u + 128u);
+        at = mqtti_put_u8(at, (uint8_t)(value % 128u + 128u));
         value /= 128;
     }
-    return mqtti_put_u8(at, value);
+    return mqtti_put_u8(at, (uint8_t)value);
 }
 
 MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value)
@@ -1270,7 +1270,7 @@ MQTTI_OUT_OF_LINE int32_t mqtti_decode_publish_header(struct mqtt_publish *publi
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
 #endif
     reader.at = bytes + status;
-    reader.left = header.remaining_length;
+    reader.left = (size_t)header.remaining_length;
     available = length - (size_t)status;
     if (available < 2)
         return MQTT_INCOMPLETE;
@@ -1743,7 +1743,7 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtt
         return MQTT_INCOMPLETE;
     packet->type = header.type;
     body->at = bytes + size;
-    body->left = header.remaining_length;
+    body->left = (size_t)header.remaining_length;
     return size + (int32_t)header.remaining_length;
 }
 

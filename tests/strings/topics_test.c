@@ -2,6 +2,8 @@
 #include "paths.h"
 #include "support.h"
 
+#include <pthread.h>
+
 struct topic_case {
     const char *topic; /* for test_parse */
     bool name;
@@ -265,6 +267,63 @@ START_TEST(matching_as_a_plain_matcher)
 }
 END_TEST
 
+struct long_pair {
+    struct mqtt_string filter;
+    struct mqtt_string name;
+    bool matches;
+};
+
+/* Calls for which a matcher that goes back over the name would need hours, on a stack on which one
+ * that calls itself for each level would not fit: what is shown is that both stay small. */
+static void *match_long_pairs(void *pairs)
+{
+    const struct long_pair *pair;
+
+    for (pair = pairs; pair->filter.length > 0; pair++) {
+        unsigned i;
+        for (i = 0; i < 300; i++) {
+            if (mqtt_topic_matches(pair->filter, pair->name) != pair->matches)
+                return (void *)(uintptr_t)pair;
+        }
+    }
+    return NULL;
+}
+
+START_TEST(matching_takes_linear_time_and_constant_stack)
+{
+    const struct test_block slashes = test_parse("2F*65535");
+    const struct test_block pluses = test_parse("2B*65535");
+    const struct test_block hash = test_parse("2F*65534 '#'");
+    const struct test_block letters = test_parse("61*65534 'b'");
+    struct long_pair pairs[] = {
+        {{(char *)slashes.bytes, 65535}, {(char *)slashes.bytes, 65535}, true},
+        {{(char *)pluses.bytes, 65535}, {(char *)slashes.bytes, 32767}, true},
+        {{(char *)pluses.bytes, 65535}, {(char *)slashes.bytes, 30000}, false},
+        {{(char *)hash.bytes, 65535}, {(char *)slashes.bytes, 65535}, true},
+        {{(char *)hash.bytes, 65535}, {(char *)slashes.bytes, 65533}, true},
+        {{(char *)letters.bytes, 65535}, {test_letters, 65535}, false},
+        {{(char *)pluses.bytes, 1}, {test_letters, 65535}, true},
+        {{NULL, 0}, {NULL, 0}, false},
+    };
+    pthread_attr_t small_stack;
+    pthread_t thread;
+    void *failed = pairs;
+    size_t i;
+
+    for (i = 1; i < pluses.length; i += 2)
+        pluses.bytes[i] = '/'; /* +/+/ ... /+ */
+    ck_assert_int_eq(pthread_attr_init(&small_stack), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&small_stack, 65536), 0);
+    ck_assert_int_eq(pthread_create(&thread, &small_stack, match_long_pairs, pairs), 0);
+    ck_assert_int_eq(pthread_join(thread, &failed), 0);
+    ck_assert_msg(failed == NULL, "pair %d", (int)((const struct long_pair *)failed - pairs));
+    test_free(slashes);
+    test_free(pluses);
+    test_free(hash);
+    test_free(letters);
+}
+END_TEST
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 int main(void)
@@ -276,6 +335,7 @@ int main(void)
     tcase_add_loop_test(tests, validity, 0, COUNT(topics));
     tcase_add_loop_test(tests, matching, 0, COUNT(matches));
     tcase_add_test(tests, matching_as_a_plain_matcher);
+    tcase_add_test(tests, matching_takes_linear_time_and_constant_stack);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }

@@ -406,6 +406,130 @@ START_TEST(encode_takes_no_other_type)
 }
 END_TEST
 
+struct refused_case {
+    const char *name;
+    int32_t status;
+    struct mqtt_packet packet;
+};
+
+static const struct mqtt_subscription subscription_a = {TEXT("a"), 0};
+static const struct mqtt_string filter_a = TEXT("a");
+
+/* Lengths that are never read: more than there is memory for. And arrays of nothing. */
+static const struct refused_case refused[] = {
+    {"client id",
+     MQTT_ERROR_FIELD_TOO_LONG,
+     {.type = MQTT_CONNECT, .as.connect = {.client_id = {test_letters, SIZE_MAX}}}},
+    {"payload",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_PUBLISH, .as.publish = {.topic = TEXT("a"), .payload = {NULL, SIZE_MAX}}}},
+    {"topic and payload",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_PUBLISH,
+      .as.publish = {.topic = {test_letters, SIZE_MAX}, .payload = {NULL, SIZE_MAX}}}},
+    {"return codes, and packet id 0: the length comes first",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_SUBACK, .as.suback = {.count = 268435454}}},
+    {"a decoded SUBSCRIBE, and packet id 0",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_SUBSCRIBE,
+      .as.subscribe = {.encoded = {(const uint8_t *)test_letters, 268435454}}}},
+    {"a decoded UNSUBSCRIBE, and packet id 0",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_UNSUBSCRIBE,
+      .as.unsubscribe = {.encoded = {(const uint8_t *)test_letters, 268435454}}}},
+    {"two filters whose sum is too large, and packet id 0",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_SUBSCRIBE,
+      .as.subscribe = {.count = 2,
+                       .subscriptions =
+                           (const struct mqtt_subscription[]){
+                               {TEXT("a"), 0}, {{test_letters, 268435455 - 2 - 4 - 2}, 0}}}}},
+    {"two filters whose sum is above SIZE_MAX",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_SUBSCRIBE,
+      .as.subscribe = {.count = 2,
+                       .subscriptions =
+                           (const struct mqtt_subscription[]){{TEXT("a"), 0},
+                                                              {{test_letters, SIZE_MAX}, 0}}}}},
+    {"two filters to unsubscribe whose sum is too large",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_UNSUBSCRIBE,
+      .as.unsubscribe = {.count = 2,
+                         .filters =
+                             (const struct mqtt_string[]){TEXT("a"),
+                                                          {test_letters, 268435455 - 2 - 3 - 1}}}}},
+    {"two filters to unsubscribe whose sum is above SIZE_MAX",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_UNSUBSCRIBE,
+      .as.unsubscribe = {.count = 2,
+                         .filters =
+                             (const struct mqtt_string[]){TEXT("a"), {test_letters, SIZE_MAX}}}}},
+    {"an array of no subscription",
+     MQTT_ERROR_SUBSCRIBE_NO_FILTER,
+     {.type = MQTT_SUBSCRIBE,
+      .as.subscribe = {.packet_id = 1, .subscriptions = &subscription_a, .count = 0}}},
+    {"an array of no filter",
+     MQTT_ERROR_UNSUBSCRIBE_NO_FILTER,
+     {.type = MQTT_UNSUBSCRIBE,
+      .as.unsubscribe = {.packet_id = 1, .filters = &filter_a, .count = 0}}},
+};
+
+START_TEST(encoders_refuse_what_is_never_read)
+{
+    const struct refused_case *test = &refused[_i];
+    uint8_t buffer[64];
+
+    test_fill(buffer, sizeof buffer);
+    ck_assert_msg(mqtt_encode(buffer, sizeof buffer, &test->packet) == test->status, "%s",
+                  test->name);
+    test_assert_untouched(buffer, sizeof buffer);
+    ck_assert_msg(mqtt_encode(NULL, 0, &test->packet) == test->status, "%s", test->name);
+}
+END_TEST
+
+/* The largest remaining length that a list can add up to, and one byte more. */
+START_TEST(lists_of_the_largest_size)
+{
+    const struct mqtt_string longest = {test_letters, 65535};
+    const size_t count = 268435453 / 65537; /* behind the packet id, and 61,446 bytes remain */
+    struct mqtt_string *filters = calloc(count + 1, sizeof *filters);
+    struct mqtt_unsubscribe unsubscribe = {filters, count + 1, {NULL, 0}, 1};
+    size_t i;
+
+    ck_assert_ptr_nonnull(filters);
+    for (i = 0; i < count; i++)
+        filters[i] = longest;
+    filters[count].data = test_letters;
+    filters[count].length = 268435453 - count * 65537 - 2;
+    ck_assert_int_eq(mqtt_encode_unsubscribe(NULL, 0, &unsubscribe), 268435460);
+    filters[count].length++;
+    ck_assert_int_eq(mqtt_encode_unsubscribe(NULL, 0, &unsubscribe), MQTT_ERROR_PACKET_TOO_LARGE);
+    free(filters);
+}
+END_TEST
+
+/* What a flag or a QoS says is not there is not looked at. */
+START_TEST(encoders_do_not_look_at_what_is_not_there)
+{
+    const struct test_block expected = test_parse("10 0C 0004'MQTT'04 02 0000 0000");
+    const struct test_block qos_0 = test_parse("30 03 0001'a'");
+    const struct mqtt_connect connect = {.clean_session = true,
+                                         .will = {.topic = TEXT("#"), .qos = 3, .retain = true},
+                                         .user_name = TEXT("\xFF"),
+                                         .password = {NULL, 65536}};
+    const struct mqtt_publish publish = {.topic = TEXT("a"), .packet_id = 7};
+    uint8_t buffer[14];
+
+    ck_assert_int_eq(mqtt_encode_connect(buffer, 14, &connect), 14);
+    test_assert_bytes("CONNECT", buffer, expected.bytes, 14);
+    ck_assert_int_eq(mqtt_encode_publish(buffer, 5, &publish), 5);
+    test_assert_bytes("PUBLISH", buffer, qos_0.bytes, 5);
+    test_free(expected);
+    test_free(qos_0);
+}
+END_TEST
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 int main(void)
@@ -427,6 +551,9 @@ int main(void)
     tcase_add_loop_test(tests, acknowledgements_by_name, 0, 5);
     tcase_add_loop_test(tests, empty_packets_by_name, 0, 3);
     tcase_add_loop_test(tests, encode_takes_no_other_type, 0, 5);
+    tcase_add_loop_test(tests, encoders_refuse_what_is_never_read, 0, COUNT(refused));
+    tcase_add_test(tests, lists_of_the_largest_size);
+    tcase_add_test(tests, encoders_do_not_look_at_what_is_not_there);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }

@@ -1,8 +1,6 @@
-/* Every status: produced by a row of the tables or by a call here, with its clause, its sentence
+/* Every status: produced by a case of packets.txt or by a call here, with its clause, its sentence
  * and what CONNACK it asks for. */
-#include "cases.h"
-
-#include <stdio.h>
+#include "corpus.h"
 
 struct status_case {
     int32_t status;
@@ -80,7 +78,12 @@ END_TEST
 
 START_TEST(no_status_is_left_out)
 {
+    size_t i;
+
     ck_assert_int_eq(last_status(), (int32_t)STATUS_COUNT);
+    ck_assert_uint_eq(corpus_status_count, STATUS_COUNT);
+    for (i = 0; i < corpus_status_count; i++)
+        ck_assert_int_eq(corpus_statuses[i].status, statuses[i].status);
 }
 END_TEST
 
@@ -116,7 +119,7 @@ START_TEST(other_numbers_are_explained_too)
 }
 END_TEST
 
-/* The statuses that no row of the tables can give, from the functions that do. */
+/* The statuses that no case can give, from the functions that do. */
 static void produce_others(bool *produced)
 {
     struct mqtt_packet packet;
@@ -143,24 +146,19 @@ START_TEST(every_status_is_produced)
     bool produced[1000] = {false};
     const int32_t last = last_status();
     int32_t number;
-    size_t table;
+    size_t count;
+    const struct corpus_case *cases = corpus_read(CORPUS, &count);
     size_t i;
 
-    for (table = 0; table < test_table_count; table++) {
-        for (i = 0; i < test_tables[table]->count; i++) {
-            const struct test_case *test = &test_tables[table]->cases[i];
-            struct mqtt_packet packet;
-            int32_t result = 1;
-            if (test->bytes != NULL) {
-                const struct test_block bytes = test_parse(test->bytes);
-                result = mqtt_decode(&packet, bytes.bytes, bytes.length);
-                test_free(bytes);
-            } else {
-                result = mqtt_encode(NULL, 0, &test->packet);
-            }
-            if (result < 0)
-                produced[-result] = true;
-        }
+    for (i = 0; i < count; i++) {
+        struct mqtt_packet packet;
+        int32_t result = 0;
+        if (cases[i].has_bytes)
+            result = mqtt_decode(&packet, cases[i].bytes.bytes, cases[i].bytes.length);
+        else
+            result = mqtt_encode(NULL, 0, &cases[i].packet);
+        if (result < 0)
+            produced[-result] = true;
     }
     produce_others(produced);
     for (number = 1; number <= last; number++)

@@ -19,7 +19,7 @@
  *     }
  *     if (n != MQTT_INCOMPLETE)
  *         fprintf(stderr, "%s [%s]\n", mqtt_status_message(n), mqtt_status_clause(n));
- *     // otherwise keep the bytes from `used` on, receive more behind them and call again
+ *     // otherwise keep the bytes from `used` on, receive more after them and call again
  *
  * Contracts, said once:
  *
@@ -37,7 +37,7 @@
  *   Order    A packet that breaks several rules is reported for the first, in the order of its
  *            bytes, by decoders and encoders alike.
  *
- * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, and behind the
+ * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, and after the
  * END OF THE INTERFACE the implementation in the order of the standard.
  */
 #if !defined(MQTT_CODEC_H)
@@ -48,7 +48,9 @@
  *
  * A plain #include needs nothing: every function is `static inline`. Where that is not wanted,
  * define MQTT_CODEC_DECLARE_ONLY before each #include, and in one C file define
- * MQTT_CODEC_IMPLEMENTATION before a further #include: it holds the one external definition.
+ * MQTT_CODEC_IMPLEMENTATION before a further #include: it holds the one external definition. To link
+ * no more of that than is called, compile it with -ffunction-sections and -fdata-sections, and link
+ * with --gc-sections; the plain way leaves out what is not called by itself.
  *
  * MQTT_CODEC_SIMD: define it as 0 to force portable code. Left alone, it is set to what is used:
  * 0 portable code, 1 SSE2, 2 NEON of AArch64. No result depends on it.
@@ -60,7 +62,7 @@
 #define MQTT_CODEC_VERSION_MINOR 1
 #define MQTT_CODEC_VERSION_PATCH 0
 #define MQTT_CODEC_VERSION                                                                         \
-    (MQTT_CODEC_VERSION_MAJOR * 1000000 + MQTT_CODEC_VERSION_MINOR * 1000 +                        \
+    (MQTT_CODEC_VERSION_MAJOR * 1000000L + MQTT_CODEC_VERSION_MINOR * 1000L +                      \
      MQTT_CODEC_VERSION_PATCH)
 
 #include <stdbool.h>
@@ -73,13 +75,17 @@
 #endif
 
 #if !defined(MQTT_CODEC_SIMD)
-#if defined(__SSE2__) && defined(__GNUC__)
+#if defined(__SSE2__) && defined(__GNUC__) && __STDC_HOSTED__ /* emmintrin.h wants stdlib.h */
 #define MQTT_CODEC_SIMD 1
 #elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
 #define MQTT_CODEC_SIMD 2
 #else
 #define MQTT_CODEC_SIMD 0
 #endif
+#endif
+
+#if MQTT_CODEC_SIMD < 0 || MQTT_CODEC_SIMD > 2
+#error "MQTT_CODEC_SIMD is 0, 1 or 2"
 #endif
 
 #if defined(MQTT_CODEC_DECLARE_ONLY) || defined(MQTT_CODEC_IMPLEMENTATION)
@@ -135,18 +141,18 @@ enum mqtt_connect_return_code {
  * say who can: D a decoder, H of those mqtt_decode_fixed_header too, E an encoder, S one of the two
  * mqtt_publish_set functions. The numbers never change.
  *
- * Where size_t has 16 bits, decoders too answer MQTT_ERROR_PACKET_TOO_LARGE: to a packet that it
- * cannot count. */
+ * MQTT_ERROR_PACKET_TOO_LARGE comes from decoders where size_t has 16 bits alone: for a packet, or
+ * from those that need no payload for a payload, that it cannot count. */
 enum mqtt_status {
     MQTT_INCOMPLETE = -1,                        /* DH S a valid beginning; more bytes           */
     MQTT_ERROR_BUFFER_TOO_SMALL = -2,            /*   E  capacity below the size                 */
-    MQTT_ERROR_PACKET_TOO_LARGE = -3,            /*   E  remaining length, see below       2.2.3 */
+    MQTT_ERROR_PACKET_TOO_LARGE = -3,            /* D ES remaining length, see above       2.2.3 */
     MQTT_ERROR_RESERVED_TYPE = -4,               /* DHE  0 or 15                           2.2.1 */
     MQTT_ERROR_TYPE = -5,                        /* D  S not a PUBLISH                     2.2.1 */
     MQTT_ERROR_DIRECTION = -6,                   /* D    not from this side                2.2.1 */
     MQTT_ERROR_FLAGS = -7,                       /* DH   not the type's             MQTT-2.2.2-1 */
     MQTT_ERROR_REMAINING_LENGTH = -8,            /* DH S malformed, not the type's         2.2.3 */
-    MQTT_ERROR_TRAILING_BYTES = -9,              /* D    behind a CONNECT's fields         3.1.3 */
+    MQTT_ERROR_TRAILING_BYTES = -9,              /* D    after a CONNECT's last field      3.1.3 */
     MQTT_ERROR_FIELD_PAST_END = -10,             /* D ES longer than the packet            1.5.3 */
     MQTT_ERROR_FIELD_TOO_LONG = -11,             /*   E  above 65,535 bytes                1.5.3 */
     MQTT_ERROR_ILL_FORMED_UTF8 = -12,            /* D ES                            MQTT-1.5.3-1 */
@@ -292,7 +298,7 @@ struct mqtt_packet {
 /* ---------------------------------------------------------------------------------------------
  * DECODE
  *
- * One call decodes the first packet of `bytes` and leaves those behind it alone. What the fixed
+ * One call decodes the first packet of `bytes` and leaves those after it alone. What the fixed
  * header shows to be wrong is an error at once; the rest is checked when all of it is there, so
  * that feeding a packet byte by byte costs no more than feeding it whole.
  * ------------------------------------------------------------------------------------------- */
@@ -319,8 +325,8 @@ MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, con
 
 /* 3.3: decodes a PUBLISH of which nothing but the bytes before the payload needs to be there, so
  * that a large payload streams through a small buffer. `payload.length` is that of the whole
- * payload, `payload.data` is NULL. Returns where the payload starts, or what mqtt_decode returns
- * for a PUBLISH; a first byte of any other type is MQTT_ERROR_TYPE. */
+ * payload, `payload.data` is NULL. Returns where the payload starts, or the statuses that mqtt_decode
+ * has for a PUBLISH; a first byte of any other type is MQTT_ERROR_TYPE. */
 MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
                                              size_t length);
 
@@ -402,7 +408,7 @@ MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, ui
 
 /* Change an encoded PUBLISH in place, of which nothing but the bytes before the payload needs to be
  * there: the DUP flag for a re-delivery (3.3.1.1), the packet id for the next receiver (3.3.2.2).
- * Return where the payload starts, or what mqtt_decode_publish_header returns; then nothing is
+ * Return where the payload starts, or a status of mqtt_decode_publish_header, and then nothing is
  * changed. At QoS 0, where neither can be set: MQTT_ERROR_DUP (clearing is no error) and
  * MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id of 0 is MQTT_ERROR_PACKET_ID_ZERO. */
 MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup);
@@ -425,7 +431,7 @@ MQTTI_API bool mqtt_topic_name_is_valid(struct mqtt_string name);
 MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
 
 /* 4.7: whether a valid filter matches a valid name; topics that begin with $ included (4.7.2). The
- * time is linear in the shorter of the two, the stack constant. */
+ * time is linear in the length of the name, the stack constant. */
 MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 
 /* A NUL-terminated C string, without its NUL. Nothing is copied, nothing checked. */
@@ -476,10 +482,9 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 #define MQTTI_API static inline
 #endif
 
-/* What GCC has inlined into a caller it also warns of there: of the walk over a string that loads 16
- * bytes, though the length rules it out; of bytes that an encoder may not have written and a decoder
- * reads, though the result rules it out. The functions that this concerns stay out of line when it
- * optimizes, behind thin wrappers that convert the caller's void pointer. */
+/* Inlined into callers, some functions make GCC warn there of what cannot happen: of 16-byte loads
+ * from shorter arrays, of reading bytes or members that are not yet written. They stay out of line,
+ * below thin wrappers that convert the caller's void pointer. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__clang__) &&                           \
     !defined(MQTT_CODEC_EXTERNAL)
 #define MQTTI_OUT_OF_LINE __attribute__((noinline, noclone, unused)) static
@@ -524,7 +529,7 @@ static inline uint16_t mqtti_get_u16(const uint8_t *at)
 }
 
 /* The put functions write at a place whose room has been compared with the capacity, and return
- * the place behind. */
+ * the place after. */
 static inline uint8_t *mqtti_put_u8(uint8_t *at, unsigned value)
 {
     at[0] = (uint8_t)value;
@@ -545,7 +550,7 @@ static inline uint8_t *mqtti_put_bytes(uint8_t *at, const void *data, size_t len
     return at + length;
 }
 
-/* A field behind its length, of at most 65,535 bytes: a string, or binary data. */
+/* A string, or binary data, of at most 65,535 bytes, preceded by its two-byte length. */
 static inline uint8_t *mqtti_put_field(uint8_t *at, const void *data, size_t length)
 {
     return mqtti_put_bytes(mqtti_put_u16(at, (uint16_t)length), data, length);
@@ -661,7 +666,7 @@ static inline int32_t mqtti_check_text(struct mqtt_string string, enum mqtti_kin
     return mqtti_check_string((const uint8_t *)string.data, string.length, kind);
 }
 
-/* Reads a field of binary data behind its length. */
+/* Reads binary data preceded by its two-byte length. */
 static inline int32_t mqtti_read_bytes(struct mqtti_reader *reader, struct mqtt_bytes *bytes)
 {
     if (reader->left < 2)
@@ -677,9 +682,9 @@ static inline int32_t mqtti_read_bytes(struct mqtti_reader *reader, struct mqtt_
 static inline int32_t mqtti_read_string(struct mqtti_reader *reader, enum mqtti_kind kind,
                                         struct mqtt_string *string)
 {
-    struct mqtti_reader behind = *reader;
+    struct mqtti_reader rest = *reader;
     struct mqtt_bytes bytes;
-    int32_t status = mqtti_read_bytes(&behind, &bytes);
+    int32_t status = mqtti_read_bytes(&rest, &bytes);
 
     if (status >= 0)
         status = mqtti_check_string(bytes.data, bytes.length, kind);
@@ -687,7 +692,7 @@ static inline int32_t mqtti_read_string(struct mqtti_reader *reader, enum mqtti_
         return status;
     string->data = (const char *)bytes.data;
     string->length = bytes.length;
-    *reader = behind;
+    *reader = rest;
     return 0;
 }
 
@@ -1059,7 +1064,7 @@ static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean
     return client_id.length > 0 || clean_session; /* [MQTT-3.1.3-7] [MQTT-3.1.3-8] */
 }
 
-/* The fields of the payload stand in this order [MQTT-3.1.3-1]. What is left behind them, because
+/* The fields of the payload stand in this order [MQTT-3.1.3-1]. What is left after them, because
  * its flag is 0 [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20], is found by mqtti_end_decode. */
 static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqtt_connect *connect)
 {
@@ -1069,8 +1074,8 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     if (status < 0)
         return status;
     client_id = *reader;
-    status = mqtti_read_string(reader, MQTTI_STRING, &connect->client_id); /* [MQTT-3.1.3-4] */
-    if (status < 0)
+    status = mqtti_read_string(reader, MQTTI_STRING, &connect->client_id);
+    if (status < 0) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] */
         return status;
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session)) {
         *reader = client_id;
@@ -1119,33 +1124,35 @@ static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect)
 /* Checks the payload and gives its length. */
 static inline int32_t mqtti_measure_connect(uint32_t *length, const struct mqtt_connect *connect)
 {
-    size_t sum = 2 + connect->client_id.length;
+    uint32_t sum = 2;
     int32_t status = mqtti_check_text(connect->client_id, MQTTI_STRING); /* [MQTT-3.1.3-4] */
 
     if (status < 0)
         return status;
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session))
         return MQTT_ERROR_CLIENT_ID;
+    sum += (uint32_t)connect->client_id.length;
     if (connect->has_will) {
         status = mqtti_check_text(connect->will.topic, MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-10] */
         if (status < 0)
             return status;
         if (connect->will.message.length > MQTT_STRING_LENGTH_MAX)
             return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.3 */
-        sum += 2 + connect->will.topic.length + 2 + connect->will.message.length;
+        sum += 2 + (uint32_t)connect->will.topic.length;
+        sum += 2 + (uint32_t)connect->will.message.length;
     }
     if (connect->has_user_name) {
         status = mqtti_check_text(connect->user_name, MQTTI_STRING); /* [MQTT-3.1.3-11] */
         if (status < 0)
             return status;
-        sum += 2 + connect->user_name.length;
+        sum += 2 + (uint32_t)connect->user_name.length;
     }
     if (connect->has_password) {
         if (connect->password.length > MQTT_STRING_LENGTH_MAX)
             return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.5 */
-        sum += 2 + connect->password.length;
+        sum += 2 + (uint32_t)connect->password.length;
     }
-    *length = (uint32_t)sum;
+    *length = sum;
     return 0;
 }
 
@@ -1256,37 +1263,41 @@ MQTTI_OUT_OF_LINE int32_t mqtti_decode_publish_header(struct mqtt_publish *publi
 {
     struct mqtt_fixed_header header;
     struct mqtti_reader reader;
-    size_t available;
-    size_t needed;
+    uint32_t needed;
+    uint32_t payload_length;
+    int32_t size;
     int32_t status;
 
     if (length > 0 && bytes[0] / 16 != MQTT_PUBLISH)
-        return MQTT_ERROR_TYPE;
-    status = mqtt_decode_fixed_header(&header, bytes, length);
-    if (status < 0)
-        return status;
-#if SIZE_MAX < 0xFFFFFFFF
-    if (header.remaining_length > SIZE_MAX - 5)
-        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-#endif
-    reader.at = bytes + status;
-    reader.left = (size_t)header.remaining_length;
-    available = length - (size_t)status;
-    if (available < 2)
+        return MQTT_ERROR_TYPE; /* 2.2.1 */
+    size = mqtt_decode_fixed_header(&header, bytes, length);
+    if (size < 0)
+        return size;
+    reader.at = bytes + size;
+    reader.left = length - (size_t)size;
+    if (reader.left < 2)
         return MQTT_INCOMPLETE;
-    needed = 2u + mqtti_get_u16(reader.at);
-    if (needed > reader.left)
+    needed = 2u + (uint32_t)mqtti_get_u16(reader.at);
+    if (needed > header.remaining_length)
         return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
     if (mqtti_publish_qos(header.flags) > 0)
         needed += 2;
-    if (available < needed && available < reader.left)
+    if (needed > header.remaining_length) /* the packet id is missing */
+        needed = header.remaining_length;
+    if (reader.left < needed)
         return MQTT_INCOMPLETE;
+    reader.left = (size_t)needed;
     status = mqtti_read_publish_header(&reader, header.flags, publish);
     if (status < 0)
         return status;
+    payload_length = header.remaining_length - needed;
+#if SIZE_MAX < 0xFFFFFFFF
+    if (payload_length > SIZE_MAX)
+        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
+#endif
     publish->payload.data = NULL;
-    publish->payload.length = reader.left;
-    return (int32_t)(reader.at - bytes);
+    publish->payload.length = (size_t)payload_length;
+    return size + (int32_t)needed;
 }
 
 MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
@@ -1376,9 +1387,10 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
 }
 
 /* ============================================================================================
- * 3.4 PUBACK, 3.5 PUBREC, 3.6 PUBREL, 3.7 PUBCOMP, 3.11 UNSUBACK: mqtti_read_packet_id, and
+ * 3.4 PUBACK, 3.5 PUBREC, 3.6 PUBREL, 3.7 PUBCOMP, 3.11 UNSUBACK
  * ========================================================================================== */
 
+/* Their body is a packet id, which mqtti_read_packet_id decodes. */
 static inline int32_t mqtti_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
                                        uint16_t packet_id)
 {
@@ -1405,7 +1417,7 @@ MQTTI_API int32_t mqtt_encode_pubrec(void *buffer, size_t capacity, uint16_t pac
 
 MQTTI_API int32_t mqtt_encode_pubrel(void *buffer, size_t capacity, uint16_t packet_id)
 {
-    return mqtti_encode_ack(buffer, capacity, MQTT_PUBREL * 16 + 2, packet_id); /* 3.6.1-1 */
+    return mqtti_encode_ack(buffer, capacity, MQTT_PUBREL * 16 + 2, packet_id); /* [MQTT-3.6.1-1] */
 }
 
 MQTTI_API int32_t mqtt_encode_pubcomp(void *buffer, size_t capacity, uint16_t packet_id)
@@ -1551,7 +1563,7 @@ static inline int32_t mqtti_read_suback(struct mqtti_reader *reader, struct mqtt
     if (status < 0)
         return status;
     if (reader->left == 0)
-        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 */
+        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 [MQTT-3.8.4-5] */
     suback->return_codes = reader->at;
     suback->count = reader->left;
     while (reader->left > 0) {
@@ -1576,7 +1588,7 @@ MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
     if (suback->packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-7] */
     if (suback->count == 0)
-        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 */
+        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 [MQTT-3.8.4-5] */
     for (i = 0; i < suback->count; i++) {
         result = mqtti_check_suback_code(suback->return_codes[i]);
         if (result < 0)
@@ -1734,7 +1746,7 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtt
     if (size < 0)
         return size;
 #if SIZE_MAX < 0xFFFFFFFF
-    if (header.remaining_length > SIZE_MAX - 5) {
+    if (header.remaining_length > SIZE_MAX - (size_t)size) {
         packet->error_offset = 1;
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
     }
@@ -1968,7 +1980,7 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         {"2.2.1", "This side may not send packets of this type."},
         {"MQTT-2.2.2-1", "The reserved flags of the fixed header are not those of the type."},
         {"2.2.3", "The remaining length has more than four bytes, or is not one of this type."},
-        {"3.1.3", "Bytes are left behind the last field that the connect flags announce."},
+        {"3.1.3", "Bytes are left after the last field that the connect flags announce."},
         {"1.5.3", "A field runs past the end of the packet."},
         {"1.5.3", "A field is longer than 65,535 bytes."},
         {"MQTT-1.5.3-1", "A string is not well-formed UTF-8."},
@@ -1993,7 +2005,7 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         {"MQTT-3.3.1-2", "The DUP flag is 1 at QoS 0."},
         {"MQTT-3.3.1-4", "The QoS is 3."},
         {"MQTT-3.8.3-3", "The SUBSCRIBE has no topic filter."},
-        {"3.8.3", "The requested QoS behind a topic filter is missing."},
+        {"3.8.3", "The requested QoS after a topic filter is missing."},
         {"MQTT-3.8.3-4", "The requested QoS is not 0, 1 or 2."},
         {"3.9.3", "The SUBACK has no return code."},
         {"MQTT-3.9.3-2", "The SUBACK return code is not 0, 1, 2 or 128."},

@@ -28,6 +28,9 @@ for level in -O0 -O2 -Os; do
     nm implementation.o | awk '$2 == "T" { print $3 }' | sort >defined
     cmp declared defined || fail "$level: declared and defined differ: $(comm -3 declared defined)"
     compile freestanding.o "$level" -ffreestanding "$project/tests/header/implementation.c"
+    compile bare.o "$level" -ffreestanding -nostdinc -isystem "$(cc -print-file-name=include)" \
+        "$project/tests/header/freestanding.c" ||
+        fail "$level: needs more headers than a freestanding compiler has"
     nm -u freestanding.o | awk '{ print $2 }' | grep -vx 'memcpy\|_GLOBAL_OFFSET_TABLE_' &&
         fail "$level: needs more than memcpy"
 

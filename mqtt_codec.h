@@ -631,12 +631,23 @@ static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size
     return MQTT_ERROR_FILTER_SINGLE_LEVEL; /* [MQTT-4.7.1-3] */
 }
 
+/* What a two-byte length cannot express. */
+static inline bool mqtti_is_too_long(size_t length)
+{
+#if SIZE_MAX > 0xFFFF
+    return length > MQTT_STRING_LENGTH_MAX;
+#else
+    (void)length;
+    return false;
+#endif
+}
+
 /* One walk over the string checks all that its kind asks for. */
 MQTTI_OUT_OF_LINE int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
 {
     size_t i;
 
-    if (length > MQTT_STRING_LENGTH_MAX)
+    if (mqtti_is_too_long(length))
         return MQTT_ERROR_FIELD_TOO_LONG; /* 1.5.3 [MQTT-4.7.3-3] */
     if (length == 0 && kind != MQTTI_STRING)
         return MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
@@ -1136,7 +1147,7 @@ static inline int32_t mqtti_measure_connect(uint32_t *length, const struct mqtt_
         status = mqtti_check_text(connect->will.topic, MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-10] */
         if (status < 0)
             return status;
-        if (connect->will.message.length > MQTT_STRING_LENGTH_MAX)
+        if (mqtti_is_too_long(connect->will.message.length))
             return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.3 */
         sum += 2 + (uint32_t)connect->will.topic.length;
         sum += 2 + (uint32_t)connect->will.message.length;
@@ -1148,7 +1159,7 @@ static inline int32_t mqtti_measure_connect(uint32_t *length, const struct mqtt_
         sum += 2 + (uint32_t)connect->user_name.length;
     }
     if (connect->has_password) {
-        if (connect->password.length > MQTT_STRING_LENGTH_MAX)
+        if (mqtti_is_too_long(connect->password.length))
             return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.5 */
         sum += 2 + (uint32_t)connect->password.length;
     }

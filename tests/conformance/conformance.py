@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""conformance.py PROJECT [--write]: statements.tsv agrees with all that speaks of statements.
+"""conformance.py PROJECT [--write]: the table of statements agrees with header, tests and docs.
 
 Compares tests/conformance/statements.tsv with the numbers of the standard, with mqtt_codec.h, with
-packets.txt and the other tests, with every tag in the project, and with docs/conformance.md. Prints
-each fault and then fails. With --write it writes docs/conformance.md anew, and checks then.
+packets.txt and the other tests, with every tag in header, tests and docs, and with
+docs/conformance.md. Prints every fault, and fails if there is one. With --write it writes
+docs/conformance.md anew and checks then.
 """
 
 import collections
@@ -154,9 +155,8 @@ class Conformance:
 
     def read_statuses(self):
         """The statuses that report a rule: number, the letters that say who can, and the clause."""
-        body = re.search(r"^enum mqtt_status \{\n(.*?)^\};", self.header, re.M | re.S).group(1)
         statuses = {}
-        for line in body.splitlines():
+        for line in self.block(r"^enum mqtt_status \{\n(.*?)^\};").splitlines():
             found = re.fullmatch(r"    MQTT_(\w+) = (-\d+),? +/\* (.{4}) (.*) \*/", line)
             if found is None:
                 self.fault(HEADER, f"not understood in enum mqtt_status: {line.strip()}")
@@ -170,8 +170,15 @@ class Conformance:
 
     def read_explanations(self):
         """The clauses of the table, in its order."""
-        body = re.search(r" explanations\[\] = \{\n(.*?)\n +\};", self.header, re.S).group(1)
+        body = self.block(r" explanations\[\] = \{\n(.*?)\n +\};")
         return re.findall(r'\{\s*"([^"]*)",\s*"', body)
+
+    def block(self, pattern):
+        """The part of the header that the pattern captures."""
+        found = re.search(pattern, self.header, re.M | re.S)
+        if found is None:
+            self.fault(HEADER, f"nothing in it matches {pattern}")
+        return found.group(1) if found else ""
 
     # -- What is checked
 
@@ -190,14 +197,13 @@ class Conformance:
         for before, row in zip(self.rows, self.rows[1:]):
             if section(before.statement) > section(row.statement):
                 self.fault(f"{TABLE}:{row.line}", f"{row.statement} is not in its place")
-        in_order = [statement for statement in EXPECTED if statement in count]
-        once = [statement for statement in found if count[statement] == 1]
-        if once != [statement for statement in in_order if count[statement] == 1]:
+        known = [statement for statement in dict.fromkeys(found) if statement in EXPECTED]
+        if known != [statement for statement in EXPECTED if statement in count]:
             self.fault(TABLE, "the numbered statements are not in their order")
 
     def check_cells(self):
-        interface = self.header.split("END OF THE INTERFACE\n ====")[0]
-        words = set(re.findall(r"\w+", interface))
+        interface = self.block(r"\A(.*)^ \* END OF THE INTERFACE$")
+        words = set(re.findall(r"\w+", re.sub(r"/\*.*?\*/", "", interface, flags=re.S)))
         for row in self.rows:
             place = f"{TABLE}:{row.line}: {row.statement}"
             if row.met_by not in MET_BY:
@@ -282,6 +288,7 @@ class Conformance:
         numbers = [status.number for status in self.statuses.values()]
         if numbers != list(range(-1, -len(numbers) - 1, -1)):
             self.fault(HEADER, "the statuses are not -1, -2 and so on")
+            return
         # One explanation in front for no error, one behind for other numbers.
         if len(self.explanations) != len(self.statuses) + 2:
             self.fault(HEADER, f"{len(self.explanations)} explanations are not one for each status")
@@ -388,23 +395,29 @@ def quoted(text):
 INTRODUCTION = """\
 # Conformance to MQTT 3.1.1
 
-What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. The standard
-numbers {numbered} statements. {codec} of them speak of the bytes of packets: decoders and encoders
-meet these. {helper} speak of how topics match: a function meets these. The other {application} speak of
-sessions, connections, time or the order of packets, of which this header keeps nothing: they are left to
-the application, and the table says what helps it. The {sections} rows without such a number are for sections
-that bind the bytes of packets or the matching all the same.
+What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. Of the {numbered}
+statements that the standard numbers,
 
-In a row, **met by** is who answers for it in this project: decoders and encoders (both), one of them, a
-helper, or the application. **How** says by what; behind "Application:" is the part that stays with the
-application. **Status** is what a packet that breaks the statement is answered with, without `MQTT_ERROR_`.
-**Tests** are what shows it: the packets of [packets.txt] that name the statement in their clause line, and
-tests by name.
+- {codec} concern the bytes of packets, which the decoders and encoders see to;
+- {helper} concern how topics match, which a function answers;
+- {application} concern sessions, connections, time, or which packet answers which. The header keeps nothing of these:
+  they are left to the application, and the table says what helps it.
 
-This file is made from [statements.tsv](../tests/conformance/statements.tsv), the same for machines, by
-`python3 tests/conformance/conformance.py . --write`. Without `--write` that program checks the table: that no
-statement is missing, that every test it names exists, and that `mqtt_codec.h`, the packets and the table
-agree on which statement each status reports.
+Another {sections} rows are for sections that bind the bytes of packets, or the matching, without such a number.
+
+In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them, a helper, or the
+application. **How** says by what; behind "Application:" stands the part that remains the application's. **Status** is
+what a packet that breaks the statement is answered with, without `MQTT_ERROR_`. **Tests** are what shows it: the
+packets of [packets.txt] that name the statement in their clause line, and tests by name.
+
+This page is made from [statements.tsv](../tests/conformance/statements.tsv), the same for machines:
+
+```sh
+python3 tests/conformance/conformance.py . --write
+```
+
+Without `--write` this checks the table: that no statement is missing, that every test named in it exists, and that
+`mqtt_codec.h`, the packets and the table agree on the statement that each status reports.
 """
 
 

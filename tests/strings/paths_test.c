@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LONGEST 100
+#if !defined(LONGEST)
+#define LONGEST 100 /* bytes of a string */
+#endif
 
 struct sequence {
     uint8_t bytes[4];

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""mutate.py PROJECT [--every N]: breaks mqtt_codec.h in one place at a time and runs the tests.
+
+A change that no test notices is a survivor. Each is either killed by a new test, or stands in
+survivors.txt beside this file with the reason why it changes nothing that can be seen. Exits
+non-zero if a survivor has no reason there, or if a reason stands there that is not needed.
+
+The tests are compiled once, against the declarations; of each mutant only the implementation is.
+With --every N, only each Nth of the changes is tried; without it the number is chosen so that the
+whole takes some minutes.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+COMPILER = ["cc", "-std=c99", "-O1", "-w"]
+TIMEOUT = 60  # seconds; a mutant that does not end is noticed
+PATHS = ["strings/path_default.c", "strings/path_portable.c"]
+TESTS = {  # the fast ones first: most mutants fall there
+    "statuses": ["packets/statuses_test.c", "conformance/corpus.c", "support/support.c"],
+    "functions": ["packets/functions_test.c", "support/support.c"],
+    "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
+    "strings": ["strings/strings_test.c", "support/support.c", *PATHS],
+    "topics": ["strings/topics_test.c", "support/support.c", *PATHS],
+    "corpus": ["conformance/corpus_test.c", "conformance/corpus.c", "support/support.c"],
+    "paths": ["strings/paths_test.c", *PATHS],
+}
+
+COMPARISONS = {"<": ["<=", ">="], ">": [">=", "<="], "<=": ["<", ">"], ">=": [">", "<"],
+               "==": ["!="], "!=": ["=="]}
+
+
+def code_of(line):
+    """The line without comments and strings, which are blanked so that columns stay."""
+    line = re.sub(r'"(\\.|[^"\\])*"', lambda m: " " * len(m.group()), line)
+    return re.sub(r"/\*.*?(\*/|$)", lambda m: " " * len(m.group()), line)
+
+
+def replacements(code):
+    """(start, end, text) of every single change that this script knows of a line of code."""
+    for m in re.finditer(r"(?<![<>=!+\-*/|&])(<=|>=|==|!=|<|>)(?![<>=])", code):
+        if code[m.start() - 1] == "-":  # ->
+            continue
+        for other in COMPARISONS[m.group()]:
+            yield m.start(), m.end(), other
+    for m in re.finditer(r"&&|\|\|", code):
+        yield m.start(), m.end(), "||" if m.group() == "&&" else "&&"
+    for m in re.finditer(r"(?<![\w.'\[])(?<!return )(?<!\? )(0x[0-9A-F]+|\d+)(u?)\b(?!')", code):
+        value = int(m.group(1), 0)
+        for other in (value + 1, value - 1):
+            if other >= 0:
+                yield m.start(), m.end(), str(other) + m.group(2)
+    for m in re.finditer(r"(?<= )[+-](?= )", code):
+        yield m.start(), m.end(), "-" if m.group() == "+" else "+"
+    for m in re.finditer(r"(?<= )[*/%&|](?= )", code):
+        yield m.start(), m.end(), {"*": "/", "/": "*", "%": "/", "&": "|", "|": "&"}[m.group()]
+    for m in re.finditer(r" \+= ", code):
+        yield m.start(), m.end(), " -= "
+    for m in re.finditer(r"\bif \((?!false)", code):
+        yield m.end(), m.end(), "false && "
+    for m in re.finditer(r"return (true|false);", code):
+        yield m.start(1), m.end(1), "false" if m.group(1) == "true" else "true"
+    for m in re.finditer(r"return (MQTT_ERROR_\w+);", code):
+        yield m.start(1), m.end(1), "MQTT_ERROR_DIRECTION"
+        yield m.start(1), m.end(1), "0"
+    for m in re.finditer(r"^\s+mqtti_skip\(.*;|^\s+(?:\*?at|\*reader) = .*;", code):
+        yield m.start(), m.end(), ";"
+
+
+def mutants(header):
+    """(function, line number, old line, new line) of every change."""
+    lines = header.splitlines()
+    start = next(i for i, line in enumerate(lines) if line == " * END OF THE INTERFACE")
+    start = next(i for i in range(start, len(lines)) if lines[i].startswith("struct mqtti_reader"))
+    function, in_comment, in_table = "", False, False
+    for number in range(start, len(lines)):
+        line = lines[number]
+        if in_comment or line.lstrip().startswith("/*") and "*/" not in line:
+            in_comment = "*/" not in line
+            continue
+        if line.startswith("#"):
+            continue
+        if re.match(r"^(MQTTI_|static inline|enum|struct)", line):
+            names = re.findall(r"\b(mqtti?_\w+)\(", line)
+            function = names[0] if names else function
+            continue
+        in_table = (in_table or "explanations[] = {" in line) and line != "    };"
+        if in_table or not line.startswith(" "):
+            continue
+        code = code_of(line)
+        for begin, end, text in replacements(code):
+            new = line[:begin] + text + line[end:]
+            yield function, number, line, new
+
+
+class Project:
+    def __init__(self, root, work):
+        self.tests = root / "tests"
+        self.header = (root / "mqtt_codec.h").read_text(encoding="utf-8")
+        self.work = work
+        self.check = subprocess.run(["pkg-config", "--cflags", "--libs", "check"], check=True,
+                                    stdout=subprocess.PIPE, encoding="utf-8").stdout.split()
+        self.objects = {}
+
+    def compile_tests(self):
+        """The tests, and all they need but the codec."""
+        (self.work / "original").mkdir()
+        (self.work / "original/mqtt_codec.h").write_text(self.header, encoding="utf-8")
+        includes = ["-I" + str(self.work / "original")] + [
+            "-I" + str(self.tests / folder) for folder in ("support", "conformance", "strings")]
+        corpus = '-DCORPUS="%s"' % (self.tests / "conformance/packets.txt")
+        for name, sources in TESTS.items():
+            self.objects[name] = []
+            for source in sources:
+                output = self.work / (name + "-" + source.replace("/", "-") + ".o")
+                # Without optimization the longest packets are not tried at every length.
+                subprocess.run(COMPILER + ["-O0", "-DMQTT_CODEC_DECLARE_ONLY", "-DLONGEST=33",
+                                           corpus, *includes,
+                                           *self.check, "-c", "-o", output, self.tests / source],
+                               check=True)
+                self.objects[name].append(str(output))
+
+    def link(self, name, folder, codec):
+        output = folder / name
+        subprocess.run(["cc", "-o", output, *self.objects[name], codec, *self.check], check=True)
+        return output
+
+    def outcome(self, number, line, new):
+        """The name of the test that notices the change, or None."""
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.work))
+        try:
+            lines = self.header.splitlines()
+            lines[line] = new
+            (folder / "mqtt_codec.h").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            (folder / "codec.c").write_text(
+                "#define MQTT_CODEC_IMPLEMENTATION\n#include \"mqtt_codec.h\"\n",
+                encoding="utf-8")
+            codec = folder / "codec.o"
+            compiled = subprocess.run(COMPILER + ["-I" + str(folder), "-c", "-o", codec,
+                                                  folder / "codec.c"], check=False,
+                                      stderr=subprocess.DEVNULL)
+            if compiled.returncode != 0:
+                return "the compiler"
+            for name in TESTS:
+                try:
+                    run = subprocess.run([self.link(name, folder, codec)], check=False,
+                                         timeout=TIMEOUT, stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL,
+                                         env={**os.environ, "CK_FORK": "no"})
+                except subprocess.TimeoutExpired:
+                    return name
+                if run.returncode != 0:
+                    return name
+            return None
+        finally:
+            shutil.rmtree(folder)
+
+
+def read_reasons(path):
+    """{(function, old, new): reason}"""
+    reasons = {}
+    entries = path.read_text(encoding="utf-8").split("\n\n")
+    for entry in entries:
+        fields = dict(line.split(": ", 1) for line in entry.strip().splitlines()
+                      if not line.startswith("#") and ": " in line)
+        if fields:
+            reasons[fields["in"], fields["old"], fields["new"]] = fields["why"]
+    return reasons
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("project", type=pathlib.Path)
+    parser.add_argument("--every", type=int, default=6)
+    parser.add_argument("--only", help="a part of the function's name")
+    arguments = parser.parse_args()
+    root = arguments.project.resolve()
+    reasons = read_reasons(root / "tests/mutation/survivors.txt")
+    with tempfile.TemporaryDirectory() as work:
+        project = Project(root, pathlib.Path(work))
+        everything = list(mutants(project.header))
+        chosen = everything[::arguments.every]
+        if arguments.only:
+            chosen = [mutant for mutant in everything if arguments.only in mutant[0]]
+        project.compile_tests()
+        if project.outcome(0, 0, project.header.splitlines()[0]) is not None:
+            sys.exit("The tests fail on the header as it is.")
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            outcomes = list(pool.map(
+                lambda item: project.outcome(item[0], item[1][1], item[1][3]), enumerate(chosen)))
+    tried = [(mutant, outcome) for mutant, outcome in zip(chosen, outcomes)
+             if outcome != "the compiler"]
+    survivors = [mutant for mutant, outcome in tried if outcome is None]
+    keys = {(function, old.strip(), new.strip()) for function, _, old, new in survivors}
+    unexplained = [mutant for mutant in survivors
+                   if (mutant[0], mutant[2].strip(), mutant[3].strip()) not in reasons]
+    tried_keys = {(m[0], m[2].strip(), m[3].strip()) for m, _ in tried}
+    every_key = {(m[0], m[2].strip(), m[3].strip()) for m in everything}
+    idle = [key for key in reasons
+            if key not in every_key or (key in tried_keys and key not in keys)]
+    for function, number, old, new in survivors:
+        known = (function, old.strip(), new.strip()) in reasons
+        print("survivor%s, line %d\nin: %s\nold: %s\nnew: %s\n" % (
+            " (explained)" if known else "", number + 1, function, old.strip(), new.strip()))
+    for function, old, new in idle:
+        print("no survivor, but explained:\nin: %s\nold: %s\nnew: %s\n" % (function, old, new))
+    print("%d of %d changes tried, %d noticed, %d survive, of which %d are explained" % (
+        len(tried), len(everything), len(tried) - len(survivors), len(survivors),
+        len(survivors) - len(unexplained)))
+    if len(tried) < 200 and not arguments.only:
+        sys.exit("fewer than 200 changes")
+    if unexplained or idle:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -151,7 +151,7 @@ enum mqtt_status {
     MQTT_ERROR_TYPE = -5,                        /* D  S not a PUBLISH                     2.2.1 */
     MQTT_ERROR_DIRECTION = -6,                   /* D    not from this side                2.2.1 */
     MQTT_ERROR_FLAGS = -7,                       /* DH   not the type's             MQTT-2.2.2-1 */
-    MQTT_ERROR_REMAINING_LENGTH = -8,            /* DH S malformed, not the type's         2.2.3 */
+    MQTT_ERROR_REMAINING_LENGTH = -8,            /* DH S malformed, or impossible           2.2.3 */
     MQTT_ERROR_TRAILING_BYTES = -9,              /* D    after a CONNECT's last field      3.1.3 */
     MQTT_ERROR_FIELD_PAST_END = -10,             /* D ES longer than the packet            1.5.3 */
     MQTT_ERROR_FIELD_TOO_LONG = -11,             /*   E  above 65,535 bytes                1.5.3 */
@@ -1990,7 +1990,8 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         {"2.2.1", "The packet is not a PUBLISH."},
         {"2.2.1", "This side may not send packets of this type."},
         {"MQTT-2.2.2-1", "The reserved flags of the fixed header are not those of the type."},
-        {"2.2.3", "The remaining length has more than four bytes, or is not one of this type."},
+        {"2.2.3",
+         "The remaining length has more than four bytes, or is not possible for this packet."},
         {"3.1.3", "Bytes are left after the last field that the connect flags announce."},
         {"1.5.3", "A field runs past the end of the packet."},
         {"1.5.3", "A field is longer than 65,535 bytes."},

@@ -817,9 +817,9 @@ static bool parse_option(struct options *options, const char *text)
         options->hex = true;
     else if (strcmp(text, "--json") == 0)
         options->json = true;
-    else if (strcmp(text, "--from-client") == 0)
+    else if (strcmp(text, "--from-client") == 0 && options->decode != mqtt_decode_from_server)
         options->decode = mqtt_decode_from_client;
-    else if (strcmp(text, "--from-server") == 0)
+    else if (strcmp(text, "--from-server") == 0 && options->decode != mqtt_decode_from_client)
         options->decode = mqtt_decode_from_server;
     else if (strcmp(text, "--color") == 0)
         options->colour = COLOUR_ALWAYS;
@@ -841,7 +841,7 @@ static bool parse_arguments(struct options *options, int count, char **arguments
         const char *text = arguments[i];
         const bool is_file = text[0] != '-' || text[1] == '\0';
         if (!is_file && !parse_option(options, text)) {
-            fprintf(stderr, "mqtt_inspect: There is no option %s; --help lists them.\n", text);
+            fprintf(stderr, "mqtt_inspect: There is no option %s here; --help lists them.\n", text);
             return false;
         }
         files += is_file;

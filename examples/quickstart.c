@@ -12,7 +12,8 @@ int main(void)
     struct mqtt_packet packet;
 
     publish.topic = mqtt_string_from("sensors/kitchen");
-    publish.payload = (struct mqtt_bytes){(const uint8_t *)"21.5", 4};
+    publish.payload.data = (const uint8_t *)"21.5";
+    publish.payload.length = 4;
     int32_t size = mqtt_encode_publish(buffer, sizeof buffer, &publish);
     if (size > 0)
         size = mqtt_decode(&packet, buffer, (size_t)size);

@@ -395,29 +395,33 @@ def quoted(text):
 INTRODUCTION = """\
 # Conformance to MQTT 3.1.1
 
-What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. Of the {numbered}
-statements that the standard numbers,
+What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. Of the
+{numbered} statements that the standard numbers,
 
 - {codec} concern the bytes of packets, which the decoders and encoders see to;
 - {helper} concern how topics match, which a function answers;
-- {application} concern sessions, connections, time, or which packet answers which. The header keeps nothing of these:
-  they are left to the application, and the table says what helps it.
+- {application} concern sessions, connections, time, or which packet answers which. The header
+  keeps nothing of these: they are left to the application, and the table says what helps it.
 
-Another {sections} rows are for sections that bind the bytes of packets, or the matching, without such a number.
+Another {sections} rows are for sections that bind the bytes of packets, or the matching, without
+such a number.
 
-In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them, a helper, or the
-application. **How** says by what; behind "Application:" stands the part that remains the application's. **Status** is
-what a packet that breaks the statement is answered with, without `MQTT_ERROR_`. **Tests** are what shows it: the
-packets of [packets.txt] that name the statement in their clause line, and tests by name.
+In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them,
+a helper, or the application. **How** says by what; behind "Application:" stands the part that
+remains the application's. **Status** is what a packet that breaks the statement is answered with,
+without `MQTT_ERROR_`. **Tests** are what shows it: the packets of [packets.txt] that name the
+statement in their clause line, and tests by name.
 
-This page is made from [statements.tsv](../tests/conformance/statements.tsv), the same for machines:
+This page is made from [statements.tsv](../tests/conformance/statements.tsv), the same for
+machines:
 
 ```sh
 python3 tests/conformance/conformance.py . --write
 ```
 
-Without `--write` this checks the table: that no statement is missing, that every test named in it exists, and that
-`mqtt_codec.h`, the packets and the table agree on the statement that each status reports.
+Without `--write` this checks the table: that no statement is missing, that every test named in it
+exists, and that `mqtt_codec.h`, the packets and the table agree on the statement that each status
+reports.
 """
 
 

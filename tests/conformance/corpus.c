@@ -215,6 +215,7 @@ static bool set_subscribe(const struct place *place, struct mqtt_packet *packet,
 
     if (subscribe->subscriptions == NULL && strcmp(key, "filter") == 0)
         subscribe->subscriptions = allocate(LONGEST_LIST, sizeof *list);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is copied, for want of its const */
     memcpy(&list, &subscribe->subscriptions, sizeof list);
     if (strcmp(key, "packet_id") == 0)
         subscribe->packet_id = (uint16_t)number(place, value, 65535);
@@ -254,6 +255,7 @@ static bool set_unsubscribe(const struct place *place, struct mqtt_packet *packe
 
     if (unsubscribe->filters == NULL && strcmp(key, "filter") == 0)
         unsubscribe->filters = allocate(LONGEST_LIST, sizeof *list);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is copied, for want of its const */
     memcpy(&list, &unsubscribe->filters, sizeof list);
     if (strcmp(key, "packet_id") == 0)
         unsubscribe->packet_id = (uint16_t)number(place, value, 65535);

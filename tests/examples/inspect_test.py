@@ -411,7 +411,7 @@ class Errors(unittest.TestCase):
         ([], b"\xc1\x00", "PINGREQ", 0, "MQTT-2.2.2-1",
          "The reserved flags of the fixed header are not those of the type."),
         ([], b"\x30\x80\x80\x80\x80\x01", "PUBLISH", 1, "2.2.3",
-         "The remaining length has more than four bytes, or is not one of this type."),
+         "The remaining length has more than four bytes, or is not possible for this packet."),
         ([], packet(0x82, b"\x00\x00", "a", b"\x00"), "SUBSCRIBE", 2, "MQTT-2.3.1-1",
          "The packet identifier is 0."),
         ([], packet(0x82, b"\x00\x01", "a"), "SUBSCRIBE", 7, "3.8.3",
@@ -608,8 +608,8 @@ class Options(unittest.TestCase):
 
     def test_wrong(self):
         for arguments, error in [
-            (["--jsn"], "There is no option --jsn; --help lists them."),
-            (["-x"], "There is no option -x; --help lists them."),
+            (["--jsn"], "There is no option --jsn here; --help lists them."),
+            (["-x"], "There is no option -x here; --help lists them."),
             (["a", "b"], "b is a second FILE; --help says more."),
             (["-", "-"], "- is a second FILE; --help says more."),
         ]:

@@ -107,7 +107,7 @@ static void decode_long_topic(void)
 int main(void)
 {
     static char letters[33000];
-    size_t i;
+    unsigned i;
 
     memset(letters, 'a', sizeof letters);
     encode_connect(letters);

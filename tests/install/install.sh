@@ -18,8 +18,9 @@ meson install --no-rebuild -C build >log 2>&1 || { cat log; fail "meson install"
 (cd prefix && find . -type f | sort) >installed
 cmp "$project/mqtt_codec.h" prefix/include/mqtt_codec.h || fail "the header is another"
 [ "$(wc -l <installed)" -eq 2 ] || { cat installed; fail "not the header and a .pc file alone"; }
-PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name mqtt_codec.pc)")
-export PKG_CONFIG_PATH
+pkg-config --variable pc_path pkg-config | tr : '\n' | grep -qx /usr/local/share/pkgconfig ||
+    fail "pkg-config does not look where the default prefix puts the .pc file"
+export PKG_CONFIG_PATH="$work/prefix/share/pkgconfig"
 version=$(sed -n 's/.*define MQTT_CODEC_VERSION_[MP][AIT][A-Z]* //p' "$project/mqtt_codec.h" |
     paste -s -d .)
 [ "$(pkg-config --modversion mqtt_codec)" = "$version" ] || fail "the version is not $version"

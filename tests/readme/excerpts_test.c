@@ -5,6 +5,28 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* CONNECT and SUBSCRIBE, back to back: their size, or the rule that an argument breaks. */
+static int32_t open_session(uint8_t *buffer, size_t capacity, const char *client_id)
+{
+    const struct mqtt_subscription wanted[] = {{{"sensors/+", 9}, 1}, {{"alerts/#", 8}, 2}};
+    struct mqtt_connect connect = {0};
+    struct mqtt_subscribe subscribe = {0};
+    int32_t first;
+    int32_t second;
+
+    connect.client_id = mqtt_string_from(client_id);
+    connect.clean_session = true; /* false: the server keeps the session */
+    connect.keep_alive = 60;      /* seconds */
+    subscribe.packet_id = 1;      /* any but 0 */
+    subscribe.subscriptions = wanted;
+    subscribe.count = 2;
+    first = mqtt_encode_connect(buffer, capacity, &connect);
+    if (first < 0)
+        return first;
+    second = mqtt_encode_subscribe(buffer + first, capacity - (size_t)first, &subscribe);
+    return second < 0 ? second : first + second;
+}
+
 static unsigned handled;
 static int32_t handled_size;
 
@@ -69,7 +91,8 @@ static bool send_all(int socket, const void *data, size_t length)
     return true;
 }
 
-/* Encodes what stands before the payload once, and sends the payload from where it lies. */
+/* Encodes what stands before the payload once, and sends the payload from where it lies. At QoS 1 or
+ * 2 publish->packet_id may be any but 0: each subscriber gets its own. */
 static bool publish_to_all(struct subscriber *subscribers, size_t count,
                            const struct mqtt_publish *publish)
 {
@@ -78,13 +101,29 @@ static bool publish_to_all(struct subscriber *subscribers, size_t count,
     size_t i;
 
     for (i = 0; n > 0 && i < count; i++) {
-        mqtt_publish_set_packet_id(header, (size_t)n, subscribers[i].next_packet_id);
+        if (publish->qos > 0)
+            mqtt_publish_set_packet_id(header, (size_t)n, subscribers[i].next_packet_id);
         if (!send_all(subscribers[i].socket, header, (size_t)n) ||
             !send_all(subscribers[i].socket, publish->payload.data, publish->payload.length))
             return false;
     }
     return n > 0;
 }
+
+START_TEST(a_session_is_opened)
+{
+    const struct test_block expected =
+        test_parse("10 0D 0004'MQTT' 04 02 003C 0001'c'"
+                   "82 19 0001 0009'sensors/+' 01 0008'alerts/#' 02");
+    uint8_t buffer[64];
+
+    ck_assert_int_eq(open_session(buffer, sizeof buffer, "c"), (int32_t)expected.length);
+    test_assert_bytes("session", buffer, expected.bytes, expected.length);
+    ck_assert_int_eq(open_session(buffer, 20, "c"), MQTT_ERROR_BUFFER_TOO_SMALL);
+    ck_assert_int_eq(open_session(buffer, sizeof buffer, "\xFF"), MQTT_ERROR_ILL_FORMED_UTF8);
+    test_free(expected);
+}
+END_TEST
 
 START_TEST(a_stream_is_decoded)
 {
@@ -158,6 +197,7 @@ int main(void)
     Suite *suite = suite_create("excerpts");
     TCase *tests = tcase_create("excerpts");
 
+    tcase_add_test(tests, a_session_is_opened);
     tcase_add_test(tests, a_stream_is_decoded);
     tcase_add_loop_test(tests, packets_are_answered, 0, 7);
     tcase_add_test(tests, one_payload_reaches_many_subscribers);

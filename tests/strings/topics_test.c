@@ -277,13 +277,13 @@ struct long_pair {
  * that calls itself for each level would not fit: what is shown is that both stay small. */
 static void *match_long_pairs(void *pairs)
 {
-    const struct long_pair *pair;
+    struct long_pair *pair;
 
     for (pair = pairs; pair->filter.length > 0; pair++) {
         unsigned i;
         for (i = 0; i < 300; i++) {
             if (mqtt_topic_matches(pair->filter, pair->name) != pair->matches)
-                return (void *)(uintptr_t)pair;
+                return pair;
         }
     }
     return NULL;

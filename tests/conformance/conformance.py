@@ -68,7 +68,33 @@ TAG = re.compile(r"MQTT-\d+\.\d+\.\d+-\d+")
 
 Row = collections.namedtuple("Row", "line statement summary met_by how statuses tests")
 Status = collections.namedtuple("Status", "number letters clause")
-Case = collections.namedtuple("Case", "line name clauses status")
+Case = collections.namedtuple("Case", "line name clauses status bytes encoded")
+
+# Statuses that no rejected bytes in packets.txt can have: they are an encoder's alone, or of functions
+# that take less than every packet.
+NOT_IN_BYTES = {"INCOMPLETE", "PACKET_TOO_LARGE", "TYPE", "DIRECTION"}
+# Statuses that an encoder has of a buffer, or of a type that packets.txt cannot name.
+NOT_IN_FIELDS = {"BUFFER_TOO_SMALL", "RESERVED_TYPE"}
+
+
+def packet_bytes(text):
+    """The bytes that the notation of packets.txt stands for."""
+    result = bytearray()
+    for quoted, pair, times in re.findall(r"'([^']*)'|([0-9A-F]{2})(?:\*(\d+))?", text):
+        result += quoted.encode() or bytes.fromhex(pair) * int(times or 1)
+    return bytes(result)
+
+
+def distance(one, other, most):
+    """How many bytes to insert, remove or change make one the other; `most` + 1 if more."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        last, row = row, [i]
+        for j, b in enumerate(other, 1):
+            row.append(min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b)))
+    return row[-1]
 
 
 def is_numbered(statement):
@@ -149,6 +175,8 @@ class Conformance:
                     fields.get("packet"),
                     fields.get("clause", "").split(),
                     status[0] if status else None,
+                    packet_bytes(fields["bytes"]) if "bytes" in fields else None,
+                    "encode" in fields or "accept" in fields,
                 )
             )
         return cases
@@ -283,6 +311,21 @@ class Conformance:
             if clause and clause not in case.clauses:
                 self.fault(place, f"{case.status} reports {clause}, which is not its clause")
 
+    def check_neighbours(self):
+        """Each rule is broken alone: by bytes two from valid ones at most, and by an encoder's input."""
+        short = [case for case in self.cases if case.bytes is not None and len(case.bytes) < 200]
+        valid = [case.bytes for case in short if case.status is None and case.encoded]
+        for name, status in self.statuses.items():
+            rejected = [case.bytes for case in short if case.status == name]
+            if "D" in status.letters and name not in NOT_IN_BYTES and not any(
+                distance(one, other, 2) <= 2 for one in rejected for other in valid
+            ):
+                self.fault(CORPUS, f"no valid packet is next to one that is rejected as {name}")
+            if "E" in status.letters and name not in NOT_IN_FIELDS and not any(
+                case.status == name and case.encoded for case in self.cases
+            ):
+                self.fault(CORPUS, f"no packet that an encoder refuses as {name}")
+
     def check_statuses(self):
         """The header says the same twice, and the table says it too."""
         numbers = [status.number for status in self.statuses.values()]
@@ -319,6 +362,7 @@ class Conformance:
         self.check_tests_exist()
         self.check_tags()
         self.check_cases()
+        self.check_neighbours()
         self.check_statuses()
         self.check_document()
         return self.faults

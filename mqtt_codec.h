@@ -347,8 +347,8 @@ MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size
  * ENCODE
  *
  * Every encoder returns the bytes written, or, with `buffer` NULL, the bytes it would write; else
- * MQTT_ERROR_BUFFER_TOO_SMALL if they are more than `capacity`, or the status of a rule. What an
- * encoder writes, the decoders accept.
+ * MQTT_ERROR_BUFFER_TOO_SMALL if they are more than `capacity`, or the status of a rule, which are
+ * listed without MQTT_ERROR_. What an encoder writes, the decoders accept.
  * ------------------------------------------------------------------------------------------- */
 
 /* Encodes any packet, a decoded one included, which gives back the bytes it was decoded from (with
@@ -425,8 +425,8 @@ MQTTI_API bool mqtt_string_is_valid(struct mqtt_string string);
  * connection: a control character (U+0001 to U+001F, U+007F to U+009F) or a non-character. */
 MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string);
 
-/* 4.7: valid as a string, not empty, and with no wildcard (a name) or each in its place (a filter).
- */
+/* 4.7: a valid string, not empty, in which no wildcard stands (a name), or none out of place (a
+ * filter). */
 MQTTI_API bool mqtt_topic_name_is_valid(struct mqtt_string name);
 MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
 

@@ -1,9 +1,9 @@
-/* broker_session PORT RESTRICTED_PORT: clients of a broker on 127.0.0.1, whose packets come from our
+/* broker_session PORT RESTRICTED_PORT: clients of a broker on 127.0.0.1. Their packets come from our
  * encoders; what the broker sends goes through mqtt_decode_from_server and is held against the
  * standard.
  *
- * PORT lets in the user "μαρία" with the password "κωδικός" alone. RESTRICTED_PORT lets everyone in,
- * and refuses subscriptions to what begins with "private/". */
+ * PORT lets in the user "μαρία" with the password "κωδικός" alone. RESTRICTED_PORT lets everyone
+ * in, and refuses subscriptions to what begins with "private/". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

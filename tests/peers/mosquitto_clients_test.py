@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""mosquitto_clients_test.py SCRIPTED_SERVER: mosquitto_pub and mosquitto_sub are served by the codec.
+"""mosquitto_clients_test.py SCRIPTED_SERVER: the codec serves mosquitto's clients.
 
-The server's packets come from our encoders, the clients' go through mqtt_decode_from_client. The
-clients end with status 0, the subscriber prints what the server sent, and the server reads what the
-clients' options say, field by field. There is no exception.
+The packets of the server come from our encoders, those of mosquitto_pub and mosquitto_sub go
+through mqtt_decode_from_client. The clients end with status 0, the subscriber prints what the server
+sent, and the server reads what the clients' options say, field by field. There is no exception.
 """
 
 import collections
@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ def hexadecimal(text):
 
 
 def connect(**fields):
-    """The CONNECT of mosquitto's clients, whose keep alive is 60 where nothing else is asked for."""
+    """The CONNECT of mosquitto's clients; their keep alive is 60 where none is asked for."""
     return {
         "type": "CONNECT", "keep_alive": 60, "clean_session": True, "client_id": "",
         "will_qos": None, "will_retain": None, "will_topic": None, "will_message": None,
@@ -80,7 +81,10 @@ def session(server, client, work):
         pipes["stdout"].seek(0)
         output = pipes["stdout"].read()
         if serving.returncode != 0:
-            peers.fail(f"{' '.join(command)}: the server: {complaints.decode()}")
+            peers.fail(
+                f"{' '.join(command)}: the server ended with {serving.returncode}:"
+                f" {complaints.decode()}"
+            )
     packets = [json.loads(line) for line in printed.decode().splitlines()]
     return Outcome(running.returncode, output.decode(), errors.decode(), packets)
 
@@ -124,17 +128,20 @@ class Clients:
         ]  # fmt: skip
         outcome = session(
             [self.server, "0", when, *arguments],
-            ["mosquitto_sub", *options, "-C", str(len(messages)), "-W", "20", "-F", "%q %r %t %x"],
+            ["mosquitto_sub", "-d", *options, "-C", str(len(messages)), "-W", "20",
+             "-F", "message %q %r %t %x"],
             self.work,
-        )
+        )  # fmt: skip
         check_equal(name, "status and errors", (0, ""), (outcome.status, outcome.errors))
         lines = [
-            f"{qos} {int(retain)} {topic} {hexadecimal(payload)}"
+            f"message {qos} {int(retain)} {topic} {hexadecimal(payload)}"
             for qos, retain, topic, payload in messages
         ]
+        printed = [line for line in outcome.output.splitlines() if line.startswith("message ")]
         # A message at QoS 2 is printed at its PUBREL, when later ones of a lower QoS may have been.
-        printed = sorted(outcome.output.splitlines(), key=lambda line: line[0])
-        check_equal(name, "what it prints", sorted(lines, key=lambda line: line[0]), printed)
+        in_order = {"key": lambda line: line.split()[1]}
+        check_equal(name, "what it prints", sorted(lines, **in_order), sorted(printed, **in_order))
+        self.check_received(name, outcome, expected, messages)
         acks = ("PUBACK", "PUBREC", "PUBCOMP")
         check_packets(
             name, expected + [DISCONNECT],
@@ -145,6 +152,19 @@ class Clients:
         sent = [packet["type"] for packet in outcome.packets if packet["type"] in acks]
         check_equal(name, "what it acknowledges", sorted(sum(due, [])), sorted(sent))
         self.done(name)
+
+    def check_received(self, name, outcome, expected, messages):
+        """What mosquitto_sub says to have received: the answers to its packets, and the messages."""
+        answers = {"CONNECT": "CONNACK", "SUBSCRIBE": "SUBACK", "UNSUBSCRIBE": "UNSUBACK",
+                   "PINGREQ": "PINGRESP"}  # fmt: skip
+        due = [answers[packet["type"]] for packet in expected]
+        for message in messages:
+            due += ["PUBLISH", "PUBREL"] if message[0] == 2 else ["PUBLISH"]
+        said = re.findall(r"^Client .* received ([A-Z]+)", outcome.output, re.MULTILINE)
+        check_equal(name, "what it received", sorted(due), sorted(said))
+        codes = [str(qos) for packet in expected for _, qos in packet.get("subscriptions", [])]
+        granted = re.findall(r"^Subscribed \(mid: 1\): (.*)$", outcome.output, re.MULTILINE)
+        check_equal(name, "what it was granted", [", ".join(codes)], granted)
 
     def refused(self, code, says):
         """Both take the code of a CONNACK for what it is."""

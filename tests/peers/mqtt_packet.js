@@ -1,5 +1,5 @@
 // mqtt_packet.js read: reads packets, each a line of hexadecimal digits, and prints for each the
-// fields that mqtt-packet's parser finds, as fields.c prints them; of one that it refuses, the reason.
+// fields that mqtt-packet's parser finds, as fields.c prints them; of one that is refused, why.
 //
 // mqtt_packet.js generate SEED ROUNDS: writes ROUNDS random valid packets of each type, one a line:
 // the bytes of mqtt-packet's generator in hexadecimal, a blank, and the fields as they were set.
@@ -11,11 +11,11 @@ const fs = require('fs')
 const path = require('path')
 const mqtt = require(path.join(process.cwd(), 'node_modules', 'mqtt-packet'))
 
-const TYPES = ['CONNECT', 'CONNACK', 'PUBLISH', 'PUBACK', 'PUBREC', 'PUBREL', 'PUBCOMP', 'SUBSCRIBE',
-  'SUBACK', 'UNSUBSCRIBE', 'UNSUBACK', 'PINGREQ', 'PINGRESP', 'DISCONNECT']
+const TYPES = ['CONNECT', 'CONNACK', 'PUBLISH', 'PUBACK', 'PUBREC', 'PUBREL', 'PUBCOMP',
+  'SUBSCRIBE', 'SUBACK', 'UNSUBSCRIBE', 'UNSUBACK', 'PINGREQ', 'PINGRESP', 'DISCONNECT']
 const LONGEST = 65535
 
-// ---- mqtt-packet's objects and our fields --------------------------------------------------------
+// ---- mqtt-packet's objects and our fields -------------------------------------------------------
 
 function hex (value) {
   return Buffer.from(value).toString('hex')
@@ -66,7 +66,7 @@ function fields (packet) {
   return Object.assign({ type }, FIELDS[type](packet))
 }
 
-// ---- read ----------------------------------------------------------------------------------------
+// ---- read ---------------------------------------------------------------------------------------
 
 // One packet and no more is in the bytes, or it is refused.
 function read (bytes) {
@@ -96,7 +96,7 @@ function readAll () {
   for (const line of lines) console.log(JSON.stringify(read(Buffer.from(line, 'hex'))))
 }
 
-// ---- generate ------------------------------------------------------------------------------------
+// ---- generate -----------------------------------------------------------------------------------
 
 let state
 
@@ -168,7 +168,8 @@ function randomTopic (round) {
 // A topic, some of whose levels are made wildcards (4.7.1).
 function randomFilter (round) {
   const ofOneByte = (level) => Buffer.byteLength(level) === 1
-  const levels = randomTopic(round).split('/').map((level) => ofOneByte(level) && flip() ? '+' : level)
+  const levels = randomTopic(round).split('/')
+    .map((level) => ofOneByte(level) && flip() ? '+' : level)
 
   if (ofOneByte(levels[levels.length - 1]) && flip()) levels[levels.length - 1] = '#'
   return levels.join('/')
@@ -265,7 +266,7 @@ function generateAll (seed, rounds) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------
+// -------------------------------------------------------------------------------------------------
 
 const [command, ...numbers] = process.argv.slice(2)
 if (command === 'read') readAll()

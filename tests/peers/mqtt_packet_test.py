@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""mqtt_packet_test.py PACKETS_WRITER PACKETS_READER FOLDER: mqtt-packet, of npm, and the codec agree.
+"""mqtt_packet_test.py PACKETS_WRITER PACKETS_READER FOLDER: mqtt-packet and the codec agree.
 
-The parser of mqtt-packet reads the packets of our encoders with the same fields; those that its
-generator writes decode here with the same fields, and mqtt_encode writes the same bytes again. There is no
-exception. mqtt-packet is installed into the FOLDER, from the npm registry, in the version of package.json.
+The parser of mqtt-packet, of npm, reads the packets of our encoders with the same fields; those
+that its generator writes decode here with the same fields, and mqtt_encode writes the same bytes
+again.
+There is no exception. mqtt-packet is installed into the FOLDER, from the npm registry, in the
+version of package.json.
 """
 
 import json

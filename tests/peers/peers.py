@@ -100,7 +100,8 @@ def kinds(packet):
     yield kind
     yield f"{kind} with a remaining length of {remaining_length(packet)[1]} bytes"
     for name, value in fields.items():
-        if value is None or isinstance(value, (bool, int)) and name not in ("packet_id", "keep_alive"):
+        countless = name in ("packet_id", "keep_alive")
+        if value is None or isinstance(value, (bool, int)) and not countless:
             yield f"{kind} {name} {value}"
         elif isinstance(value, str) and name != "type":
             size = len(value) // 2

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "encode.h"
+
 void die(const char *format, ...)
 {
     va_list arguments;
@@ -99,7 +101,7 @@ void stream_send(struct stream *stream, const struct mqtt_packet *packet)
     bytes = malloc((size_t)size);
     if (bytes == NULL)
         die("no memory");
-    if (mqtt_encode(bytes, (size_t)size, packet) != size)
+    if (encode(bytes, (size_t)size, packet) != size)
         die("a %s is not of the size announced", mqtt_packet_type_name(packet->type));
     stream_send_bytes(stream, bytes, (size_t)size);
     free(bytes);

@@ -36,8 +36,8 @@ void stream_accept(struct stream *stream);
 void stream_send_bytes(struct stream *stream, const uint8_t *bytes, size_t length);
 void stream_send(struct stream *stream, const struct mqtt_packet *packet);
 
-/* Returns the size of the next packet, which starts at *bytes and is there until the next call, or 0
- * when the other side has closed the connection. */
+/* Returns the size of the next packet, which starts at *bytes and is there until the next call, or
+ * 0 when the other side has closed the connection. */
 size_t stream_receive(struct stream *stream, struct mqtt_packet *packet, const uint8_t **bytes);
 
 void stream_close(struct stream *stream);

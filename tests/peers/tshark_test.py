@@ -62,10 +62,11 @@ def segments(stream):
 def ip_packet(client_port, client, sequence, data):
     source, target = (1, 2) if client else (2, 1)
     ports = (client_port, PORT) if client else (PORT, client_port)
-    tcp = struct.pack("!HHIIBBHHH", *ports, sequence[client], sequence[not client], 5 << 4, 0x18,
-                      65535, 0, 0)  # fmt: skip
-    ip = struct.pack("!BBHHHBBHBBBBBBBB", 0x45, 0, 40 + len(data), 0, 0, 64, 6, 0, 127, 0, 0, source,
-                     127, 0, 0, target)  # fmt: skip
+    tcp = struct.pack(
+        "!HHIIBBHHH", *ports, sequence[client], sequence[not client], 5 << 4, 0x18, 65535, 0, 0
+    )
+    addresses = (127, 0, 0, source, 127, 0, 0, target)
+    ip = struct.pack("!BBHHHBBH8B", 0x45, 0, 40 + len(data), 0, 0, 64, 6, 0, *addresses)
     return ip + tcp + data
 
 
@@ -77,7 +78,8 @@ def capture(all_streams):
         sequence = {True: 1, False: 1}
         for client, data in segments(stream):
             frame = ip_packet(20000 + number, client, sequence, data)
-            result.append(struct.pack("=IIII", time // 1000, time % 1000 * 1000, len(frame), len(frame)))
+            size = len(frame)
+            result.append(struct.pack("=IIII", time // 1000, time % 1000 * 1000, size, size))
             result.append(frame)
             sequence[client] += len(data)
             time += 1
@@ -185,6 +187,7 @@ def connack_fields(of):
     return {
         "session_present": of.flag("conack.flags.sp"),
         "return_code": of.number("conack.val"),
+        "acknowledge_flags": int(of.one("conack.flags"), 16),
     }
 
 
@@ -244,6 +247,8 @@ def expected_fields(packet):
     result["reserved_bits"] = {
         "PUBLISH": None, "PUBREL": 2, "SUBSCRIBE": 2, "UNSUBSCRIBE": 2
     }.get(kind, 0)  # fmt: skip
+    if kind == "CONNACK":
+        result["acknowledge_flags"] = int(packet.fields["session_present"])
     if kind == "CONNECT":
         result |= {
             "protocol_name": "MQTT",

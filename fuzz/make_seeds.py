@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""make_seeds.py [FOLDER]: makes the seed corpora of the fuzz targets, by default corpus/ beside this file.
+
+From tests/conformance/packets.txt, examples/captures/*.bin and the examples of the standard. Each
+file is named for what it holds. What is larger than 2 KB is left out: a fuzzer gets little done
+with it. The same inputs give the same files; a folder of a target is made anew.
+"""
+
+import pathlib
+import re
+import shutil
+import struct
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROJECT = HERE.parent
+LARGEST = 2048
+PREFIX_LARGEST = 256  # what fuzz_prefix looks at
+TYPES = ["", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
+         "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT"]
+
+# 4.7: filters and names of the examples there, and what lies beside them
+TOPICS = [
+    ("sport/tennis/player1/#", "sport/tennis/player1"),
+    ("sport/tennis/player1/#", "sport/tennis/player1/ranking"),
+    ("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon"),
+    ("sport/#", "sport"), ("#", "sport/tennis"), ("sport/tennis#", "sport/tennis"),
+    ("sport/tennis/#/ranking", "sport/tennis/ranking"),
+    ("sport/tennis/+", "sport/tennis/player1"), ("sport/tennis/+", "sport/tennis/player1/ranking"),
+    ("sport/+", "sport"), ("sport/+", "sport/"), ("+", "sport"), ("+/tennis/#", "sport/tennis"),
+    ("sport+", "sport"), ("sport/+/player1", "sport/tennis/player1"), ("+/+", "/finance"),
+    ("/+", "/finance"), ("+", "/finance"), ("#", "$SYS/a"), ("+/monitor/Clients",
+    "$SYS/monitor/Clients"), ("$SYS/#", "$SYS/a"), ("$SYS/monitor/+", "$SYS/monitor/Clients"),
+    ("ACCOUNTS", "Accounts"), ("a//b", "a//b"), ("a/+/b", "a//b"), ("/", "/"), ("//#", "/"),
+    ("+/#", "a"), ("+/+/#", "a"), ("a/#", "ab"), ("a", "a/"), ("$/+", "$/a"),
+]
+
+# fuzz_session: pairs of an action and what it takes; see act() there
+CONNECTED = [5, 255, 4, 255]
+SESSIONS = {
+    "publish at each QoS": CONNECTED + [0, 0, 0, 1, 0, 2, 1, 0, 1, 1, 1, 130],
+    "a byte at a time": CONNECTED + [0, 2] + [5, 1, 4, 1] * 40,
+    "subscribe, unsubscribe, ping": CONNECTED + [10, 138, 12, 5, 255, 4, 255],
+    "connection lost between PUBREC and PUBREL": CONNECTED + [0, 2, 5, 255, 4, 255, 14, 8] + CONNECTED,
+    "connection lost before PUBACK": CONNECTED + [0, 1, 1, 129, 5, 255, 14, 8] + CONNECTED,
+    "a changed byte of a PUBLISH": CONNECTED + [0, 2, 207, 2, 1, 5, 255],
+}
+
+
+def parse_bytes(text):
+    """The notation of packets.txt: pairs of digits, 'characters', XX*N."""
+    result = b""
+    for quoted, pair, count in re.findall(r"'([^']*)'|([0-9A-Fa-f]{2})(?:\*(\d+))?", text):
+        result += bytes.fromhex(pair) * int(count or 1) if pair else quoted.encode()
+    return result
+
+
+def read_cases():
+    """Of each case a dictionary of its lines."""
+    text = (PROJECT / "tests/conformance/packets.txt").read_text()
+    for group in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n", "", text)):
+        case = dict(line.split(None, 1) for line in group.splitlines() if " " in line.strip())
+        if case:
+            yield case
+
+
+def words(text):
+    """KEY=VALUE pairs of a line that describes a packet, in their order."""
+    return [(key, value) for key, value in re.findall(r"(\w+)=((?:'[^']*'|[^ '])*)", text)]
+
+
+def slug(name):
+    special = {"#": " hash ", "+": " plus ", "$": " dollar "}
+    text = "".join(special.get(c, c) for c in name.replace("U+", "U"))
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")[:80]
+
+
+def encode_field(value):
+    """A field as make_bytes() of fuzz_encode.c reads it; None if it is too long for that."""
+    if len(value) == 65536:
+        return b"\xFC"  # its letters stand for it
+    if len(value) == 65535:
+        return b"\xF8"
+    return bytes([len(value)]) + value if len(value) < 48 else None
+
+
+def encode_qos(value):
+    return bytes([value]) if value < 3 else bytes([min(value + 190, 255)])
+
+
+def encode_input(text):
+    """A line that describes a packet, as make_packet() of fuzz_encode.c reads it."""
+    kind, pairs = text.split(None, 1)[0], words(text)
+    keys = dict(pairs)
+
+    def number(key):
+        return int(keys.get(key, 0))
+
+    def field(key):
+        return encode_field(parse_bytes(keys.get(key, "")))
+
+    packet_id = struct.pack(">H", number("packet_id"))
+    if kind == "CONNECT":
+        flags = (number("clean_session") * 2 + ("will_topic" in keys or "will_message" in keys) * 4 +
+                 number("will_retain") * 0x20 + ("password" in keys) * 0x40 +
+                 ("user_name" in keys) * 0x80)
+        parts = [bytes([flags]), encode_qos(number("will_qos")),
+                 struct.pack(">H", number("keep_alive")), field("client_id"), field("will_topic"),
+                 field("will_message"), field("user_name"), field("password")]
+    elif kind == "CONNACK":
+        parts = [bytes([number("session_present"), number("return_code")])]
+    elif kind == "PUBLISH":
+        parts = [bytes([number("retain") + number("dup") * 8]), encode_qos(number("qos")), packet_id,
+                 field("topic"), field("payload"), b"\x0B"]  # a payload too large by one
+    elif kind in ("SUBSCRIBE", "UNSUBSCRIBE") and "encoded" in keys:
+        parts = [b"\xC0", packet_id, field("encoded")]
+    elif kind == "SUBSCRIBE":
+        parts = [bytes([sum(key == "filter" for key, _ in pairs)]), packet_id]
+        for i, (key, value) in enumerate(pairs):
+            if key == "filter":
+                qos = pairs[i + 1][1] if pairs[i + 1:] and pairs[i + 1][0] == "qos" else "0"
+                parts += [encode_field(parse_bytes(value)), encode_qos(int(qos))]
+    elif kind == "SUBACK":
+        parts = [packet_id, field("return_codes")]
+    elif kind == "UNSUBSCRIBE":
+        parts = [bytes([len(pairs) - ("packet_id" in keys)]), packet_id]
+        parts += [encode_field(parse_bytes(value)) for key, value in pairs if key == "filter"]
+    else:
+        parts = [packet_id]
+    if kind not in TYPES or None in parts:
+        return None
+    return bytes([TYPES.index(kind)]) + b"".join(parts)
+
+
+def strings_of(text):
+    for key, value in words(text):
+        if key in ("client_id", "topic", "filter", "user_name", "will_topic"):
+            yield parse_bytes(value)
+
+
+def utf8_boundaries():
+    """The first and last sequence of each row of Table 3-7, and those beside it."""
+    for point in (1, 0x1F, 0x20, 0x7E, 0x7F, 0x80, 0x9F, 0xA0, 0x7FF, 0x800, 0xFFF, 0x1000, 0xCFFF,
+                  0xD000, 0xD7FF, 0xE000, 0xFDD0, 0xFDEF, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x1FFFE,
+                  0x3FFFF, 0x40000, 0xFFFFF, 0x100000, 0x10FFFF):
+        yield f"U+{point:04X}", chr(point).encode()
+    for name, text in {"overlong of 2": "C0AF", "overlong of 3": "E09FBF", "overlong of 4": "F08FBFBF",
+                       "surrogate": "EDA080", "above U+10FFFF": "F4908080", "lead F5": "F5808080",
+                       "continuation alone": "80", "cut of 2": "C3", "cut of 3": "E697",
+                       "cut of 4": "F09F98", "FF": "FF", "null": "00"}.items():
+        yield name, bytes.fromhex(text)
+
+
+def packet_seeds():
+    for case in read_cases():
+        data = parse_bytes(case.get("bytes", ""))
+        if data:
+            yield case["packet"], data
+
+
+def capture_seeds():
+    for path in sorted((PROJECT / "examples/captures").glob("*.bin")):
+        yield "capture " + path.stem, path.read_bytes()
+
+
+def encode_seeds():
+    for case in read_cases():
+        for line in ("accept", "encode"):
+            data = encode_input(case[line]) if line in case else None
+            if data:
+                yield f"{case['packet']} {line}", data
+
+
+def utf8_seeds():
+    for name, data in utf8_boundaries():
+        yield name, bytes([0, 0]) + data
+        yield name + " behind 15 letters", bytes([15, 1]) + data
+    yield "the longest string", bytes([255, 0]) + b"a"
+    yield "too long by one", bytes([255, 1]) + b"a"
+    for case in read_cases():
+        for line in ("accept", "encode"):
+            for i, string in enumerate(strings_of(case.get(line, ""))):
+                if not string.isascii():
+                    yield f"{case['packet']} {i}", bytes([0, 0]) + string
+
+
+def topic_seeds():
+    for topic_filter, name in TOPICS:
+        data = topic_filter.encode()
+        yield f"filter {topic_filter} on {name}".replace("/", "."), bytes([len(data)]) + data + name.encode()
+    characters = "/+#$ab"  # the upper bit of the first byte: see topic_of() in fuzz_topics.c
+    for topic_filter, name in [("a/+/#", "a/b"), ("#", "$a"), ("+/+", "/")]:
+        simple = bytes(characters.index(c) for c in topic_filter + name)
+        yield f"simple {topic_filter} on {name}".replace("/", "."), bytes([0x80 + len(topic_filter)]) + simple
+
+
+SEEDS = {
+    "fuzz_decode": lambda: [*packet_seeds(), *capture_seeds()],
+    "fuzz_prefix": lambda: [(n, d) for n, d in packet_seeds() if len(d) <= PREFIX_LARGEST],
+    "fuzz_stream": lambda: [(n, b"\x01\x02" + d) for n, d in capture_seeds()] +
+                           [(n, b"\x07\x00" + d) for n, d in packet_seeds() if d[0] // 16 == 3],
+    "fuzz_encode": encode_seeds,
+    "fuzz_utf8": utf8_seeds,
+    "fuzz_topics": topic_seeds,
+    "fuzz_session": lambda: [(name, bytes(data)) for name, data in SESSIONS.items()],
+}
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "corpus"
+    for target, seeds in SEEDS.items():
+        shutil.rmtree(folder / target, ignore_errors=True)
+        (folder / target).mkdir(parents=True)
+        seen, names = set(), {}
+        for name, data in seeds():
+            if len(data) > LARGEST or data in seen:
+                continue
+            seen.add(data)
+            base = slug(name) or "empty"
+            names[base] = names.get(base, 0) + 1
+            file = base if names[base] == 1 else f"{base}-{names[base]}"
+            (folder / target / file).write_bytes(data)
+        total = sum(map(len, seen))
+        print(f"{target}: {len(seen)} inputs, {total} bytes")
+
+
+if __name__ == "__main__":
+    main()

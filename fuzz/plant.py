@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""plant.py [--seconds N]: plants bugs in a copy of mqtt_codec.h, one at a time, and fuzzes each with the
+target that should find it, from the seed corpora, for up to N seconds (120).
+
+Prints how long each took and how many inputs. Exits non-zero if one is not found, or cannot be
+planted because its text is not in the header once.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# name, target, what stands in the header, what is put in its place
+BUGS = [
+    ("a string may be one byte longer than the packet", "fuzz_decode",
+     "if (bytes->length > reader->left - 2)", "if (bytes->length > reader->left - 1)"),
+    ("the list's iterator forgets the requested QoS", "fuzz_decode",
+     "*position += 2 + filter.length + 1;", "*position += 2 + filter.length;"),
+    ("a filter that ends the packet has a QoS", "fuzz_decode",
+     "if (reader->left == 0)\n            return MQTT_ERROR_REQUESTED_QOS_MISSING;",
+     "if (reader->left == 0 && filter.length < 9)\n            return MQTT_ERROR_REQUESTED_QOS_MISSING;"),
+    ("a capacity smaller by one is taken", "fuzz_decode",
+     "    if (capacity < size) {", "    if (capacity + 1 < size) {"),
+    ("an encoder writes before it has compared the capacity", "fuzz_decode",
+     "    if (buffer == NULL)\n        return NULL;\n    if (capacity < size) {",
+     "    if (buffer == NULL)\n        return NULL;\n    if (capacity > 0)\n"
+     "        *(uint8_t *)buffer = 0;\n    if (capacity < size) {"),
+    ("error_offset counts from the wrong end", "fuzz_decode",
+     "(uint32_t)size - (uint32_t)body->left", "(uint32_t)size + (uint32_t)body->left"),
+    ("a client may send PINGRESP", "fuzz_decode",
+     "MQTTI_SERVER | MQTTI_EXACT,                     /* PINGRESP */",
+     "MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT,"),
+    ("one byte may be left after the fields of a CONNECT", "fuzz_decode",
+     "if (status >= 0 && body->left > 0)", "if (status >= 0 && body->left > 1)"),
+    ("a packet is whole without its last byte", "fuzz_prefix",
+     "if (length - (size_t)size < header.remaining_length)",
+     "if (length - (size_t)size + 1 < header.remaining_length)"),
+    ("a fourth byte of the remaining length may announce a fifth", "fuzz_prefix",
+     "        if (digits[i] < 128) {", "        if (digits[i] < 128 || (i == 3 && length > 9)) {"),
+    ("no room is asked for the packet id at QoS 1", "fuzz_stream",
+     "if (mqtti_publish_qos(header.flags) > 0)\n        needed += 2;",
+     "if (mqtti_publish_qos(header.flags) > 1)\n        needed += 2;"),
+    ("setting DUP clears RETAIN", "fuzz_stream",
+     "(*first_byte & 0xF7)", "(*first_byte & 0xF6)"),
+    ("the encoder forgets will retain", "fuzz_encode",
+     "        if (connect->will.retain)\n            flags |= MQTTI_CONNECT_WILL_RETAIN;\n", ""),
+    ("the encoder takes a wildcard in a will topic", "fuzz_encode",
+     "status = mqtti_check_text(connect->will.topic, MQTTI_TOPIC_NAME);",
+     "status = mqtti_check_text(connect->will.topic, MQTTI_STRING);"),
+    ("the encoder checks the password's length against the wrong field", "fuzz_encode",
+     "if (mqtti_is_too_long(connect->password.length))",
+     "if (mqtti_is_too_long(connect->will.message.length))"),
+    ("a remaining length may be too large by one", "fuzz_encode",
+     "if (count > MQTT_REMAINING_LENGTH_MAX - *remaining_length)",
+     "if (count > MQTT_REMAINING_LENGTH_MAX + 1 - *remaining_length)"),
+    ("U+FFFE is not discouraged", "fuzz_utf8",
+     "s[1] == 0xBF && s[2] >= 0xBE)", "s[1] == 0xBF && s[2] >= 0xBF)"),
+    ("U+0000 is taken at the end of a string", "fuzz_utf8",
+     "} else if (s[i] == 0) {", "} else if (s[i] == 0 && i + 1 < length) {"),
+    ("the last continuation byte is not looked at", "fuzz_utf8",
+     "for (i = 2; i < size; i++) {\n        if (s[i] < 0x80",
+     "for (i = 2; i + 1 < size; i++) {\n        if (s[i] < 0x80"),
+    ("the vector code takes the last block for plain", "fuzz_utf8",
+     "return length - 16 + mqtti_plain_in_block(s + length - 16);", "return length;"),
+    ("any last level of one byte matches its parent level", "fuzz_topics",
+     "filter.data[f] == '/' && filter.data[f + 1] == '#';", "filter.data[f] == '/';"),
+    ("+ at the start matches a name that begins with $", "fuzz_topics",
+     "if (name.data[0] == '$' && filter.data[0] != '$')",
+     "if (name.data[0] == '$' && filter.data[0] == '#')"),
+    ("U+0000 is taken in a filter behind 20 characters", "fuzz_topics",
+     "} else if (s[i] == 0) {", "} else if (s[i] == 0 && (i < 20 || kind != MQTTI_TOPIC_FILTER)) {"),
+    ("+ may be followed by anything", "fuzz_topics",
+     "if (opens_level && (is_last || s[i + 1] == '/'))", "if (opens_level)"),
+    ("PUBREL is written without its flags", "fuzz_session",
+     "MQTT_PUBREL * 16 + 2, packet_id)", "MQTT_PUBREL * 16, packet_id)"),
+    ("the payload begins a byte early when the topic is long", "fuzz_session",
+     "publish->payload.data = reader->at;",
+     "publish->payload.data = reader->at - (publish->topic.length > 18 ? 1 : 0);"),
+]
+
+
+def plant(header, bug):
+    name, _, old, new = bug
+    if header.count(old) != 1:
+        sys.exit(f"plant.py: {name}: found {header.count(old)} times, not once:\n{old}")
+    return header.replace(old, new)
+
+
+def build(work, target):
+    (work / target).unlink(missing_ok=True)
+    sources = [work / "fuzz" / name for name in (target + ".c", "path_default.c", "path_portable.c")]
+    subprocess.run(
+        [os.environ.get("CLANG", "clang"), "-std=c99", "-g", "-O1", "-w", "-I", work,
+         "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-o", work / target,
+         *sources], check=True)
+
+
+def fuzz(work, target, seconds):
+    """Whether it was found, the seconds it took, and the number of inputs."""
+    new_inputs = work / "corpus"  # libFuzzer writes into the first folder
+    shutil.rmtree(new_inputs, ignore_errors=True)
+    new_inputs.mkdir()
+    start = time.monotonic()
+    run = subprocess.run(
+        [work / target, f"-max_total_time={seconds}", "-max_len=2048", "-timeout=10", "-seed=1",
+         "-print_final_stats=1", f"-dict={HERE / 'mqtt.dict'}", f"-artifact_prefix={work}/",
+         new_inputs, HERE / "corpus" / target],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=work, check=False)
+    inputs = re.search(rb"number_of_executed_units: *(\d+)", run.stderr)
+    return run.returncode != 0, time.monotonic() - start, inputs.group(1).decode() if inputs else "?"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seconds", type=int, default=120, help="for each bug (120)")
+    seconds = parser.parse_args().seconds
+    header = (HERE.parent / "mqtt_codec.h").read_text()
+    planted = [plant(header, bug) for bug in BUGS]
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        (work / "fuzz").mkdir()
+        for source in [*HERE.glob("*.c"), *HERE.glob("*.h")]:
+            shutil.copy(source, work / "fuzz")
+        for (name, target, _, _), text in zip(BUGS, planted):
+            (work / "mqtt_codec.h").write_text(text)
+            build(work, target)
+            found, took, inputs = fuzz(work, target, seconds)
+            missed += not found
+            print(f"{'found ' if found else 'MISSED'} {took:6.1f} s {inputs:>9} inputs  {target}: {name}",
+                  flush=True)
+    print(f"{len(BUGS) - missed} of {len(BUGS)} found")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1781,7 +1781,8 @@ static inline int32_t mqtti_end_decode(struct mqtt_packet *packet, const struct 
     return status;
 }
 
-/* The types that both sides may send, and those that have no body. */
+/* What the three decoders share: PUBLISH, the types whose body is a packet id, and those that have
+ * no body. */
 static inline int32_t mqtti_read_common(struct mqtti_reader *body, struct mqtt_packet *packet,
                                         uint8_t first_byte)
 {
@@ -2081,7 +2082,7 @@ static inline size_t mqtti_plain_in_block(const uint8_t *s)
     const __m128i wildcard = _mm_cmpeq_epi8(bit_set, _mm_set1_epi8('+'));
     const int plain = _mm_movemask_epi8(_mm_andnot_si128(wildcard, ascii));
 
-    return (size_t)__builtin_ctz(~(unsigned)plain); /* its bits from 16 on are 0 */
+    return (size_t)__builtin_ctz(~(unsigned)plain); /* at most 16: above that `plain` is 0 */
 }
 
 #elif MQTT_CODEC_SIMD == 2

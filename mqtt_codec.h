@@ -53,7 +53,7 @@
  * with --gc-sections; the plain way leaves out what is not called by itself.
  *
  * MQTT_CODEC_SIMD: define it as 0 to force portable code. Left alone, it is set to what is used:
- * 0 portable code, 1 SSE2, 2 NEON of AArch64. No result depends on it.
+ * 0 portable code, 1 SSE2, 2 NEON of little-endian AArch64, 3 AVX2. No result depends on it.
  *
  * MQTT_CODEC_MEMCPY: memcpy of <string.h>; a target without that header defines it to its own.
  * ------------------------------------------------------------------------------------------- */
@@ -75,17 +75,19 @@
 #endif
 
 #if !defined(MQTT_CODEC_SIMD)
-#if defined(__SSE2__) && defined(__GNUC__) && __STDC_HOSTED__ /* emmintrin.h wants stdlib.h */
+#if defined(__AVX2__) && defined(__GNUC__) && __STDC_HOSTED__ /* immintrin.h wants stdlib.h */
+#define MQTT_CODEC_SIMD 3
+#elif defined(__SSE2__) && defined(__GNUC__) && __STDC_HOSTED__
 #define MQTT_CODEC_SIMD 1
-#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__GNUC__)
+#elif defined(__AARCH64EL__) && defined(__ARM_NEON) && defined(__GNUC__)
 #define MQTT_CODEC_SIMD 2
 #else
 #define MQTT_CODEC_SIMD 0
 #endif
 #endif
 
-#if MQTT_CODEC_SIMD < 0 || MQTT_CODEC_SIMD > 2
-#error "MQTT_CODEC_SIMD is 0, 1 or 2"
+#if MQTT_CODEC_SIMD < 0 || MQTT_CODEC_SIMD > 3
+#error "MQTT_CODEC_SIMD is 0, 1, 2 or 3"
 #endif
 
 #if defined(MQTT_CODEC_DECLARE_ONLY) || defined(MQTT_CODEC_IMPLEMENTATION)
@@ -496,6 +498,8 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 #include <emmintrin.h>
 #elif MQTT_CODEC_SIMD == 2
 #include <arm_neon.h>
+#elif MQTT_CODEC_SIMD == 3
+#include <immintrin.h>
 #endif
 
 #if defined(__cplusplus)
@@ -581,54 +585,46 @@ static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left)
 {
     const uint8_t lead = s[0];
     const size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    uint8_t low = 0x80;
-    uint8_t high = 0xBF;
     size_t i;
 
     if (lead < 0xC2 || lead > 0xF4 || left < size)
         return 0;
-    if (lead == 0xE0) /* below U+0800 */
-        low = 0xA0;
-    else if (lead == 0xED) /* surrogates, U+D800 to U+DFFF */
-        high = 0x9F;
-    else if (lead == 0xF0) /* below U+10000 */
-        low = 0x90;
-    else if (lead == 0xF4) /* above U+10FFFF */
-        high = 0x8F;
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (i = 2; i < size; i++) {
+    for (i = 1; i < size; i++) {
         if (s[i] < 0x80 || s[i] > 0xBF)
             return 0;
     }
+    if (lead == 0xE0 && s[1] < 0xA0) /* below U+0800 */
+        return 0;
+    if (lead == 0xED && s[1] > 0x9F) /* surrogates, U+D800 to U+DFFF */
+        return 0;
+    if (lead == 0xF0 && s[1] < 0x90) /* below U+10000 */
+        return 0;
+    if (lead == 0xF4 && s[1] > 0x8F) /* above U+10FFFF */
+        return 0;
     return size;
 }
 
-/* ASCII but for U+0000 and the wildcards '+' (0x2B) and '#' (0x23), which differ in one bit. */
-static inline bool mqtti_is_plain(uint8_t byte)
-{
-    return byte - 1u < 0x7Fu && (byte | 8) != '+';
-}
+/* Defined in the last section. Of the bytes of `s`, how many from the first on are ASCII above
+ * `low`; equal those of `other`; are not '/'. */
+static inline size_t mqtti_plain_length(const uint8_t *s, size_t length, uint8_t low);
+static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length);
+static inline size_t mqtti_level_length(const uint8_t *s, size_t length);
 
-/* The number of plain bytes at the start of `s`; defined in the last section. */
-static inline size_t mqtti_plain_length(const uint8_t *s, size_t length);
+/* Defined there too. A character begins at s[i], after well-formed ones: passes over some well-formed
+ * characters above `low`, or none, and returns where the last of them begins, or `i`. */
+static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low);
 
-/* The wildcard at s[i]. */
-static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size_t i,
-                                           enum mqtti_kind kind)
+/* The wildcard at s[i] of a topic filter: a whole level, '#' the last one. */
+static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size_t i)
 {
     const bool opens_level = i == 0 || s[i - 1] == '/';
     const bool is_last = i + 1 == length;
 
-    if (kind == MQTTI_STRING)
+    if (opens_level && (is_last || (s[i] == '+' && s[i + 1] == '/')))
         return 0;
-    if (kind == MQTTI_TOPIC_NAME)
-        return MQTT_ERROR_TOPIC_NAME_WILDCARD; /* [MQTT-4.7.1-1] [MQTT-3.3.2-2] */
     if (s[i] == '#')
-        return opens_level && is_last ? 0 : MQTT_ERROR_FILTER_MULTI_LEVEL; /* [MQTT-4.7.1-2] */
-    if (opens_level && (is_last || s[i + 1] == '/'))
-        return 0;
-    return MQTT_ERROR_FILTER_SINGLE_LEVEL; /* [MQTT-4.7.1-3] */
+        return MQTT_ERROR_FILTER_MULTI_LEVEL; /* [MQTT-4.7.1-2] */
+    return MQTT_ERROR_FILTER_SINGLE_LEVEL;    /* [MQTT-4.7.1-3] */
 }
 
 /* What a two-byte length cannot express. */
@@ -642,38 +638,55 @@ static inline bool mqtti_is_too_long(size_t length)
 #endif
 }
 
-/* One walk over the string checks all that its kind asks for. */
-MQTTI_OUT_OF_LINE int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
+/* One walk over a string checks all that its kind asks for; what is before s[i] is plain. */
+MQTTI_OUT_OF_LINE int32_t mqtti_walk_string(const uint8_t *s, size_t length, size_t i,
+                                            enum mqtti_kind kind)
 {
-    size_t i;
+    const uint8_t low = kind == MQTTI_STRING ? 0 : '+';
 
-    if (mqtti_is_too_long(length))
-        return MQTT_ERROR_FIELD_TOO_LONG; /* 1.5.3 [MQTT-4.7.3-3] */
-    if (length == 0 && kind != MQTTI_STRING)
-        return MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
-    i = mqtti_plain_length(s, length);
     while (i < length) {
         if (s[i] >= 0x80) {
-            const size_t size = mqtti_sequence_size(s + i, length - i);
-            if (size == 0)
-                return MQTT_ERROR_ILL_FORMED_UTF8; /* [MQTT-1.5.3-1] */
-            i += size;
+            i = mqtti_skip_characters(s, length, i, low);
+            if (s[i] >= 0x80) {
+                const size_t size = mqtti_sequence_size(s + i, length - i);
+                if (size == 0)
+                    return MQTT_ERROR_ILL_FORMED_UTF8; /* [MQTT-1.5.3-1] */
+                i += size;
+            }
         } else if (s[i] == 0) {
             return MQTT_ERROR_NULL_CHARACTER; /* [MQTT-1.5.3-2] [MQTT-4.7.3-2] */
-        } else if (mqtti_is_plain(s[i])) {
-            i += mqtti_plain_length(s + i, length - i);
+        } else if (s[i] > low) {
+            i += mqtti_plain_length(s + i, length - i, low);
         } else {
-            const int32_t status = mqtti_check_wildcard(s, length, i, kind);
-            if (status < 0)
-                return status;
+            if (s[i] == '#' || s[i] == '+') {
+                const int32_t status = kind == MQTTI_TOPIC_NAME
+                                           ? MQTT_ERROR_TOPIC_NAME_WILDCARD /* [MQTT-4.7.1-1] */
+                                           : mqtti_check_wildcard(s, length, i);
+                if (status < 0) /* [MQTT-3.3.2-2] */
+                    return status;
+            }
             i++;
         }
     }
     return 0;
 }
 
+/* A string of at most 65,535 bytes. Most are plain: ASCII, in which '#' and '+', and in any string
+ * U+0000, are the characters to look at. */
+MQTTI_OUT_OF_LINE int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
+{
+    size_t plain;
+
+    if (length == 0)
+        return kind == MQTTI_STRING ? 0 : MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
+    plain = mqtti_plain_length(s, length, kind == MQTTI_STRING ? 0 : '+');
+    return plain == length ? 0 : mqtti_walk_string(s, length, plain, kind);
+}
+
 static inline int32_t mqtti_check_text(struct mqtt_string string, enum mqtti_kind kind)
 {
+    if (mqtti_is_too_long(string.length))
+        return MQTT_ERROR_FIELD_TOO_LONG; /* 1.5.3 [MQTT-4.7.3-3] */
     return mqtti_check_string((const uint8_t *)string.data, string.length, kind);
 }
 
@@ -757,31 +770,43 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
     return false;
 }
 
+/* Neither is empty. A wildcard, which no name has, ends what they have in common. */
+MQTTI_OUT_OF_LINE bool mqtti_topic_matches(const uint8_t *filter, size_t filter_length,
+                                           const uint8_t *name, size_t name_length)
+{
+    for (;;) {
+        const size_t common = mqtti_common_length(
+            filter, name, filter_length < name_length ? filter_length : name_length);
+        filter += common;
+        filter_length -= common;
+        name += common;
+        name_length -= common;
+        if (filter_length == 0)
+            return name_length == 0;
+        if (filter[0] == '#')
+            return true; /* 4.7.1.2 */
+        if (filter[0] == '+') {
+            const size_t level = mqtti_level_length(name, name_length); /* 4.7.1.3 */
+            name += level;
+            name_length -= level;
+            filter++;
+            filter_length--;
+        } else { /* 4.7.1.2: "/#" matches the parent level too; else they differ [MQTT-4.7.3-4] */
+            return name_length == 0 && filter_length == 2 && filter[0] == '/' && filter[1] == '#';
+        }
+    }
+}
+
 MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name)
 {
-    size_t f = 0;
-    size_t n = 0;
-
     if (filter.length == 0 || name.length == 0)
         return false;
     if (name.data[0] == '$' && filter.data[0] != '$')
         return false; /* [MQTT-4.7.2-1] */
-    while (f < filter.length) {
-        if (filter.data[f] == '#')
-            return true;             /* 4.7.1.2 */
-        if (filter.data[f] == '+') { /* 4.7.1.3 */
-            while (n < name.length && name.data[n] != '/')
-                n++;
-        } else if (n == name.length) { /* 4.7.1.2: "/#" matches the parent level too */
-            return filter.length - f == 2 && filter.data[f] == '/' && filter.data[f + 1] == '#';
-        } else {
-            if (filter.data[f] != name.data[n]) /* [MQTT-4.7.3-4] */
-                return false;
-            n++;
-        }
-        f++;
-    }
-    return n == name.length;
+    if (filter.data[0] == '#')
+        return true; /* 4.7.1.2 */
+    return mqtti_topic_matches((const uint8_t *)filter.data, filter.length,
+                               (const uint8_t *)name.data, name.length);
 }
 
 MQTTI_API struct mqtt_string mqtt_string_from(const char *text)
@@ -861,6 +886,10 @@ MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *byte
     uint32_t multiplier = 1;
     uint8_t i;
 
+    if (length > 0 && digits[0] < 128) { /* most are of one byte */
+        *value = digits[0];
+        return 1;
+    }
     for (i = 0; i < 4; i++) {
         if (i == length)
             return MQTT_INCOMPLETE;
@@ -889,10 +918,8 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
     header->type = (enum mqtt_packet_type)type;
     header->flags = bytes[0] % 16;
     rules = mqtti_type_rules(type);
-    if (rules == 0)
-        return MQTT_ERROR_RESERVED_TYPE; /* Table 2.1 */
-    if ((rules & senders) == 0)
-        return MQTT_ERROR_DIRECTION; /* Table 2.1 */
+    if ((rules & senders) == 0) /* Table 2.1 */
+        return rules == 0 ? MQTT_ERROR_RESERVED_TYPE : MQTT_ERROR_DIRECTION;
     least = rules & MQTTI_LENGTH;
     if (type == MQTT_PUBLISH) {
         const uint8_t qos = mqtti_publish_qos(header->flags);
@@ -906,8 +933,8 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
     size = mqtt_decode_remaining_length(&header->remaining_length, bytes + 1, length - 1);
     if (size < 0)
         return size;
-    if (header->remaining_length < least ||
-        ((rules & MQTTI_EXACT) != 0 && header->remaining_length != least))
+    if (header->remaining_length != least &&
+        (header->remaining_length < least || (rules & MQTTI_EXACT) != 0))
         return MQTT_ERROR_REMAINING_LENGTH; /* 2.2.3 */
     return size + 1;
 }
@@ -2068,57 +2095,210 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status)
 }
 
 /* ============================================================================================
- * The walk over plain bytes: portable, SSE2, NEON
+ * Runs of bytes: portable, SSE2, NEON, AVX2
  * ========================================================================================== */
 
-#if MQTT_CODEC_SIMD == 1
+/* What a byte of a run is. */
+enum mqtti_run {
+    MQTTI_PLAIN,  /* ASCII above `low` */
+    MQTTI_COMMON, /* that of the other string */
+    MQTTI_LEVEL   /* not '/' */
+};
 
-/* The number of plain bytes at the start of a block of 16. */
-static inline size_t mqtti_plain_in_block(const uint8_t *s)
+static inline bool mqtti_runs(enum mqtti_run run, uint8_t byte, uint8_t other, uint8_t low)
 {
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)s);
-    const __m128i ascii = _mm_cmpgt_epi8(bytes, _mm_setzero_si128());
-    const __m128i bit_set = _mm_or_si128(bytes, _mm_set1_epi8(8));
-    const __m128i wildcard = _mm_cmpeq_epi8(bit_set, _mm_set1_epi8('+'));
-    const int plain = _mm_movemask_epi8(_mm_andnot_si128(wildcard, ascii));
-
-    return (size_t)__builtin_ctz(~(unsigned)plain); /* at most 16: above that `plain` is 0 */
+    return run == MQTTI_PLAIN    ? byte > low && byte < 0x80
+           : run == MQTTI_COMMON ? byte == other
+                                 : byte != '/';
 }
 
-#elif MQTT_CODEC_SIMD == 2
+#if MQTT_CODEC_SIMD != 0
 
-/* The number of plain bytes at the start of a block of 16. */
-static inline size_t mqtti_plain_in_block(const uint8_t *s)
+#define MQTTI_BLOCK ((size_t)16)
+#if MQTT_CODEC_SIMD == 3
+#define MQTTI_WIDE ((size_t)32)
+#else
+#define MQTTI_WIDE ((size_t)16)
+#endif
+
+/* Vectors of GCC and of those that follow it; compared, each of their bytes is 0 or -1. */
+typedef int8_t mqtti_block __attribute__((vector_size(MQTTI_BLOCK)));
+typedef int8_t mqtti_wide __attribute__((vector_size(MQTTI_WIDE)));
+
+/* Which bytes of a compared block are 0: MQTTI_BITS for each, the first one lowest. */
+#if MQTT_CODEC_SIMD == 2
+#define MQTTI_BITS 4
+static inline uint64_t mqtti_zeros(mqtti_block bytes)
 {
-    const uint8x16_t bytes = vld1q_u8(s);
-    const uint8x16_t special = vcgeq_u8(vsubq_u8(bytes, vdupq_n_u8(1)), vdupq_n_u8(0x7F));
-    const uint8x16_t wildcard = vceqq_u8(vorrq_u8(bytes, vdupq_n_u8(8)), vdupq_n_u8('+'));
-    const uint16x8_t found = vreinterpretq_u16_u8(vorrq_u8(special, wildcard));
-    const uint64_t nibbles = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(found, 4)), 0);
+    const uint16x8_t pairs = vreinterpretq_u16_s8(bytes);
 
-    return nibbles == 0 ? 16 : (size_t)__builtin_ctzll(nibbles) / 4;
+    return ~vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(pairs, 4)), 0);
+}
+#else
+#define MQTTI_BITS 1
+static inline uint64_t mqtti_zeros(mqtti_block bytes)
+{
+    return (unsigned)_mm_movemask_epi8((__m128i)bytes) ^ 0xFFFF;
+}
+#endif
+
+static inline size_t mqtti_first(uint64_t bits)
+{
+    return (size_t)__builtin_ctzll(bits) / MQTTI_BITS;
+}
+
+/* Whether no byte of a compared vector is 0. */
+static inline bool mqtti_all(mqtti_wide bytes)
+{
+#if MQTT_CODEC_SIMD == 3
+    return _mm256_movemask_epi8((__m256i)bytes) == -1;
+#elif MQTT_CODEC_SIMD == 1
+    return _mm_movemask_epi8((__m128i)bytes) == 0xFFFF;
+#else
+    return vminvq_u8(vreinterpretq_u8_s8(bytes)) == 0xFF;
+#endif
+}
+
+static inline mqtti_wide mqtti_load_wide(const uint8_t *s)
+{
+    mqtti_wide bytes;
+
+    __builtin_memcpy(&bytes, s, sizeof bytes);
+    return bytes;
+}
+
+/* The 16 bytes at `s` and `t`, 8 from each. */
+static inline mqtti_block mqtti_load(const uint8_t *s, const uint8_t *t)
+{
+    uint64_t halves[2];
+    mqtti_block bytes;
+
+    __builtin_memcpy(&halves[0], s, sizeof halves[0]);
+    __builtin_memcpy(&halves[1], t, sizeof halves[1]);
+    __builtin_memcpy(&bytes, halves, sizeof bytes);
+    return bytes;
+}
+
+/* Which of the 16 bytes at s[i] and s[j], 8 from each, are not of the run. */
+static inline uint64_t mqtti_outside(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
+                                     size_t i, size_t j, uint8_t low)
+{
+    const mqtti_block bytes = mqtti_load(s + i, s + j);
+
+    if (run == MQTTI_PLAIN)
+        return mqtti_zeros(bytes > (int8_t)low);
+    if (run == MQTTI_COMMON)
+        return mqtti_zeros(bytes == mqtti_load(other + i, other + j));
+    return mqtti_zeros(bytes != '/');
 }
 
 #endif
 
-static inline size_t mqtti_plain_length(const uint8_t *s, size_t length)
+/* Inlined with a constant `run`. The last block may overlap the one before, which is of the run. */
+static inline size_t mqtti_run_length(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
+                                      size_t length, uint8_t low)
 {
     size_t i = 0;
 
 #if MQTT_CODEC_SIMD != 0
-    if (length >= 16) {
-        while (length - i > 16) {
-            const size_t plain = mqtti_plain_in_block(s + i);
-            i += plain;
-            if (plain < 16)
-                return i;
+    uint64_t outside;
+
+    if (length >= MQTTI_BLOCK) {
+        for (; i < length - MQTTI_BLOCK; i += MQTTI_BLOCK) {
+            outside = mqtti_outside(run, s, other, i, i + 8, low);
+            if (outside != 0)
+                return i + mqtti_first(outside);
         }
-        /* The last block may overlap the one before, whose bytes are plain. */
-        return length - 16 + mqtti_plain_in_block(s + length - 16);
+        i = length - MQTTI_BLOCK;
+        outside = mqtti_outside(run, s, other, i, i + 8, low);
+        return outside == 0 ? length : i + mqtti_first(outside);
+    }
+    if (length >= 8) {
+        outside = mqtti_outside(run, s, other, 0, length - 8, low);
+        if (outside == 0)
+            return length;
+        i = mqtti_first(outside);
+        return i < 8 ? i : length - MQTTI_BLOCK + i;
     }
 #endif
-    while (i < length && mqtti_is_plain(s[i]))
+    while (i < length && mqtti_runs(run, s[i], run == MQTTI_COMMON ? other[i] : 0, low))
         i++;
+    return i;
+}
+
+static inline size_t mqtti_plain_length(const uint8_t *s, size_t length, uint8_t low)
+{
+    size_t i = 0;
+
+#if MQTT_CODEC_SIMD != 0
+    const int8_t above = (int8_t)low;
+
+    while (length - i >= 4 * MQTTI_WIDE &&
+           mqtti_all((mqtti_load_wide(s + i) > above) &
+                     (mqtti_load_wide(s + i + MQTTI_WIDE) > above) &
+                     (mqtti_load_wide(s + i + 2 * MQTTI_WIDE) > above) &
+                     (mqtti_load_wide(s + i + 3 * MQTTI_WIDE) > above)))
+        i += 4 * MQTTI_WIDE;
+#endif
+    return i + mqtti_run_length(MQTTI_PLAIN, s + i, s, length - i, low);
+}
+
+static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length)
+{
+    return mqtti_run_length(MQTTI_COMMON, s, other, length, 0);
+}
+
+static inline size_t mqtti_level_length(const uint8_t *s, size_t length)
+{
+    return mqtti_run_length(MQTTI_LEVEL, s, s, length, 0);
+}
+
+#if MQTT_CODEC_SIMD != 0
+
+/* Whether the bytes at `s`, after at least two others of well-formed characters, are sequences of up
+ * to three bytes, or ASCII above `low`, as far as they go. What is not so may be well-formed
+ * nevertheless: the caller then looks at it by itself. Bytes are signed here: 0x80 is -128. */
+static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
+{
+    const mqtti_wide bytes = mqtti_load_wide(s);
+    const mqtti_wide before = mqtti_load_wide(s - 1);
+    const mqtti_wide before_that = mqtti_load_wide(s - 2);
+    const mqtti_wide is_continuation = bytes < -64; /* below 0xC0 */
+    /* After C2 to EF a byte, after E0 to EF two. What follows F0 is not looked at. */
+    const mqtti_wide continues = ((before ^ -128) > 0x3F) | ((before_that ^ -128) > 0x5F);
+    const mqtti_wide is_below_A0 = bytes < -96;
+    const mqtti_wide is_wrong =
+        ((before == -32) & is_below_A0) |         /* E0: below U+0800 */
+        ((before == -19) & ~is_below_A0) |        /* ED: surrogates */
+        ((bytes & -2) == -64) |                   /* C0, C1: below U+0080 */
+        ((bytes > -17) & (bytes <= (int8_t)low)); /* F0 to FF, and 0 to `low` */
+
+    return mqtti_all((is_continuation == continues) & ~is_wrong);
+}
+
+#endif
+
+static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+#if MQTT_CODEC_SIMD != 0
+    const size_t start = i;
+
+    if (i < 2)
+        return i;
+    while (length - i >= MQTTI_WIDE && mqtti_is_well_formed(s + i, low))
+        i += MQTTI_WIDE;
+    if (i > start && length - i < MQTTI_WIDE && mqtti_is_well_formed(s + length - MQTTI_WIDE, low))
+        i = length;
+    if (i > start) { /* back to where the last character begins, which may end later */
+        do
+            i--;
+        while (s[i] >= 0x80 && s[i] < 0xC0);
+    }
+#else
+    (void)s;
+    (void)length;
+    (void)low;
+#endif
     return i;
 }
 
@@ -2128,5 +2308,8 @@ static inline size_t mqtti_plain_length(const uint8_t *s, size_t length)
 
 #undef MQTTI_API
 #undef MQTTI_OUT_OF_LINE
+#undef MQTTI_BLOCK
+#undef MQTTI_WIDE
+#undef MQTTI_BITS
 
 #endif /* MQTT_CODEC_IMPLEMENTED */

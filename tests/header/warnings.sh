@@ -34,6 +34,16 @@ build() { # OUTPUT FLAG-OR-FILE...: compiles, links and runs
     programs=$((programs + 1))
 }
 
+machine=$("$compiler" -dumpmachine)
+compiled_with_avx2() { # not run: this machine may not have it
+    case $machine in x86_64*)
+        # shellcheck disable=SC2086
+        "$compiler" -x "$language" -std="$standard" "$level" $flags ${own-} -mavx2 -I"$project" -c \
+            -o "$work/avx2.o" "$here/callers.c"
+        ;;
+    esac
+}
+
 for standard in $standards; do
     for level in -O0 -O2 -Os; do
         # shellcheck disable=SC2086
@@ -47,9 +57,11 @@ for standard in $standards; do
         build callers "$here/callers.c"
         build portable -DMQTT_CODEC_SIMD=0 "$here/two_files.c" "$here/every_function.c"
         build freestanding "$here/freestanding.c"
+        [ "$level" = -O0 ] || compiled_with_avx2
     done
     for level in -O1 -O3; do
         build callers "$here/callers.c"
+        compiled_with_avx2
     done
 done
 echo "$compiler: $programs programs"

@@ -10,6 +10,7 @@ struct path {
     bool (*string_is_valid)(struct mqtt_string string);
     bool (*topic_name_is_valid)(struct mqtt_string name);
     bool (*topic_filter_is_valid)(struct mqtt_string filter);
+    bool (*topic_matches)(struct mqtt_string filter, struct mqtt_string name);
 };
 
 extern const struct path default_path;

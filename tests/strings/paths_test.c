@@ -1,8 +1,10 @@
-/* The path that the compiler offers and the portable one, on one special sequence at every place of
- * a string of letters, in blocks of exactly its length. A program of its own, without Check, so that
- * it also runs under the emulation of another machine. */
+/* The path that the compiler offers and the portable one, which other tests hold to the standard, on
+ * the same strings and topics, in blocks of exactly their length. A program of its own, without
+ * Check, so that it also runs under the emulation of another machine. */
 #if defined(MQTT_CODEC_SIMD)
 #define EXPECTED_SIMD MQTT_CODEC_SIMD
+#elif defined(__AVX2__)
+#define EXPECTED_SIMD 3
 #elif defined(__SSE2__)
 #define EXPECTED_SIMD 1
 #elif defined(__aarch64__)
@@ -15,9 +17,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if !defined(LONGEST)
-#define LONGEST 100 /* bytes of a string */
+#define LONGEST 80 /* bytes of a string that is tried at every length */
 #endif
 
 struct sequence {
@@ -82,11 +85,166 @@ static bool check(const struct sequence *sequence, size_t length)
     return true;
 }
 
+/* What a string is filled with, its last character cut where the string ends. */
+static const char *const fillers[] = {
+    "a",
+    "\xC3\xA9",
+    "\xE6\x97\xA5",
+    "\xE0\xA4\x85",
+    "\xED\x9F\xBF",
+    "\xF0\x9F\x98\x80",
+    "a\xC3\xA9\xE6\x97\xA5-",
+};
+
+/* The first and the last byte of every class that Table 3-7 of the Unicode Standard, or a topic,
+ * tells apart. */
+static const uint8_t limits[] = {
+    0x00, 0x01, '#',  '+',  ',',  '/',  0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1,
+    0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF,
+};
+
+#define LIMITS (sizeof limits / sizeof limits[0])
+
+static bool paths_agree(const uint8_t *bytes, size_t length)
+{
+    const struct mqtt_string string = {(const char *)bytes, length};
+
+    return agree(bytes, length, portable_path.string_is_valid(string),
+                 portable_path.topic_name_is_valid(string));
+}
+
+/* Each run of `run` limits at `place` of `length` bytes of a filler. */
+static bool check_limits(const char *filler, size_t length, size_t place, size_t run)
+{
+    const size_t filler_length = strlen(filler);
+    uint8_t *bytes = malloc(length);
+    size_t runs = 1;
+    size_t i;
+    size_t j;
+    bool result = true;
+
+    if (bytes == NULL)
+        return false;
+    for (i = 0; i < length; i++)
+        bytes[i] = (uint8_t)filler[i % filler_length];
+    for (i = 0; i < run; i++)
+        runs *= LIMITS;
+    for (i = 0; i < runs && result; i++) {
+        size_t rest = i;
+        for (j = 0; j < run; j++) {
+            bytes[place + j] = limits[rest % LIMITS];
+            rest /= LIMITS;
+        }
+        result = paths_agree(bytes, length);
+        if (!result)
+            printf("%s, run %zu of limits at %zu of %zu bytes\n", filler, i, place, length);
+    }
+    free(bytes);
+    return result;
+}
+
+/* A filler up to `place`, from there on one of the limits again and again. */
+static bool check_tails(const char *filler, size_t length, size_t place)
+{
+    const size_t filler_length = strlen(filler);
+    uint8_t *bytes = malloc(length);
+    size_t i;
+    size_t j;
+    bool result = true;
+
+    if (bytes == NULL)
+        return false;
+    for (i = 0; i < place; i++)
+        bytes[i] = (uint8_t)filler[i % filler_length];
+    for (i = 0; i < LIMITS && result; i++) {
+        for (j = place; j < length; j++)
+            bytes[j] = limits[i];
+        result = paths_agree(bytes, length);
+        if (!result)
+            printf("%s, then %02X from %zu to %zu\n", filler, limits[i], place, length);
+    }
+    free(bytes);
+    return result;
+}
+
+static bool check_characters(void)
+{
+    size_t filler;
+    size_t length;
+    size_t place;
+
+    for (filler = 0; filler < sizeof fillers / sizeof fillers[0]; filler++) {
+        for (length = 2; length <= LONGEST; length++) {
+            for (place = 0; place + 2 <= length; place++) {
+                if (!check_limits(fillers[filler], length, place, 1 + (place % 5 == 0)) ||
+                    !check_tails(fillers[filler], length, place))
+                    return false;
+            }
+        }
+        if (!check_limits(fillers[filler], 53, 18, 3) || !check_limits(fillers[filler], 75, 70, 3))
+            return false;
+    }
+    return true;
+}
+
+static bool matching_agrees(const char *filter, size_t filter_length, const char *name,
+                            size_t name_length, bool matches)
+{
+    const struct mqtt_string filter_string = {filter, filter_length};
+    const struct mqtt_string name_string = {name, name_length};
+
+    compared++;
+    return default_path.topic_matches(filter_string, name_string) == matches &&
+           portable_path.topic_matches(filter_string, name_string) == matches;
+}
+
+/* A name of `length` bytes and filters of two parts, the first as in the name, split at `place`. */
+static bool check_matching(size_t length, size_t place)
+{
+    char *name = malloc(length);
+    char *filter = malloc(length + 1);
+    bool result = name != NULL && filter != NULL;
+    size_t level_end = place;
+    size_t i;
+
+    if (result) {
+        for (i = 0; i < length; i++)
+            name[i] = i % 11 == 10 ? '/' : 'a';
+        memcpy(filter, name, length);
+        filter[place] = 'b';
+        result = matching_agrees(filter, length, name, length, false);
+        if (name[place] == '/' || place == 0) {
+            const size_t start = place == 0 ? 0 : place + 1;
+            while (level_end < start || (level_end < length && name[level_end] != '/'))
+                level_end++;
+            memcpy(filter, name, start);
+            filter[start] = '#';
+            result = result && matching_agrees(filter, start + 1, name, length, true);
+            filter[start] = '+';
+            memcpy(filter + start + 1, name + level_end, length - level_end);
+            i = start + 1 + length - level_end;
+            result = result && i <= length + 1 && matching_agrees(filter, i, name, length, true) &&
+                     matching_agrees(filter, i - 1, name, length, start == length);
+        }
+    }
+    if (!result)
+        printf("matching at %zu of %zu bytes\n", place, length);
+    free(name);
+    free(filter);
+    return result;
+}
+
 int main(void)
 {
     size_t length;
     size_t i;
 
+#if EXPECTED_SIMD == 3
+    if (!__builtin_cpu_supports("avx2")) {
+        printf("this machine has no AVX2\n");
+        return 77;
+    }
+#endif
     printf("paths %d and %d\n", default_path.simd, portable_path.simd);
     if (default_path.simd != EXPECTED_SIMD || portable_path.simd != 0) {
         printf("another path is built than path %d\n", EXPECTED_SIMD);
@@ -105,6 +263,23 @@ int main(void)
                 return EXIT_FAILURE;
         }
     }
-    printf("%lu strings\n", compared);
+    for (length = 2 * 64; length <= 5 * 64; length += 33) { /* several of the longest steps */
+        for (i = 0; i < LIMITS; i++) {
+            const bool is_string = limits[i] > 0 && limits[i] < 0x80;
+            const struct sequence byte = {
+                {limits[i]}, 1, is_string, is_string && limits[i] != '#' && limits[i] != '+'};
+            if (!check(&byte, length))
+                return EXIT_FAILURE;
+        }
+    }
+    if (!check_characters())
+        return EXIT_FAILURE;
+    for (length = 1; length <= LONGEST; length++) {
+        for (i = 0; i < length; i++) {
+            if (!check_matching(length, i))
+                return EXIT_FAILURE;
+        }
+    }
+    printf("%lu strings and topics\n", compared);
     return EXIT_SUCCESS;
 }

@@ -1,0 +1,210 @@
+/* speed about:        with what it is built
+ * speed count:        runs each work many times, for callgrind to count; prints name and packets
+ * speed grow:         runs each point of each curve, likewise; prints what it has run
+ * speed time SECONDS: prints name and nanoseconds per packet, the least of many repeats
+ * speed stream:       prints the packets of the stream, in hexadecimal */
+#define _POSIX_C_SOURCE 200809L
+
+#include "works.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CALLS        200
+#define REPEAT_NANOS 20000 /* of one work in a row: long for the clock, short for an interruption */
+
+static volatile int32_t sink;
+
+static bool count(void)
+{
+    size_t i;
+    int call;
+
+    for (i = 0; i < works_count; i++) {
+        for (call = 0; call < CALLS; call++)
+            sink = works[i].run();
+        printf("%s\t%u\n", works[i].name, (unsigned)works[i].packets);
+    }
+    return true;
+}
+
+/* ---- Curves ----------------------------------------------------------------------------------- */
+
+/* callgrind keeps apart what a function costs when others call it: so that each point has a cost of
+ * its own, each is called by a function of its own. The number keeps them from being folded. */
+#define POINT(number)                                                                              \
+    __attribute__((noinline)) int point_##number(int32_t (*run)(void))                             \
+    {                                                                                              \
+        sink = run();                                                                              \
+        return sink > 0 ? number : -1;                                                             \
+    }
+#define FOUR_POINTS(a, b, c, d) POINT(a) POINT(b) POINT(c) POINT(d)
+#define FOUR_NAMES(a, b, c, d)  point_##a, point_##b, point_##c, point_##d
+
+FOUR_POINTS(0, 1, 2, 3)
+FOUR_POINTS(4, 5, 6, 7)
+FOUR_POINTS(8, 9, 10, 11)
+FOUR_POINTS(12, 13, 14, 15)
+FOUR_POINTS(16, 17, 18, 19)
+FOUR_POINTS(20, 21, 22, 23)
+FOUR_POINTS(24, 25, 26, 27)
+FOUR_POINTS(28, 29, 30, 31)
+
+static int (*const points[])(int32_t (*run)(void)) = {
+    FOUR_NAMES(0, 1, 2, 3),     FOUR_NAMES(4, 5, 6, 7),     FOUR_NAMES(8, 9, 10, 11),
+    FOUR_NAMES(12, 13, 14, 15), FOUR_NAMES(16, 17, 18, 19), FOUR_NAMES(20, 21, 22, 23),
+    FOUR_NAMES(24, 25, 26, 27), FOUR_NAMES(28, 29, 30, 31),
+};
+#define POINTS ((int)(sizeof points / sizeof points[0]))
+
+/* 0, 1, 2, 5, 10, 20, 50 and so on */
+static uint32_t next_step(uint32_t units)
+{
+    uint32_t decade = 1;
+
+    if (units == 0)
+        return 1;
+    while (units / decade >= 10)
+        decade *= 10;
+    return units / decade == 2 ? 5 * decade : 2 * units;
+}
+
+static bool grow_curve(const struct curve *curve)
+{
+    uint32_t units = curve->least;
+    int point = 0;
+
+    for (;;) {
+        if (units > curve->most)
+            units = curve->most;
+        curve->prepare(units);
+        if (point == POINTS || points[point](curve->run) != point)
+            return false;
+        printf("%s\t%s\t%s\t%s\t%d\t%u\n", curve->name, curve->plot, curve->unit, curve->shape,
+               point, (unsigned)units);
+        if (units == curve->most)
+            return true;
+        units = next_step(units);
+        point++;
+    }
+}
+
+static bool grow(void)
+{
+    size_t i;
+
+    for (i = 0; i < curves_count; i++) {
+        if (!grow_curve(&curves[i])) {
+            fprintf(stderr, "speed: the curve %s has failed\n", curves[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Time ------------------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static double nanos(const struct work *work, unsigned long calls)
+{
+    const double start = now();
+    unsigned long call;
+
+    for (call = 0; call < calls; call++)
+        sink = work->run();
+    return now() - start;
+}
+
+/* The works take turns, so that what else the machine does hits them all alike. */
+static bool measure(double seconds)
+{
+    const double end = now() + seconds * 1e9;
+    unsigned long *const calls = calloc(works_count, sizeof *calls);
+    double *const least = calloc(works_count, sizeof *least);
+    const bool enough = calls != NULL && least != NULL;
+    size_t i;
+
+    for (i = 0; enough && i < works_count; i++) {
+        calls[i] = 1;
+        while ((least[i] = nanos(&works[i], calls[i])) < REPEAT_NANOS)
+            calls[i] *= 2;
+    }
+    while (enough && now() < end) {
+        for (i = 0; i < works_count; i++) {
+            const double taken = nanos(&works[i], calls[i]);
+            if (taken < least[i])
+                least[i] = taken;
+        }
+    }
+    for (i = 0; enough && i < works_count; i++)
+        printf("%s\t%.2f\n", works[i].name, least[i] / (double)calls[i] / (double)works[i].packets);
+    free(calls);
+    free(least);
+    return enough;
+}
+
+/* ----------------------------------------------------------------------------------------------- */
+
+static void print_packet(const uint8_t *bytes, size_t length)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++)
+        printf("%02x", bytes[i]);
+    printf("\n");
+}
+
+static bool stream(void)
+{
+    works_stream(print_packet);
+    return true;
+}
+
+/* A work that fails would be fast. */
+static bool all_right(void)
+{
+    size_t i;
+
+    works_fill();
+    for (i = 0; i < works_count; i++) {
+        sink = works[i].run();
+        if (sink != works[i].expected) {
+            fprintf(stderr, "speed: %s gives %ld, not %ld\n", works[i].name, (long)sink,
+                    (long)works[i].expected);
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const char *const mode = argc > 1 ? argv[1] : "";
+    bool done = false;
+
+    if (!all_right())
+        return EXIT_FAILURE;
+    if (strcmp(mode, "about") == 0) {
+        works_about();
+        done = true;
+    } else if (strcmp(mode, "count") == 0)
+        done = count();
+    else if (strcmp(mode, "grow") == 0)
+        done = grow();
+    else if (strcmp(mode, "time") == 0 && argc == 3)
+        done = measure(strtod(argv[2], NULL));
+    else if (strcmp(mode, "stream") == 0)
+        done = stream();
+    else
+        fprintf(stderr, "usage: speed about | count | grow | time SECONDS | stream\n");
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -52,8 +52,9 @@
  * no more of that than is called, compile it with -ffunction-sections and -fdata-sections, and link
  * with --gc-sections; the plain way leaves out what is not called by itself.
  *
- * MQTT_CODEC_SIMD: define it as 0 to force portable code. Left alone, it is set to what is used:
- * 0 portable code, 1 SSE2, 2 NEON of little-endian AArch64, 3 AVX2. No result depends on it.
+ * MQTT_CODEC_SIMD: define it as 0 to force portable code. Left alone, it is set to what is used: 0
+ * portable code, as under -Os, 1 SSE2, 2 NEON of little-endian AArch64, 3 AVX2. No result depends on
+ * it.
  *
  * MQTT_CODEC_MEMCPY: memcpy of <string.h>; a target without that header defines it to its own.
  * ------------------------------------------------------------------------------------------- */
@@ -75,11 +76,13 @@
 #endif
 
 #if !defined(MQTT_CODEC_SIMD)
-#if defined(__AVX2__) && defined(__GNUC__) && __STDC_HOSTED__ /* immintrin.h wants stdlib.h */
+#if !defined(__GNUC__) || defined(__OPTIMIZE_SIZE__)
+#define MQTT_CODEC_SIMD 0
+#elif defined(__AVX2__) && __STDC_HOSTED__ /* immintrin.h wants stdlib.h */
 #define MQTT_CODEC_SIMD 3
-#elif defined(__SSE2__) && defined(__GNUC__) && __STDC_HOSTED__
+#elif defined(__SSE2__) && __STDC_HOSTED__
 #define MQTT_CODEC_SIMD 1
-#elif defined(__AARCH64EL__) && defined(__ARM_NEON) && defined(__GNUC__)
+#elif defined(__AARCH64EL__) && defined(__ARM_NEON)
 #define MQTT_CODEC_SIMD 2
 #else
 #define MQTT_CODEC_SIMD 0
@@ -485,13 +488,27 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 #endif
 
 /* Inlined into callers, some functions make GCC warn there of what cannot happen: of 16-byte loads
- * from shorter arrays, of reading bytes or members that are not yet written. They stay out of line,
- * below thin wrappers that convert the caller's void pointer. */
+ * from shorter arrays, of reading members that are not yet written. These stay out of line, below
+ * thin wrappers that convert the caller's void pointer. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__clang__) &&                           \
     !defined(MQTT_CODEC_EXTERNAL)
 #define MQTTI_OUT_OF_LINE __attribute__((noinline, noclone, unused)) static
 #else
 #define MQTTI_OUT_OF_LINE static inline
+#endif
+
+/* Speed comes first, under -Os size. MQTTI_APART is for what most packets do without: for speed it is
+ * not inlined, so that it costs them no registers. MQTTI_INLINED is for what many functions call: for
+ * size it is not inlined. Otherwise the compiler decides. */
+#if defined(__OPTIMIZE_SIZE__)
+#define MQTTI_APART   static inline
+#define MQTTI_INLINED __attribute__((noinline, unused)) static
+#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#define MQTTI_APART   MQTTI_OUT_OF_LINE
+#define MQTTI_INLINED __attribute__((always_inline)) static inline
+#else
+#define MQTTI_APART   static inline
+#define MQTTI_INLINED static inline
 #endif
 
 #if MQTT_CODEC_SIMD == 1
@@ -529,7 +546,12 @@ static inline void mqtti_skip(struct mqtti_reader *reader, size_t count)
 /* 1.5.2: big-endian */
 static inline uint16_t mqtti_get_u16(const uint8_t *at)
 {
-    return (uint16_t)(at[0] * 256u + at[1]);
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline unsigned mqtti_flag(bool is_set, unsigned flag)
+{
+    return is_set ? flag : 0;
 }
 
 /* The put functions write at a place whose room has been compared with the capacity, and return
@@ -554,26 +576,12 @@ static inline uint8_t *mqtti_put_bytes(uint8_t *at, const void *data, size_t len
     return at + length;
 }
 
-/* A string, or binary data, of at most 65,535 bytes, preceded by its two-byte length. */
-static inline uint8_t *mqtti_put_field(uint8_t *at, const void *data, size_t length)
-{
-    return mqtti_put_bytes(mqtti_put_u16(at, (uint16_t)length), data, length);
-}
-
-/* Adds to a remaining length; false if it would become too large. */
-static inline bool mqtti_add(uint32_t *remaining_length, size_t count)
-{
-    if (count > MQTT_REMAINING_LENGTH_MAX - *remaining_length)
-        return false;
-    *remaining_length += (uint32_t)count;
-    return true;
-}
-
 /* ============================================================================================
  * 1.5.3 UTF-8 encoded strings, 4.7 topic names and topic filters
  * ========================================================================================== */
 
 enum mqtti_kind {
+    MQTTI_BINARY,
     MQTTI_STRING,
     MQTTI_TOPIC_NAME,
     MQTTI_TOPIC_FILTER
@@ -593,28 +601,29 @@ static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left)
         if (s[i] < 0x80 || s[i] > 0xBF)
             return 0;
     }
-    if (lead == 0xE0 && s[1] < 0xA0) /* below U+0800 */
+    if (lead == (s[1] < 0xA0 ? 0xE0 : 0xED)) /* below U+0800; surrogates, U+D800 to U+DFFF */
         return 0;
-    if (lead == 0xED && s[1] > 0x9F) /* surrogates, U+D800 to U+DFFF */
-        return 0;
-    if (lead == 0xF0 && s[1] < 0x90) /* below U+10000 */
-        return 0;
-    if (lead == 0xF4 && s[1] > 0x8F) /* above U+10FFFF */
+    if (lead == (s[1] < 0x90 ? 0xF0 : 0xF4)) /* below U+10000; above U+10FFFF */
         return 0;
     return size;
 }
 
-/* Defined in the last section. Of the bytes of `s`, how many from the first on are ASCII above
- * `low`; equal those of `other`; are not '/'. */
-static inline size_t mqtti_plain_length(const uint8_t *s, size_t length, uint8_t low);
+/* Defined in the last section, for blocks of bytes. Of the bytes of `s`, how many from the first on
+ * equal those of `other`; are not '/'. */
 static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length);
 static inline size_t mqtti_level_length(const uint8_t *s, size_t length);
 
-/* Defined there too. A character begins at s[i], after well-formed ones: passes over some well-formed
- * characters above `low`, or none, and returns where the last of them begins, or `i`. */
+/* Defined there too. With s[i] the first byte of a character, what is before it checked: pass over
+ * some characters above `low`, at least s[i] if it is ASCII, and return where the next one begins. */
+static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low);
 static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low);
 
-/* The wildcard at s[i] of a topic filter: a whole level, '#' the last one. */
+/* Defined there too. Whether it is seen without a walk that a string or topic name is valid, as of
+ * ASCII it is; and a topic filter. */
+static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low);
+static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length);
+
+/* The byte s[i], '#' or '+', of a topic filter: a whole level, '#' the last one. */
 static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size_t i)
 {
     const bool opens_level = i == 0 || s[i - 1] == '/';
@@ -622,9 +631,8 @@ static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size
 
     if (opens_level && (is_last || (s[i] == '+' && s[i + 1] == '/')))
         return 0;
-    if (s[i] == '#')
-        return MQTT_ERROR_FILTER_MULTI_LEVEL; /* [MQTT-4.7.1-2] */
-    return MQTT_ERROR_FILTER_SINGLE_LEVEL;    /* [MQTT-4.7.1-3] */
+    return s[i] == '#' ? MQTT_ERROR_FILTER_MULTI_LEVEL   /* [MQTT-4.7.1-2] */
+                       : MQTT_ERROR_FILTER_SINGLE_LEVEL; /* [MQTT-4.7.1-3] */
 }
 
 /* What a two-byte length cannot express. */
@@ -638,25 +646,31 @@ static inline bool mqtti_is_too_long(size_t length)
 #endif
 }
 
-/* One walk over a string checks all that its kind asks for; what is before s[i] is plain. */
-MQTTI_OUT_OF_LINE int32_t mqtti_walk_string(const uint8_t *s, size_t length, size_t i,
-                                            enum mqtti_kind kind)
+/* ASCII above this is plain: there is nothing to look for. */
+static inline uint8_t mqtti_low(enum mqtti_kind kind)
 {
-    const uint8_t low = kind == MQTTI_STRING ? 0 : '+';
+    return kind == MQTTI_STRING ? 0 : '+';
+}
 
+/* One walk over a string of at most 65,535 bytes checks all that its kind asks for. */
+MQTTI_APART int32_t mqtti_walk_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
+{
+    const uint8_t low = mqtti_low(kind);
+    size_t i = 0;
+
+    if (length == 0 && kind != MQTTI_STRING)
+        return MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
     while (i < length) {
         if (s[i] >= 0x80) {
-            i = mqtti_skip_characters(s, length, i, low);
-            if (s[i] >= 0x80) {
-                const size_t size = mqtti_sequence_size(s + i, length - i);
-                if (size == 0)
-                    return MQTT_ERROR_ILL_FORMED_UTF8; /* [MQTT-1.5.3-1] */
-                i += size;
-            }
+            const size_t next = mqtti_skip_characters(s, length, i, low);
+            const size_t size = next > i ? next - i : mqtti_sequence_size(s + i, length - i);
+            if (size == 0)
+                return MQTT_ERROR_ILL_FORMED_UTF8; /* [MQTT-1.5.3-1] */
+            i += size;
+        } else if (s[i] > low) {
+            i = mqtti_skip_ascii(s, length, i, low);
         } else if (s[i] == 0) {
             return MQTT_ERROR_NULL_CHARACTER; /* [MQTT-1.5.3-2] [MQTT-4.7.3-2] */
-        } else if (s[i] > low) {
-            i += mqtti_plain_length(s + i, length - i, low);
         } else {
             if (s[i] == '#' || s[i] == '+') {
                 const int32_t status = kind == MQTTI_TOPIC_NAME
@@ -671,68 +685,83 @@ MQTTI_OUT_OF_LINE int32_t mqtti_walk_string(const uint8_t *s, size_t length, siz
     return 0;
 }
 
-/* A string of at most 65,535 bytes. Most are plain: ASCII, in which '#' and '+', and in any string
- * U+0000, are the characters to look at. */
-MQTTI_OUT_OF_LINE int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
+MQTTI_INLINED int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
 {
-    size_t plain;
+    const bool is_plain = kind == MQTTI_TOPIC_FILTER ? mqtti_is_plain_filter(s, length)
+                                                     : mqtti_is_plain(s, length, mqtti_low(kind));
 
-    if (length == 0)
-        return kind == MQTTI_STRING ? 0 : MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
-    plain = mqtti_plain_length(s, length, kind == MQTTI_STRING ? 0 : '+');
-    return plain == length ? 0 : mqtti_walk_string(s, length, plain, kind);
+    return is_plain ? 0 : mqtti_walk_string(s, length, kind);
 }
 
-static inline int32_t mqtti_check_text(struct mqtt_string string, enum mqtti_kind kind)
+static inline int32_t mqtti_check_field(const uint8_t *data, size_t length, enum mqtti_kind kind)
 {
-    if (mqtti_is_too_long(string.length))
+    if (mqtti_is_too_long(length))
         return MQTT_ERROR_FIELD_TOO_LONG; /* 1.5.3 [MQTT-4.7.3-3] */
-    return mqtti_check_string((const uint8_t *)string.data, string.length, kind);
+    return kind == MQTTI_BINARY ? 0 : mqtti_check_string(data, length, kind);
 }
 
-/* Reads binary data preceded by its two-byte length. */
-static inline int32_t mqtti_read_bytes(struct mqtti_reader *reader, struct mqtt_bytes *bytes)
+/* Reads a string, or binary data, preceded by its two-byte length; where the packet has ended before
+ * it, that is the error `missing`. */
+MQTTI_INLINED int32_t mqtti_read_field(struct mqtti_reader *reader, enum mqtti_kind kind,
+                                       int32_t missing, struct mqtt_bytes *field)
 {
     if (reader->left < 2)
+        return reader->left == 0 ? missing : MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
+    field->length = mqtti_get_u16(reader->at);
+    if (field->length > reader->left - 2)
         return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
-    bytes->length = mqtti_get_u16(reader->at);
-    if (bytes->length > reader->left - 2)
-        return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
-    bytes->data = reader->at + 2;
-    mqtti_skip(reader, 2 + bytes->length);
+    field->data = reader->at + 2;
+    if (kind != MQTTI_BINARY) {
+        const int32_t status = mqtti_check_string(field->data, field->length, kind);
+        if (status < 0)
+            return status;
+    }
+    mqtti_skip(reader, 2 + field->length);
     return 0;
 }
 
-static inline int32_t mqtti_read_string(struct mqtti_reader *reader, enum mqtti_kind kind,
-                                        struct mqtt_string *string)
+static inline struct mqtt_string mqtti_string_of(struct mqtt_bytes field)
 {
-    struct mqtti_reader rest = *reader;
-    struct mqtt_bytes bytes;
-    int32_t status = mqtti_read_bytes(&rest, &bytes);
+    struct mqtt_string string;
 
-    if (status >= 0)
-        status = mqtti_check_string(bytes.data, bytes.length, kind);
-    if (status < 0)
-        return status;
-    string->data = (const char *)bytes.data;
-    string->length = bytes.length;
-    *reader = rest;
-    return 0;
+    string.data = (const char *)field.data;
+    string.length = field.length;
+    return string;
+}
+
+MQTTI_INLINED bool mqtti_is_valid(const uint8_t *s, size_t length, enum mqtti_kind kind)
+{
+    return mqtti_check_field(s, length, kind) == 0;
+}
+
+MQTTI_APART bool mqtti_string_is_valid(const uint8_t *s, size_t length)
+{
+    return mqtti_is_valid(s, length, MQTTI_STRING);
 }
 
 MQTTI_API bool mqtt_string_is_valid(struct mqtt_string string)
 {
-    return mqtti_check_text(string, MQTTI_STRING) == 0;
+    return mqtti_string_is_valid((const uint8_t *)string.data, string.length);
+}
+
+MQTTI_APART bool mqtti_topic_name_is_valid(const uint8_t *s, size_t length)
+{
+    return mqtti_is_valid(s, length, MQTTI_TOPIC_NAME);
 }
 
 MQTTI_API bool mqtt_topic_name_is_valid(struct mqtt_string name)
 {
-    return mqtti_check_text(name, MQTTI_TOPIC_NAME) == 0;
+    return mqtti_topic_name_is_valid((const uint8_t *)name.data, name.length);
+}
+
+MQTTI_APART bool mqtti_topic_filter_is_valid(const uint8_t *s, size_t length)
+{
+    return mqtti_is_valid(s, length, MQTTI_TOPIC_FILTER);
 }
 
 MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter)
 {
-    return mqtti_check_text(filter, MQTTI_TOPIC_FILTER) == 0;
+    return mqtti_topic_filter_is_valid((const uint8_t *)filter.data, filter.length);
 }
 
 MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
@@ -771,8 +800,8 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
 }
 
 /* Neither is empty. A wildcard, which no name has, ends what they have in common. */
-MQTTI_OUT_OF_LINE bool mqtti_topic_matches(const uint8_t *filter, size_t filter_length,
-                                           const uint8_t *name, size_t name_length)
+MQTTI_APART bool mqtti_topic_matches(const uint8_t *filter, size_t filter_length,
+                                     const uint8_t *name, size_t name_length)
 {
     for (;;) {
         const size_t common = mqtti_common_length(
@@ -824,57 +853,55 @@ MQTTI_API struct mqtt_string mqtt_string_from(const char *text)
  * 2.2 Fixed header
  * ========================================================================================== */
 
-/* The bits of mqtti_type_rules. */
+/* The bits of mqtti_type_rules. Above them stands the remaining length, the least, or the only one,
+ * in units of MQTTI_LENGTH_1. */
 enum {
-    MQTTI_LENGTH = 0x0F, /* the remaining length: the least, or with MQTTI_EXACT the only one */
-    MQTTI_EXACT = 0x10,
-    MQTTI_FLAG_1 = 0x20, /* bit 1 of the flags is 1 */
-    MQTTI_CLIENT = 0x40, /* a client may send it */
-    MQTTI_SERVER = 0x80  /* a server may send it */
+    MQTTI_EXACT = 0x01,
+    MQTTI_FLAG_1 = 0x02, /* where it is in the fixed header: bit 1 of the flags is 1 */
+    MQTTI_CLIENT = 0x04, /* a client may send it */
+    MQTTI_SERVER = 0x08, /* a server may send it */
+    MQTTI_LENGTH_1 = 0x10
 };
 
-/* Table 2.1 (who sends it) and Table 2.2 (flags), and the remaining lengths of chapter 3, as bits;
- * 0 is a reserved type. A PUBLISH has flags, and a least length, that depend on its QoS. */
-static inline uint8_t mqtti_type_rules(uint8_t type)
+/* Table 2.1 (who sends it) and Table 2.2 (flags), and the remaining lengths of chapter 3, as bits, of
+ * all types but PUBLISH; 0 is a reserved type. */
+static inline unsigned mqtti_type_rules(unsigned type)
 {
     static const uint8_t rules[16] = {
         0,
-        MQTTI_CLIENT | 12,                              /* CONNECT: an empty client id */
-        MQTTI_SERVER | MQTTI_EXACT | 2,                 /* CONNACK */
-        MQTTI_CLIENT | MQTTI_SERVER,                    /* PUBLISH */
-        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | 2,  /* PUBACK */
-        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | 2,  /* PUBREC */
-        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | 2 | /* PUBREL */
-            MQTTI_FLAG_1,                               /* [MQTT-3.6.1-1] */
-        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | 2,  /* PUBCOMP */
-        MQTTI_CLIENT | 2 | MQTTI_FLAG_1,                /* SUBSCRIBE [MQTT-3.8.1-1] */
-        MQTTI_SERVER | 2,                               /* SUBACK */
-        MQTTI_CLIENT | 2 | MQTTI_FLAG_1,                /* UNSUBSCRIBE [MQTT-3.10.1-1] */
-        MQTTI_SERVER | MQTTI_EXACT | 2,                 /* UNSUBACK */
-        MQTTI_CLIENT | MQTTI_EXACT,                     /* PINGREQ */
-        MQTTI_SERVER | MQTTI_EXACT,                     /* PINGRESP */
-        MQTTI_CLIENT | MQTTI_EXACT,                     /* DISCONNECT [MQTT-3.14.1-1] */
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 12,              /* CONNECT: an empty client id */
+        MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2, /* CONNACK */
+        0,                                               /* PUBLISH: its rules depend on its QoS */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2,  /* PUBACK */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2,  /* PUBREC */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2 | /* PUBREL */
+            MQTTI_FLAG_1,                                                /* [MQTT-3.6.1-1] */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2,  /* PUBCOMP */
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 2 | MQTTI_FLAG_1, /* SUBSCRIBE [MQTT-3.8.1-1] */
+        MQTTI_SERVER | MQTTI_LENGTH_1 * 2,                /* SUBACK */
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 2 | MQTTI_FLAG_1, /* UNSUBSCRIBE [MQTT-3.10.1-1] */
+        MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2,  /* UNSUBACK */
+        MQTTI_CLIENT | MQTTI_EXACT,                       /* PINGREQ */
+        MQTTI_SERVER | MQTTI_EXACT,                       /* PINGRESP */
+        MQTTI_CLIENT | MQTTI_EXACT,                       /* DISCONNECT [MQTT-3.14.1-1] */
         0,
     };
     return rules[type];
 }
 
 /* 3.3.1: bits 3 to 0 of the first byte of a PUBLISH. */
-static inline uint8_t mqtti_publish_qos(uint8_t flags)
-{
-    return (flags / 2u) % 4u;
-}
+enum {
+    MQTTI_PUBLISH_RETAIN = 0x01,
+    MQTTI_PUBLISH_QOS_1 = 0x02,
+    MQTTI_PUBLISH_QOS = 0x06,
+    MQTTI_PUBLISH_DUP = 0x08
+};
 
-static inline bool mqtti_publish_dup(uint8_t flags)
+static inline int32_t mqtti_check_publish_flags(unsigned flags)
 {
-    return (flags & 8) != 0;
-}
-
-static inline int32_t mqtti_check_publish_flags(unsigned qos, bool dup)
-{
-    if (qos > 2)
+    if ((flags & MQTTI_PUBLISH_QOS) == MQTTI_PUBLISH_QOS)
         return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
-    if (dup && qos == 0)
+    if ((flags & (MQTTI_PUBLISH_DUP | MQTTI_PUBLISH_QOS)) == MQTTI_PUBLISH_DUP)
         return MQTT_ERROR_DUP; /* [MQTT-3.3.1-2] */
     return 0;
 }
@@ -882,23 +909,20 @@ static inline int32_t mqtti_check_publish_flags(unsigned qos, bool dup)
 MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t length)
 {
     const uint8_t *digits = (const uint8_t *)bytes;
-    uint32_t sum = 0;
-    uint32_t multiplier = 1;
-    uint8_t i;
+    uint32_t sum;
+    size_t last;
+    size_t i;
 
-    if (length > 0 && digits[0] < 128) { /* most are of one byte */
-        *value = digits[0];
-        return 1;
-    }
-    for (i = 0; i < 4; i++) {
-        if (i == length)
+    for (last = 0; last < 4; last++) {
+        if (last == length)
             return MQTT_INCOMPLETE;
-        sum += digits[i] % 128u * multiplier;
-        if (digits[i] < 128) {
+        if (digits[last] < 128) {
+            sum = digits[last];
+            for (i = last; i > 0; i--)
+                sum = sum * 128 + digits[i - 1] % 128u;
             *value = sum;
-            return i + 1;
+            return (int32_t)last + 1;
         }
-        multiplier *= 128;
     }
     return MQTT_ERROR_REMAINING_LENGTH; /* 2.2.3 */
 }
@@ -907,32 +931,38 @@ MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *byte
 static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
                                               const uint8_t *bytes, size_t length, unsigned senders)
 {
-    uint8_t type;
-    uint8_t rules;
+    unsigned type;
+    unsigned rules = MQTTI_LENGTH_1 * 2;
     uint32_t least;
     int32_t size;
 
     if (length == 0)
         return MQTT_INCOMPLETE;
-    type = bytes[0] / 16;
+    type = bytes[0] / 16u;
     header->type = (enum mqtt_packet_type)type;
     header->flags = bytes[0] % 16;
-    rules = mqtti_type_rules(type);
-    if ((rules & senders) == 0) /* Table 2.1 */
-        return rules == 0 ? MQTT_ERROR_RESERVED_TYPE : MQTT_ERROR_DIRECTION;
-    least = rules & MQTTI_LENGTH;
     if (type == MQTT_PUBLISH) {
-        const uint8_t qos = mqtti_publish_qos(header->flags);
-        const int32_t status = mqtti_check_publish_flags(qos, mqtti_publish_dup(header->flags));
+        const int32_t status = mqtti_check_publish_flags(header->flags);
         if (status < 0)
             return status;
-        least = qos == 0 ? 2 : 4;
-    } else if (header->flags != ((rules & MQTTI_FLAG_1) != 0 ? 2 : 0)) {
-        return MQTT_ERROR_FLAGS; /* [MQTT-2.2.2-1] [MQTT-2.2.2-2] */
+        if ((header->flags & MQTTI_PUBLISH_QOS) != 0)
+            rules += MQTTI_LENGTH_1 * 2; /* the packet id */
+    } else {
+        rules = mqtti_type_rules(type);
+        if ((rules & senders) == 0) /* Table 2.1 */
+            return rules == 0 ? MQTT_ERROR_RESERVED_TYPE : MQTT_ERROR_DIRECTION;
+        if (header->flags != (rules & MQTTI_FLAG_1))
+            return MQTT_ERROR_FLAGS; /* [MQTT-2.2.2-1] [MQTT-2.2.2-2] */
     }
-    size = mqtt_decode_remaining_length(&header->remaining_length, bytes + 1, length - 1);
-    if (size < 0)
-        return size;
+    if (length > 1 && bytes[1] < 128) { /* most are of one byte */
+        header->remaining_length = bytes[1];
+        size = 1;
+    } else {
+        size = mqtt_decode_remaining_length(&header->remaining_length, bytes + 1, length - 1);
+        if (size < 0)
+            return size;
+    }
+    least = rules / MQTTI_LENGTH_1;
     if (header->remaining_length != least &&
         (header->remaining_length < least || (rules & MQTTI_EXACT) != 0))
         return MQTT_ERROR_REMAINING_LENGTH; /* 2.2.3 */
@@ -947,13 +977,13 @@ MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, con
 }
 
 /* 2.2.3: 1 to 4 */
-static inline uint8_t mqtti_remaining_length_size(uint32_t value)
+static inline uint32_t mqtti_remaining_length_size(uint32_t value)
 {
-    if (value < 128)
-        return 1;
-    if (value < 16384)
-        return 2;
-    return value < 2097152 ? 3 : 4;
+    uint32_t size = 1;
+
+    for (; value >= 128; value /= 128)
+        size++;
+    return size;
 }
 
 static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value)
@@ -967,52 +997,139 @@ static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value)
 
 MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value)
 {
-    const uint8_t size = mqtti_remaining_length_size(value);
+    const uint32_t size = mqtti_remaining_length_size(value);
 
     if (value > MQTT_REMAINING_LENGTH_MAX)
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
     if (buffer == NULL)
-        return size;
+        return (int32_t)size;
     if (capacity < size)
         return MQTT_ERROR_BUFFER_TOO_SMALL;
     mqtti_put_remaining_length((uint8_t *)buffer, value);
-    return size;
+    return (int32_t)size;
 }
 
-/* Where a checked packet begins to be written: compares its size with the capacity, writes the
- * fixed header and returns where the body goes, or NULL when nothing is to be written. *result is
- * what the encoder returns. `payload_elsewhere` counts in the remaining length alone. */
-static inline uint8_t *mqtti_begin_packet(int32_t *result, void *buffer, size_t capacity,
-                                          unsigned first_byte, uint32_t remaining_length,
-                                          uint32_t payload_elsewhere)
+/* CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK: a body of two bytes. */
+static inline int32_t mqtti_encode_short(uint8_t *buffer, size_t capacity, unsigned first_byte,
+                                         unsigned body)
+{
+    if (buffer != NULL) {
+        if (capacity < 4)
+            return MQTT_ERROR_BUFFER_TOO_SMALL;
+        mqtti_put_u16(mqtti_put_u8(mqtti_put_u8(buffer, first_byte), 2), (uint16_t)body);
+    }
+    return 4;
+}
+
+/* PINGREQ, PINGRESP and DISCONNECT: no body. */
+MQTTI_INLINED int32_t mqtti_encode_empty(uint8_t *buffer, size_t capacity, unsigned first_byte)
+{
+    if (buffer != NULL) {
+        if (capacity < 2)
+            return MQTT_ERROR_BUFFER_TOO_SMALL;
+        mqtti_put_u8(mqtti_put_u8(buffer, first_byte), 0);
+    }
+    return 2;
+}
+
+/* The body of a packet is walked over twice, field by field, by the same function: while `at` is NULL
+ * it is measured and checked, then it is written to there. */
+struct mqtti_writer {
+    uint8_t *at;
+    uint32_t length; /* what has been measured */
+    int32_t status;  /* of the first field that breaks a rule */
+};
+
+/* Adds to the length, which above MQTT_REMAINING_LENGTH_MAX need not be exact. */
+static inline void mqtti_measure(struct mqtti_writer *writer, uint32_t prefix, size_t count)
+{
+    const uint32_t too_many = MQTT_REMAINING_LENGTH_MAX + 1;
+
+    if (writer->length < too_many)
+        writer->length += prefix + (count < too_many ? (uint32_t)count : too_many);
+}
+
+/* A string, or binary data, preceded by its two-byte length. */
+MQTTI_INLINED void mqtti_write_field(struct mqtti_writer *writer, const void *data, size_t length,
+                                     enum mqtti_kind kind)
+{
+    if (writer->at != NULL) {
+        writer->at = mqtti_put_bytes(mqtti_put_u16(writer->at, (uint16_t)length), data, length);
+        return;
+    }
+    mqtti_measure(writer, 2, length);
+    if (writer->status == 0)
+        writer->status = mqtti_check_field((const uint8_t *)data, length, kind);
+}
+
+/* Begins to write a packet whose body has been measured: compares its size with the capacity and
+ * writes the fixed header. Returns the size, without what of the body is `elsewhere`, or an error. */
+MQTTI_INLINED int32_t mqtti_begin_packet(struct mqtti_writer *writer, uint8_t *buffer,
+                                         size_t capacity, unsigned first_byte, uint32_t elsewhere)
 {
     const uint32_t size =
-        1u + mqtti_remaining_length_size(remaining_length) + (remaining_length - payload_elsewhere);
+        1u + mqtti_remaining_length_size(writer->length) + writer->length - elsewhere;
 
-    *result = (int32_t)size;
-    if (buffer == NULL)
-        return NULL;
-    if (capacity < size) {
-        *result = MQTT_ERROR_BUFFER_TOO_SMALL;
-        return NULL;
+    if (writer->length > MQTT_REMAINING_LENGTH_MAX)
+        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
+    if (writer->status < 0)
+        return writer->status;
+    if (buffer != NULL) {
+        if (capacity < size)
+            return MQTT_ERROR_BUFFER_TOO_SMALL;
+        writer->at = mqtti_put_remaining_length(mqtti_put_u8(buffer, first_byte), writer->length);
     }
-    return mqtti_put_remaining_length(mqtti_put_u8((uint8_t *)buffer, first_byte),
-                                      remaining_length);
+    return (int32_t)size;
+}
+
+static inline struct mqtti_writer mqtti_measuring(uint32_t length)
+{
+    struct mqtti_writer writer;
+
+    writer.at = NULL;
+    writer.length = length;
+    writer.status = 0;
+    return writer;
 }
 
 /* ============================================================================================
  * 2.3.1 Packet identifier
  * ========================================================================================== */
 
+/* Where there are two bytes left. */
 static inline int32_t mqtti_read_packet_id(struct mqtti_reader *reader, uint16_t *packet_id)
 {
-    if (reader->left < 2)
-        return MQTT_ERROR_PACKET_ID_MISSING; /* [MQTT-2.3.1-1] */
     *packet_id = mqtti_get_u16(reader->at);
     if (*packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1], and what acknowledges it */
     mqtti_skip(reader, 2);
     return 0;
+}
+
+/* ============================================================================================
+ * 3 Any packet: what the decoders share
+ * ========================================================================================== */
+
+/* What is left of a packet behind its fixed header, which has been read. */
+static inline struct mqtti_reader mqtti_body_of(const uint8_t *bytes, size_t header_size,
+                                                size_t size)
+{
+    struct mqtti_reader reader;
+
+    reader.at = bytes + header_size;
+    reader.left = size - header_size;
+    return reader;
+}
+
+/* Ends the decoding of a packet of `size` bytes, whose rest is with the reader. */
+static inline int32_t mqtti_end_decode(struct mqtt_packet *packet,
+                                       const struct mqtti_reader *reader, size_t size,
+                                       int32_t status)
+{
+    if (status >= 0)
+        return (int32_t)size;
+    packet->error_offset = (uint32_t)(size - reader->left);
+    return status;
 }
 
 /* ============================================================================================
@@ -1048,11 +1165,19 @@ static inline int32_t mqtti_check_connect_flags(unsigned flags)
     return 0;
 }
 
+/* 3.1.2.1: a string. */
+static inline const uint8_t *mqtti_protocol_name(void)
+{
+    static const uint8_t protocol_name[6] = {0, 4, 'M', 'Q', 'T', 'T'};
+
+    return protocol_name;
+}
+
 /* 3.1.2: the variable header, whose 10 bytes the least remaining length promises. */
 static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
                                                 struct mqtt_connect *connect)
 {
-    static const uint8_t protocol_name[6] = {0, 4, 'M', 'Q', 'T', 'T'};
+    const uint8_t *const protocol_name = mqtti_protocol_name();
     uint8_t flags;
     int32_t status;
     size_t i;
@@ -1081,223 +1206,231 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
     return 0;
 }
 
-/* 3.1.3.2, 3.1.3.3 */
-static inline int32_t mqtti_read_will(struct mqtti_reader *reader, struct mqtt_will *will)
-{
-    int32_t status;
-
-    if (reader->left == 0)
-        return MQTT_ERROR_WILL_MISSING;                                 /* [MQTT-3.1.2-9] */
-    status = mqtti_read_string(reader, MQTTI_TOPIC_NAME, &will->topic); /* [MQTT-3.1.3-10] */
-    if (status < 0)
-        return status;
-    if (reader->left == 0)
-        return MQTT_ERROR_WILL_MISSING; /* [MQTT-3.1.2-9] */
-    return mqtti_read_bytes(reader, &will->message);
-}
-
 /* An empty client id asks for a clean session. */
 static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean_session)
 {
     return client_id.length > 0 || clean_session; /* [MQTT-3.1.3-7] [MQTT-3.1.3-8] */
 }
 
-/* The fields of the payload stand in this order [MQTT-3.1.3-1]. What is left after them, because
- * its flag is 0 [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20], is found by mqtti_end_decode. */
+/* The fields of the payload stand in this order [MQTT-3.1.3-1]. */
 static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqtt_connect *connect)
 {
     struct mqtti_reader client_id;
+    struct mqtt_bytes field;
     int32_t status = mqtti_read_connect_header(reader, connect);
 
     if (status < 0)
         return status;
     client_id = *reader;
-    status = mqtti_read_string(reader, MQTTI_STRING, &connect->client_id);
+    status = mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_FIELD_PAST_END, &field);
     if (status < 0) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] */
         return status;
+    connect->client_id = mqtti_string_of(field);
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session)) {
         *reader = client_id;
         return MQTT_ERROR_CLIENT_ID;
     }
-    if (connect->has_will) {
-        status = mqtti_read_will(reader, &connect->will);
+    if (connect->has_will) { /* [MQTT-3.1.2-9] */
+        status = mqtti_read_field(reader, MQTTI_TOPIC_NAME, MQTT_ERROR_WILL_MISSING, &field);
+        if (status < 0) /* [MQTT-3.1.3-10] */
+            return status;
+        connect->will.topic = mqtti_string_of(field);
+        status =
+            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_WILL_MISSING, &connect->will.message);
         if (status < 0)
             return status;
     }
-    if (connect->has_user_name) {
-        if (reader->left == 0)
-            return MQTT_ERROR_USER_NAME_MISSING;                               /* [MQTT-3.1.2-19] */
-        status = mqtti_read_string(reader, MQTTI_STRING, &connect->user_name); /* [MQTT-3.1.3-11] */
+    if (connect->has_user_name) { /* [MQTT-3.1.2-19] */
+        status = mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_USER_NAME_MISSING, &field);
+        if (status < 0) /* [MQTT-3.1.3-11] */
+            return status;
+        connect->user_name = mqtti_string_of(field);
+    }
+    if (connect->has_password) { /* [MQTT-3.1.2-21] */
+        status =
+            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PASSWORD_MISSING, &connect->password);
         if (status < 0)
             return status;
     }
-    if (connect->has_password) {
-        if (reader->left == 0)
-            return MQTT_ERROR_PASSWORD_MISSING; /* [MQTT-3.1.2-21] */
-        return mqtti_read_bytes(reader, &connect->password);
-    }
-    return 0;
+    /* What is left has no flag [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20]. */
+    return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES : 0; /* 3.1.3 */
 }
 
-/* The connect flags of what a sender wants; a will QoS above 3 as 3, which is refused. */
+MQTTI_APART int32_t mqtti_decode_connect(struct mqtt_packet *packet, const uint8_t *bytes,
+                                         size_t header_size, size_t size)
+{
+    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
+    const int32_t status = mqtti_read_connect(&reader, &packet->as.connect);
+
+    return mqtti_end_decode(packet, &reader, size, status);
+}
+
+/* The connect flags of what a sender wants, which has been checked. */
 static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect)
 {
-    unsigned flags = 0;
+    unsigned flags = mqtti_flag(connect->clean_session, MQTTI_CONNECT_CLEAN_SESSION) |
+                     mqtti_flag(connect->has_password, MQTTI_CONNECT_PASSWORD) |
+                     mqtti_flag(connect->has_user_name, MQTTI_CONNECT_USER_NAME);
 
-    if (connect->clean_session)
-        flags |= MQTTI_CONNECT_CLEAN_SESSION;
-    if (connect->has_will) {
-        flags |= MQTTI_CONNECT_WILL;
-        flags |= (connect->will.qos < 3 ? connect->will.qos : 3u) * MQTTI_CONNECT_WILL_QOS_1;
-        if (connect->will.retain)
-            flags |= MQTTI_CONNECT_WILL_RETAIN;
-    }
-    if (connect->has_password)
-        flags |= MQTTI_CONNECT_PASSWORD;
-    if (connect->has_user_name)
-        flags |= MQTTI_CONNECT_USER_NAME;
+    if (connect->has_will)
+        flags |= MQTTI_CONNECT_WILL | connect->will.qos * (unsigned)MQTTI_CONNECT_WILL_QOS_1 |
+                 mqtti_flag(connect->will.retain, MQTTI_CONNECT_WILL_RETAIN);
     return flags;
 }
 
-/* Checks the payload and gives its length. */
-static inline int32_t mqtti_measure_connect(uint32_t *length, const struct mqtt_connect *connect)
+MQTTI_INLINED void mqtti_write_connect(struct mqtti_writer *writer,
+                                       const struct mqtt_connect *connect)
 {
-    uint32_t sum = 2;
-    int32_t status = mqtti_check_text(connect->client_id, MQTTI_STRING); /* [MQTT-3.1.3-4] */
-
-    if (status < 0)
-        return status;
-    if (!mqtti_client_id_fits(connect->client_id, connect->clean_session))
-        return MQTT_ERROR_CLIENT_ID;
-    sum += (uint32_t)connect->client_id.length;
+    mqtti_write_field(writer, connect->client_id.data, connect->client_id.length,
+                      MQTTI_STRING); /* [MQTT-3.1.3-4] */
+    if (writer->status == 0 && !mqtti_client_id_fits(connect->client_id, connect->clean_session))
+        writer->status = MQTT_ERROR_CLIENT_ID;
     if (connect->has_will) {
-        status = mqtti_check_text(connect->will.topic, MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-10] */
-        if (status < 0)
-            return status;
-        if (mqtti_is_too_long(connect->will.message.length))
-            return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.3 */
-        sum += 2 + (uint32_t)connect->will.topic.length;
-        sum += 2 + (uint32_t)connect->will.message.length;
+        mqtti_write_field(writer, connect->will.topic.data, connect->will.topic.length,
+                          MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-10] */
+        mqtti_write_field(writer, connect->will.message.data, connect->will.message.length,
+                          MQTTI_BINARY);
     }
-    if (connect->has_user_name) {
-        status = mqtti_check_text(connect->user_name, MQTTI_STRING); /* [MQTT-3.1.3-11] */
-        if (status < 0)
-            return status;
-        sum += 2 + (uint32_t)connect->user_name.length;
+    if (connect->has_user_name)
+        mqtti_write_field(writer, connect->user_name.data, connect->user_name.length,
+                          MQTTI_STRING); /* [MQTT-3.1.3-11] */
+    if (connect->has_password)
+        mqtti_write_field(writer, connect->password.data, connect->password.length, MQTTI_BINARY);
+}
+
+MQTTI_APART int32_t mqtti_encode_connect(uint8_t *buffer, size_t capacity,
+                                         const struct mqtt_connect *connect)
+{
+    struct mqtti_writer writer = mqtti_measuring(10);
+    int32_t result;
+
+    if (connect->has_will && connect->will.qos > 2)
+        return MQTT_ERROR_WILL_QOS; /* [MQTT-3.1.2-14] */
+    if (connect->has_password && !connect->has_user_name)
+        return MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME; /* [MQTT-3.1.2-22] */
+    mqtti_write_connect(&writer, connect);
+    if (writer.status < 0) /* before a length that only a field too long can cause */
+        return writer.status;
+    result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_CONNECT * 16, 0);
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_bytes(writer.at, mqtti_protocol_name(), 6);
+        writer.at = mqtti_put_u8(mqtti_put_u8(writer.at, 4), mqtti_connect_flags(connect));
+        writer.at = mqtti_put_u16(writer.at, connect->keep_alive);
+        mqtti_write_connect(&writer, connect);
     }
-    if (connect->has_password) {
-        if (mqtti_is_too_long(connect->password.length))
-            return MQTT_ERROR_FIELD_TOO_LONG; /* 3.1.3.5 */
-        sum += 2 + (uint32_t)connect->password.length;
-    }
-    *length = sum;
-    return 0;
+    return result;
 }
 
 MQTTI_API int32_t mqtt_encode_connect(void *buffer, size_t capacity,
                                       const struct mqtt_connect *connect)
 {
-    const unsigned flags = mqtti_connect_flags(connect);
-    uint32_t payload_length = 0;
-    uint8_t *at;
-    int32_t result = mqtti_check_connect_flags(flags);
-
-    if (result >= 0)
-        result = mqtti_measure_connect(&payload_length, connect);
-    if (result < 0)
-        return result;
-    at = mqtti_begin_packet(&result, buffer, capacity, MQTT_CONNECT * 16, 10 + payload_length, 0);
-    if (at == NULL)
-        return result;
-    at = mqtti_put_field(at, "MQTT", 4);
-    at = mqtti_put_u8(at, 4);
-    at = mqtti_put_u8(at, flags);
-    at = mqtti_put_u16(at, connect->keep_alive);
-    at = mqtti_put_field(at, connect->client_id.data, connect->client_id.length);
-    if (connect->has_will) {
-        at = mqtti_put_field(at, connect->will.topic.data, connect->will.topic.length);
-        at = mqtti_put_field(at, connect->will.message.data, connect->will.message.length);
-    }
-    if (connect->has_user_name)
-        at = mqtti_put_field(at, connect->user_name.data, connect->user_name.length);
-    if (connect->has_password)
-        mqtti_put_field(at, connect->password.data, connect->password.length);
-    return result;
+    return mqtti_encode_connect((uint8_t *)buffer, capacity, connect);
 }
 
 /* ============================================================================================
  * 3.2 CONNACK
  * ========================================================================================== */
 
-static inline int32_t mqtti_read_connack(struct mqtti_reader *reader, struct mqtt_connack *connack)
+MQTTI_APART int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uint8_t *bytes,
+                                         size_t header_size)
 {
-    const uint8_t flags = reader->at[0]; /* its remaining length is 2 */
-    const uint8_t return_code = reader->at[1];
+    const uint8_t flags = bytes[header_size];
+    const uint8_t return_code = bytes[header_size + 1];
 
+    packet->error_offset = (uint32_t)header_size;
     if (flags > 1)
         return MQTT_ERROR_CONNACK_FLAGS; /* 3.2.2.1 */
     if (flags == 1 && return_code != 0)
         return MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-4] */
-    mqtti_skip(reader, 1);
+    packet->error_offset = (uint32_t)header_size + 1;
     if (return_code > 5)
         return MQTT_ERROR_CONNECT_RETURN_CODE; /* 3.2.2.3, Table 3.1 */
-    mqtti_skip(reader, 1);
-    connack->session_present = flags == 1;
-    connack->return_code = return_code;
-    return 0;
+    packet->as.connack.session_present = flags == 1;
+    packet->as.connack.return_code = return_code;
+    return (int32_t)header_size + 2;
 }
 
 MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
                                       const struct mqtt_connack *connack)
 {
-    uint8_t *at;
-    int32_t result;
-
     if (connack->session_present && connack->return_code != 0)
         return MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-4] */
     if (connack->return_code > 5)
         return MQTT_ERROR_CONNECT_RETURN_CODE; /* 3.2.2.3, Table 3.1 */
-    at = mqtti_begin_packet(&result, buffer, capacity, MQTT_CONNACK * 16, 2, 0);
-    if (at != NULL)
-        mqtti_put_u8(mqtti_put_u8(at, connack->session_present ? 1 : 0), connack->return_code);
-    return result;
+    return mqtti_encode_short((uint8_t *)buffer, capacity, MQTT_CONNACK * 16,
+                              (connack->session_present ? 256u : 0u) + connack->return_code);
 }
 
 /* ============================================================================================
  * 3.3 PUBLISH
  * ========================================================================================== */
 
+/* 3.3.2: what is behind the topic name, up to the payload. */
+static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8_t flags,
+                                              struct mqtt_publish *publish)
+{
+    publish->qos = (uint8_t)((flags & MQTTI_PUBLISH_QOS) / MQTTI_PUBLISH_QOS_1);
+    publish->dup = (flags & MQTTI_PUBLISH_DUP) != 0;
+    publish->retain = (flags & MQTTI_PUBLISH_RETAIN) != 0;
+    publish->packet_id = 0;
+    if (publish->qos == 0)
+        return 0; /* [MQTT-2.3.1-5] */
+    if (reader->left < 2)
+        return MQTT_ERROR_PACKET_ID_MISSING; /* [MQTT-2.3.1-1] */
+    return mqtti_read_packet_id(reader, &publish->packet_id);
+}
+
 /* 3.3.2: the variable header. The reader is left at the payload. */
 static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader, uint8_t flags,
                                                 struct mqtt_publish *publish)
 {
-    const uint8_t qos = mqtti_publish_qos(flags);
-    const int32_t status = mqtti_read_string(reader, MQTTI_TOPIC_NAME, &publish->topic);
+    struct mqtt_bytes topic;
+    const int32_t status =
+        mqtti_read_field(reader, MQTTI_TOPIC_NAME, MQTT_ERROR_FIELD_PAST_END, &topic);
 
     if (status < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
         return status;
-    publish->qos = qos;
-    publish->dup = mqtti_publish_dup(flags);
-    publish->retain = flags % 2 != 0;
-    publish->packet_id = 0;
-    return qos == 0 ? 0 : mqtti_read_packet_id(reader, &publish->packet_id); /* [MQTT-2.3.1-5] */
+    publish->topic = mqtti_string_of(topic);
+    return mqtti_read_behind_topic(reader, flags, publish);
 }
 
-static inline int32_t mqtti_read_publish(struct mqtti_reader *reader, uint8_t flags,
-                                         struct mqtt_publish *publish)
+static inline int32_t mqtti_end_publish(struct mqtt_packet *packet,
+                                        const struct mqtti_reader *reader, size_t size,
+                                        int32_t status)
 {
-    const int32_t status = mqtti_read_publish_header(reader, flags, publish);
-
-    if (status < 0)
-        return status;
-    publish->payload.data = reader->at;
-    publish->payload.length = reader->left;
-    mqtti_skip(reader, reader->left);
-    return 0;
+    packet->as.publish.payload.data = reader->at;
+    packet->as.publish.payload.length = reader->left;
+    return mqtti_end_decode(packet, reader, size, status);
 }
 
-MQTTI_OUT_OF_LINE int32_t mqtti_decode_publish_header(struct mqtt_publish *publish,
-                                                      const uint8_t *bytes, size_t length)
+MQTTI_APART int32_t mqtti_decode_any_publish(struct mqtt_packet *packet, const uint8_t *bytes,
+                                             size_t header_size, size_t size)
+{
+    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
+    const int32_t status = mqtti_read_publish_header(&reader, bytes[0] % 16, &packet->as.publish);
+
+    return mqtti_end_publish(packet, &reader, size, status);
+}
+
+/* As mqtti_decode_any_publish, which is for what this does not find valid at once. */
+static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, const uint8_t *bytes,
+                                           size_t header_size, size_t size)
+{
+    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
+    struct mqtt_publish *const publish = &packet->as.publish;
+    struct mqtt_bytes topic;
+
+    if (MQTT_CODEC_SIMD == 0 ||
+        mqtti_read_field(&reader, MQTTI_BINARY, MQTT_ERROR_FIELD_PAST_END, &topic) < 0 ||
+        !mqtti_is_plain(topic.data, topic.length, '+'))
+        return mqtti_decode_any_publish(packet, bytes, header_size, size);
+    publish->topic = mqtti_string_of(topic);
+    return mqtti_end_publish(packet, &reader, size,
+                             mqtti_read_behind_topic(&reader, bytes[0] % 16, publish));
+}
+
+MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, const uint8_t *bytes,
+                                                size_t length)
 {
     struct mqtt_fixed_header header;
     struct mqtti_reader reader;
@@ -1318,7 +1451,7 @@ MQTTI_OUT_OF_LINE int32_t mqtti_decode_publish_header(struct mqtt_publish *publi
     needed = 2u + (uint32_t)mqtti_get_u16(reader.at);
     if (needed > header.remaining_length)
         return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
-    if (mqtti_publish_qos(header.flags) > 0)
+    if ((header.flags & MQTTI_PUBLISH_QOS) != 0)
         needed += 2;
     if (needed > header.remaining_length) /* the packet id is missing */
         needed = header.remaining_length;
@@ -1344,55 +1477,58 @@ MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const
     return mqtti_decode_publish_header(publish, (const uint8_t *)bytes, length);
 }
 
-/* Checks a PUBLISH and writes it up to its payload; *at is where the payload goes, or NULL when
- * nothing is to be written. `payload_elsewhere` is what of it the caller does not write. */
-static inline int32_t mqtti_put_publish(uint8_t **at, void *buffer, size_t capacity,
-                                        const struct mqtt_publish *publish,
-                                        size_t payload_elsewhere)
+/* The payload, or none of it, is `elsewhere`: not written here, and no part of the result. */
+MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
+                                          const struct mqtt_publish *publish, size_t elsewhere)
 {
-    uint32_t remaining_length = publish->qos == 0 ? 2 : 4;
-    int32_t result = mqtti_check_publish_flags(publish->qos, publish->dup);
+    const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) |
+                           publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 |
+                           mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
+    const struct mqtt_string topic = publish->topic;
+    struct mqtti_writer writer = mqtti_measuring(publish->qos == 0 ? 0 : 2);
+    int32_t result;
 
-    *at = NULL;
-    if (result < 0)
-        return result;
-    if (!mqtti_add(&remaining_length, publish->topic.length) ||
-        !mqtti_add(&remaining_length, publish->payload.length))
-        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-    result = mqtti_check_text(publish->topic, MQTTI_TOPIC_NAME);
-    if (result < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
-        return result;
-    if (publish->qos > 0 && publish->packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    *at = mqtti_begin_packet(&result, buffer, capacity,
-                             MQTT_PUBLISH * 16 + (publish->dup ? 8u : 0u) + publish->qos * 2u +
-                                 (publish->retain ? 1u : 0u),
-                             remaining_length, (uint32_t)payload_elsewhere);
-    if (*at != NULL) {
-        *at = mqtti_put_field(*at, publish->topic.data, publish->topic.length);
+    if (publish->qos > 2)
+        return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
+    if (publish->qos == 0 && publish->dup)
+        return MQTT_ERROR_DUP;                                              /* [MQTT-3.3.1-2] */
+    mqtti_write_field(&writer, topic.data, topic.length, MQTTI_TOPIC_NAME); /* [MQTT-3.3.2-1] */
+    mqtti_measure(&writer, 0, publish->payload.length);
+    if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
+    result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_PUBLISH * 16 + flags,
+                                (uint32_t)elsewhere);
+    if (writer.at != NULL) {
+        mqtti_write_field(&writer, topic.data, topic.length, MQTTI_TOPIC_NAME);
         if (publish->qos > 0) /* [MQTT-2.3.1-5] */
-            *at = mqtti_put_u16(*at, publish->packet_id);
+            writer.at = mqtti_put_u16(writer.at, publish->packet_id);
+        mqtti_put_bytes(writer.at, publish->payload.data, publish->payload.length - elsewhere);
     }
     return result;
+}
+
+MQTTI_APART int32_t mqtti_encode_publish_header(uint8_t *buffer, size_t capacity,
+                                                const struct mqtt_publish *publish)
+{
+    return mqtti_write_publish(buffer, capacity, publish, publish->payload.length);
 }
 
 MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                              const struct mqtt_publish *publish)
 {
-    uint8_t *at;
+    return mqtti_encode_publish_header((uint8_t *)buffer, capacity, publish);
+}
 
-    return mqtti_put_publish(&at, buffer, capacity, publish, publish->payload.length);
+MQTTI_APART int32_t mqtti_encode_publish(uint8_t *buffer, size_t capacity,
+                                         const struct mqtt_publish *publish)
+{
+    return mqtti_write_publish(buffer, capacity, publish, 0);
 }
 
 MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
                                       const struct mqtt_publish *publish)
 {
-    uint8_t *at;
-    const int32_t result = mqtti_put_publish(&at, buffer, capacity, publish, 0);
-
-    if (at != NULL)
-        mqtti_put_bytes(at, publish->payload.data, publish->payload.length);
-    return result;
+    return mqtti_encode_publish((uint8_t *)buffer, capacity, publish);
 }
 
 MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup)
@@ -1428,19 +1564,30 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
  * 3.4 PUBACK, 3.5 PUBREC, 3.6 PUBREL, 3.7 PUBCOMP, 3.11 UNSUBACK
  * ========================================================================================== */
 
-/* Their body is a packet id, which mqtti_read_packet_id decodes. */
-static inline int32_t mqtti_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
+static inline bool mqtti_is_ack(enum mqtt_packet_type type)
+{
+    return (type >= MQTT_PUBACK && type <= MQTT_PUBCOMP) || type == MQTT_UNSUBACK;
+}
+
+static inline int32_t mqtti_decode_ack(struct mqtt_packet *packet, const uint8_t *bytes,
+                                       size_t header_size)
+{
+    const uint16_t packet_id = mqtti_get_u16(bytes + header_size);
+
+    packet->as.ack.packet_id = packet_id;
+    if (packet_id == 0) {
+        packet->error_offset = (uint32_t)header_size;
+        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-6] [MQTT-2.3.1-7] */
+    }
+    return (int32_t)header_size + 2;
+}
+
+MQTTI_INLINED int32_t mqtti_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
                                        uint16_t packet_id)
 {
-    uint8_t *at;
-    int32_t result;
-
     if (packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] [MQTT-2.3.1-6] [MQTT-2.3.1-7] */
-    at = mqtti_begin_packet(&result, buffer, capacity, first_byte, 2, 0);
-    if (at != NULL)
-        mqtti_put_u16(at, packet_id);
-    return result;
+    return mqtti_encode_short((uint8_t *)buffer, capacity, first_byte, packet_id);
 }
 
 MQTTI_API int32_t mqtt_encode_puback(void *buffer, size_t capacity, uint16_t packet_id)
@@ -1469,49 +1616,87 @@ MQTTI_API int32_t mqtt_encode_unsuback(void *buffer, size_t capacity, uint16_t p
 }
 
 /* ============================================================================================
- * 3.8 SUBSCRIBE
+ * 3.8 SUBSCRIBE, 3.10 UNSUBSCRIBE: lists of topic filters
  * ========================================================================================== */
 
-/* 3.8.3: the payload, to the end of the packet. Counts the subscriptions. */
-static inline int32_t mqtti_read_subscriptions(struct mqtti_reader *reader, size_t *count)
+static inline int32_t mqtti_no_filter(enum mqtt_packet_type type)
 {
-    *count = 0;
-    if (reader->left == 0)
-        return MQTT_ERROR_SUBSCRIBE_NO_FILTER; /* [MQTT-3.8.3-3] */
-    while (reader->left > 0) {
-        struct mqtt_string filter;
-        const int32_t status = mqtti_read_string(reader, MQTTI_TOPIC_FILTER, &filter);
-        if (status < 0) /* [MQTT-3.8.3-1] */
-            return status;
-        if (reader->left == 0)
-            return MQTT_ERROR_REQUESTED_QOS_MISSING; /* 3.8.3 */
-        if (reader->at[0] > 2)
-            return MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
-        mqtti_skip(reader, 1);
-        *count += 1;
-    }
-    return 0;
+    return type == MQTT_SUBSCRIBE ? MQTT_ERROR_SUBSCRIBE_NO_FILTER    /* [MQTT-3.8.3-3] */
+                                  : MQTT_ERROR_UNSUBSCRIBE_NO_FILTER; /* [MQTT-3.10.3-2] */
 }
 
-static inline int32_t mqtti_read_subscribe(struct mqtti_reader *reader,
-                                           struct mqtt_subscribe *subscribe)
+/* 3.8.3, 3.10.3: the payload, to the end of the packet. In a SUBSCRIBE a requested QoS follows each
+ * filter. Returns the number of filters, or an error. */
+static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, enum mqtt_packet_type type)
 {
-    const int32_t status = mqtti_read_packet_id(reader, &subscribe->packet_id);
+    int32_t count = 0;
 
-    if (status < 0)
-        return status;
-    subscribe->subscriptions = NULL;
-    subscribe->encoded.data = reader->at;
-    subscribe->encoded.length = reader->left;
-    return mqtti_read_subscriptions(reader, &subscribe->count);
+    do {
+        struct mqtt_bytes filter;
+        const int32_t status =
+            mqtti_read_field(reader, MQTTI_TOPIC_FILTER, mqtti_no_filter(type), &filter);
+        if (status < 0) /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
+            return status;
+        if (type == MQTT_SUBSCRIBE) {
+            if (reader->left == 0)
+                return MQTT_ERROR_REQUESTED_QOS_MISSING; /* 3.8.3 */
+            if (reader->at[0] > 2)
+                return MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
+            mqtti_skip(reader, 1);
+        }
+        count++;
+    } while (reader->left > 0);
+    return count;
+}
+
+MQTTI_APART int32_t mqtti_decode_filters(struct mqtt_packet *packet, const uint8_t *bytes,
+                                         size_t header_size, size_t size)
+{
+    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
+    uint16_t packet_id;
+    struct mqtt_bytes encoded;
+    int32_t result = mqtti_read_packet_id(&reader, &packet_id);
+
+    encoded.data = reader.at;
+    encoded.length = reader.left;
+    if (result >= 0)
+        result = mqtti_read_filters(&reader, packet->type);
+    if (packet->type == MQTT_SUBSCRIBE) {
+        packet->as.subscribe.packet_id = packet_id;
+        packet->as.subscribe.subscriptions = NULL;
+        packet->as.subscribe.count = (size_t)result;
+        packet->as.subscribe.encoded = encoded;
+    } else {
+        packet->as.unsubscribe.packet_id = packet_id;
+        packet->as.unsubscribe.filters = NULL;
+        packet->as.unsubscribe.count = (size_t)result;
+        packet->as.unsubscribe.encoded = encoded;
+    }
+    return mqtti_end_decode(packet, &reader, size, result);
+}
+
+/* The filter at *position of a payload, if `behind` further bytes are there behind it. */
+static inline bool mqtti_next_encoded(struct mqtt_bytes encoded, size_t *position, size_t behind,
+                                      struct mqtt_string *filter)
+{
+    struct mqtti_reader reader;
+    struct mqtt_bytes bytes;
+
+    if (*position >= encoded.length)
+        return false;
+    reader.at = encoded.data + *position;
+    reader.left = encoded.length - *position;
+    if (mqtti_read_field(&reader, MQTTI_BINARY, MQTT_ERROR_FIELD_PAST_END, &bytes) != 0 ||
+        reader.left < behind)
+        return false;
+    *filter = mqtti_string_of(bytes);
+    *position += 2 + bytes.length + behind;
+    return true;
 }
 
 MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, size_t *position,
                                       struct mqtt_subscription *out)
 {
-    struct mqtti_reader reader;
-    struct mqtt_bytes filter;
-
     if (subscribe->subscriptions != NULL) {
         if (*position >= subscribe->count)
             return false;
@@ -1519,164 +1704,15 @@ MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, si
         *position += 1;
         return true;
     }
-    if (*position >= subscribe->encoded.length)
+    if (!mqtti_next_encoded(subscribe->encoded, position, 1, &out->filter))
         return false;
-    reader.at = subscribe->encoded.data + *position;
-    reader.left = subscribe->encoded.length - *position;
-    if (mqtti_read_bytes(&reader, &filter) != 0 || reader.left == 0)
-        return false;
-    out->filter.data = (const char *)filter.data;
-    out->filter.length = filter.length;
-    out->qos = reader.at[0];
-    *position += 2 + filter.length + 1;
+    out->qos = subscribe->encoded.data[*position - 1];
     return true;
-}
-
-/* Checks a sender's array and gives the remaining length. */
-static inline int32_t mqtti_measure_subscribe(uint32_t *remaining_length,
-                                              const struct mqtt_subscribe *subscribe)
-{
-    const struct mqtt_subscription *subscriptions = subscribe->subscriptions;
-    const size_t count = subscriptions == NULL ? 0 : subscribe->count;
-    size_t i;
-
-    *remaining_length = 2;
-    for (i = 0; i < count; i++) {
-        if (!mqtti_add(remaining_length, subscriptions[i].filter.length) ||
-            !mqtti_add(remaining_length, 3))
-            return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-    }
-    if (subscribe->packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    if (count == 0)
-        return MQTT_ERROR_SUBSCRIBE_NO_FILTER; /* [MQTT-3.8.3-3] */
-    for (i = 0; i < count; i++) {
-        const int32_t status = mqtti_check_text(subscriptions[i].filter, MQTTI_TOPIC_FILTER);
-        if (status < 0) /* [MQTT-3.8.3-1] */
-            return status;
-        if (subscriptions[i].qos > 2)
-            return MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
-    }
-    return 0;
-}
-
-MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
-                                        const struct mqtt_subscribe *subscribe)
-{
-    uint32_t remaining_length;
-    uint8_t *at;
-    size_t i;
-    int32_t result = mqtti_measure_subscribe(&remaining_length, subscribe);
-
-    if (result < 0)
-        return result;
-    at = mqtti_begin_packet(&result, buffer, capacity, MQTT_SUBSCRIBE * 16 + 2, remaining_length,
-                            0); /* [MQTT-3.8.1-1] */
-    if (at == NULL)
-        return result;
-    at = mqtti_put_u16(at, subscribe->packet_id);
-    for (i = 0; i < subscribe->count; i++) {
-        const struct mqtt_subscription *subscription = &subscribe->subscriptions[i];
-        at = mqtti_put_field(at, subscription->filter.data, subscription->filter.length);
-        at = mqtti_put_u8(at, subscription->qos);
-    }
-    return result;
-}
-
-/* ============================================================================================
- * 3.9 SUBACK
- * ========================================================================================== */
-
-static inline int32_t mqtti_check_suback_code(uint8_t return_code)
-{
-    if (return_code > 2 && return_code != MQTT_SUBACK_FAILURE)
-        return MQTT_ERROR_SUBACK_RETURN_CODE; /* [MQTT-3.9.3-2] */
-    return 0;
-}
-
-static inline int32_t mqtti_read_suback(struct mqtti_reader *reader, struct mqtt_suback *suback)
-{
-    int32_t status = mqtti_read_packet_id(reader, &suback->packet_id);
-
-    if (status < 0)
-        return status;
-    if (reader->left == 0)
-        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 [MQTT-3.8.4-5] */
-    suback->return_codes = reader->at;
-    suback->count = reader->left;
-    while (reader->left > 0) {
-        status = mqtti_check_suback_code(reader->at[0]);
-        if (status < 0)
-            return status;
-        mqtti_skip(reader, 1);
-    }
-    return 0;
-}
-
-MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
-                                     const struct mqtt_suback *suback)
-{
-    uint32_t remaining_length = 2;
-    uint8_t *at;
-    size_t i;
-    int32_t result;
-
-    if (!mqtti_add(&remaining_length, suback->count))
-        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-    if (suback->packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-7] */
-    if (suback->count == 0)
-        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 [MQTT-3.8.4-5] */
-    for (i = 0; i < suback->count; i++) {
-        result = mqtti_check_suback_code(suback->return_codes[i]);
-        if (result < 0)
-            return result;
-    }
-    at = mqtti_begin_packet(&result, buffer, capacity, MQTT_SUBACK * 16, remaining_length, 0);
-    if (at != NULL)
-        mqtti_put_bytes(mqtti_put_u16(at, suback->packet_id), suback->return_codes, suback->count);
-    return result;
-}
-
-/* ============================================================================================
- * 3.10 UNSUBSCRIBE
- * ========================================================================================== */
-
-/* 3.10.3: the payload, to the end of the packet. Counts the filters. */
-static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, size_t *count)
-{
-    *count = 0;
-    if (reader->left == 0)
-        return MQTT_ERROR_UNSUBSCRIBE_NO_FILTER; /* [MQTT-3.10.3-2] */
-    while (reader->left > 0) {
-        struct mqtt_string filter;
-        const int32_t status = mqtti_read_string(reader, MQTTI_TOPIC_FILTER, &filter);
-        if (status < 0) /* [MQTT-3.10.3-1] */
-            return status;
-        *count += 1;
-    }
-    return 0;
-}
-
-static inline int32_t mqtti_read_unsubscribe(struct mqtti_reader *reader,
-                                             struct mqtt_unsubscribe *unsubscribe)
-{
-    const int32_t status = mqtti_read_packet_id(reader, &unsubscribe->packet_id);
-
-    if (status < 0)
-        return status;
-    unsubscribe->filters = NULL;
-    unsubscribe->encoded.data = reader->at;
-    unsubscribe->encoded.length = reader->left;
-    return mqtti_read_filters(reader, &unsubscribe->count);
 }
 
 MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *position,
                                 struct mqtt_string *out)
 {
-    struct mqtti_reader reader;
-    struct mqtt_bytes filter;
-
     if (unsubscribe->filters != NULL) {
         if (*position >= unsubscribe->count)
             return false;
@@ -1684,179 +1720,242 @@ MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size
         *position += 1;
         return true;
     }
-    if (*position >= unsubscribe->encoded.length)
-        return false;
-    reader.at = unsubscribe->encoded.data + *position;
-    reader.left = unsubscribe->encoded.length - *position;
-    if (mqtti_read_bytes(&reader, &filter) != 0)
-        return false;
-    out->data = (const char *)filter.data;
-    out->length = filter.length;
-    *position += 2 + filter.length;
-    return true;
+    return mqtti_next_encoded(unsubscribe->encoded, position, 0, out);
 }
 
-/* Checks a sender's array and gives the remaining length. */
-static inline int32_t mqtti_measure_unsubscribe(uint32_t *remaining_length,
-                                                const struct mqtt_unsubscribe *unsubscribe)
+/* A sender's array, `subscriptions` or `filters` by the type; the other is NULL. */
+struct mqtti_list {
+    enum mqtt_packet_type type;
+    uint16_t packet_id;
+    size_t count;
+    const struct mqtt_subscription *subscriptions;
+    const struct mqtt_string *filters;
+};
+
+static inline const struct mqtt_string *mqtti_filter_at(const struct mqtti_list *list, size_t i)
 {
-    const struct mqtt_string *filters = unsubscribe->filters;
-    const size_t count = filters == NULL ? 0 : unsubscribe->count;
+    return list->subscriptions != NULL ? &list->subscriptions[i].filter : &list->filters[i];
+}
+
+MQTTI_INLINED void mqtti_write_list(struct mqtti_writer *writer, const struct mqtti_list *list)
+{
     size_t i;
 
-    *remaining_length = 2;
-    for (i = 0; i < count; i++) {
-        if (!mqtti_add(remaining_length, filters[i].length) || !mqtti_add(remaining_length, 2))
-            return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
+    for (i = 0; i < list->count; i++) {
+        const struct mqtt_string *filter = mqtti_filter_at(list, i);
+        mqtti_write_field(writer, filter->data, filter->length,
+                          MQTTI_TOPIC_FILTER); /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
+        if (list->subscriptions != NULL) {
+            const uint8_t qos = list->subscriptions[i].qos;
+            if (writer->at != NULL)
+                writer->at = mqtti_put_u8(writer->at, qos);
+            else if (writer->status == 0 && qos > 2)
+                writer->status = MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
+        }
     }
-    if (unsubscribe->packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    if (count == 0)
-        return MQTT_ERROR_UNSUBSCRIBE_NO_FILTER; /* [MQTT-3.10.3-2] */
-    for (i = 0; i < count; i++) {
-        const int32_t status = mqtti_check_text(filters[i], MQTTI_TOPIC_FILTER);
-        if (status < 0) /* [MQTT-3.10.3-1] */
-            return status;
+}
+
+MQTTI_INLINED int32_t mqtti_encode_list(uint8_t *buffer, size_t capacity,
+                                        const struct mqtti_list *list)
+{
+    struct mqtti_writer writer = mqtti_measuring(2);
+    int32_t result;
+
+    if (list->subscriptions != NULL) /* a requested QoS each */
+        mqtti_measure(&writer, 0, list->count);
+    mqtti_write_list(&writer, list);
+    if (list->packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
+    else if (list->count == 0)
+        writer.status = mqtti_no_filter(list->type);
+    result = mqtti_begin_packet(&writer, buffer, capacity, (unsigned)list->type * 16 + 2,
+                                0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_u16(writer.at, list->packet_id);
+        mqtti_write_list(&writer, list);
     }
-    return 0;
+    return result;
+}
+
+MQTTI_APART int32_t mqtti_encode_subscribe(uint8_t *buffer, size_t capacity,
+                                           const struct mqtt_subscribe *subscribe)
+{
+    struct mqtti_list list;
+
+    list.type = MQTT_SUBSCRIBE;
+    list.packet_id = subscribe->packet_id;
+    list.subscriptions = subscribe->subscriptions;
+    list.count = list.subscriptions == NULL ? 0 : subscribe->count;
+    list.filters = NULL;
+    return mqtti_encode_list(buffer, capacity, &list);
+}
+
+MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
+                                        const struct mqtt_subscribe *subscribe)
+{
+    return mqtti_encode_subscribe((uint8_t *)buffer, capacity, subscribe);
+}
+
+MQTTI_APART int32_t mqtti_encode_unsubscribe(uint8_t *buffer, size_t capacity,
+                                             const struct mqtt_unsubscribe *unsubscribe)
+{
+    struct mqtti_list list;
+
+    list.type = MQTT_UNSUBSCRIBE;
+    list.packet_id = unsubscribe->packet_id;
+    list.subscriptions = NULL;
+    list.filters = unsubscribe->filters;
+    list.count = list.filters == NULL ? 0 : unsubscribe->count;
+    return mqtti_encode_list(buffer, capacity, &list);
 }
 
 MQTTI_API int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
                                           const struct mqtt_unsubscribe *unsubscribe)
 {
-    uint32_t remaining_length;
-    uint8_t *at;
-    size_t i;
-    int32_t result = mqtti_measure_unsubscribe(&remaining_length, unsubscribe);
+    return mqtti_encode_unsubscribe((uint8_t *)buffer, capacity, unsubscribe);
+}
 
-    if (result < 0)
-        return result;
-    at = mqtti_begin_packet(&result, buffer, capacity, MQTT_UNSUBSCRIBE * 16 + 2, remaining_length,
-                            0); /* [MQTT-3.10.1-1] */
-    if (at == NULL)
-        return result;
-    at = mqtti_put_u16(at, unsubscribe->packet_id);
-    for (i = 0; i < unsubscribe->count; i++)
-        at = mqtti_put_field(at, unsubscribe->filters[i].data, unsubscribe->filters[i].length);
+/* ============================================================================================
+ * 3.9 SUBACK
+ * ========================================================================================== */
+
+/* 3.9.3: the payload, to the end of the packet. */
+static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader)
+{
+    if (reader->left == 0)
+        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 [MQTT-3.8.4-5] */
+    while (reader->left > 0) {
+        if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_FAILURE)
+            return MQTT_ERROR_SUBACK_RETURN_CODE; /* [MQTT-3.9.3-2] */
+        mqtti_skip(reader, 1);
+    }
+    return 0;
+}
+
+/* A SUBACK, or a decoded SUBSCRIBE or UNSUBSCRIBE: a packet id, and a payload that is checked as by
+ * the decoder and copied. */
+MQTTI_INLINED int32_t mqtti_encode_payload(uint8_t *buffer, size_t capacity,
+                                           enum mqtt_packet_type type, uint16_t packet_id,
+                                           const uint8_t *payload, size_t length)
+{
+    struct mqtti_writer writer = mqtti_measuring(2);
+    struct mqtti_reader reader;
+    unsigned first_byte = (unsigned)type * 16;
+    int32_t result;
+
+    reader.at = payload;
+    reader.left = length;
+    mqtti_measure(&writer, 0, length);
+    if (packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] [MQTT-2.3.1-7] */
+    else if (writer.length <= MQTT_REMAINING_LENGTH_MAX)
+        writer.status = type == MQTT_SUBACK ? mqtti_read_return_codes(&reader)
+                                            : mqtti_read_filters(&reader, type);
+    if (type != MQTT_SUBACK)
+        first_byte += 2; /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
+    result = mqtti_begin_packet(&writer, buffer, capacity, first_byte, 0);
+    if (writer.at != NULL)
+        mqtti_put_bytes(mqtti_put_u16(writer.at, packet_id), payload, length);
     return result;
+}
+
+MQTTI_APART int32_t mqtti_decode_suback(struct mqtt_packet *packet, const uint8_t *bytes,
+                                        size_t header_size, size_t size)
+{
+    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
+    int32_t status = mqtti_read_packet_id(&reader, &packet->as.suback.packet_id);
+
+    packet->as.suback.return_codes = reader.at;
+    packet->as.suback.count = reader.left;
+    if (status >= 0)
+        status = mqtti_read_return_codes(&reader);
+    return mqtti_end_decode(packet, &reader, size, status);
+}
+
+MQTTI_APART int32_t mqtti_encode_suback(uint8_t *buffer, size_t capacity,
+                                        const struct mqtt_suback *suback)
+{
+    return mqtti_encode_payload(buffer, capacity, MQTT_SUBACK, suback->packet_id,
+                                suback->return_codes, suback->count);
+}
+
+MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
+                                     const struct mqtt_suback *suback)
+{
+    return mqtti_encode_suback((uint8_t *)buffer, capacity, suback);
 }
 
 /* ============================================================================================
  * 3.12 PINGREQ, 3.13 PINGRESP, 3.14 DISCONNECT: nothing but a fixed header
  * ========================================================================================== */
 
-static inline int32_t mqtti_encode_empty(void *buffer, size_t capacity, unsigned first_byte)
-{
-    int32_t result;
-
-    mqtti_begin_packet(&result, buffer, capacity, first_byte, 0, 0);
-    return result;
-}
-
 MQTTI_API int32_t mqtt_encode_pingreq(void *buffer, size_t capacity)
 {
-    return mqtti_encode_empty(buffer, capacity, MQTT_PINGREQ * 16);
+    return mqtti_encode_empty((uint8_t *)buffer, capacity, MQTT_PINGREQ * 16);
 }
 
 MQTTI_API int32_t mqtt_encode_pingresp(void *buffer, size_t capacity)
 {
-    return mqtti_encode_empty(buffer, capacity, MQTT_PINGRESP * 16);
+    return mqtti_encode_empty((uint8_t *)buffer, capacity, MQTT_PINGRESP * 16);
 }
 
 MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity)
 {
-    return mqtti_encode_empty(buffer, capacity, MQTT_DISCONNECT * 16);
+    return mqtti_encode_empty((uint8_t *)buffer, capacity, MQTT_DISCONNECT * 16);
 }
 
 /* ============================================================================================
  * 3 Any packet
  * ========================================================================================== */
 
-/* Reads the fixed header and waits for the rest: the size of the packet, whose body the reader then
- * holds, MQTT_INCOMPLETE or an error. */
-static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtti_reader *body,
+/* Reads the fixed header and waits for the rest. Returns the header's size, and that of the packet,
+ * MQTT_INCOMPLETE or an error. */
+static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, size_t *size,
                                          const uint8_t *bytes, size_t length, unsigned senders)
 {
     struct mqtt_fixed_header header;
-    const int32_t size = mqtti_read_fixed_header(&header, bytes, length, senders);
+    const int32_t result = mqtti_read_fixed_header(&header, bytes, length, senders);
 
-    packet->error_offset = size == MQTT_ERROR_REMAINING_LENGTH ? 1 : 0;
-    if (size < 0)
-        return size;
+    if (result < 0) {
+        packet->error_offset = result == MQTT_ERROR_REMAINING_LENGTH ? 1 : 0;
+        return result;
+    }
 #if SIZE_MAX < 0xFFFFFFFF
-    if (header.remaining_length > SIZE_MAX - (size_t)size) {
+    if (header.remaining_length > SIZE_MAX - (size_t)result) {
         packet->error_offset = 1;
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
     }
 #endif
-    if (length - (size_t)size < header.remaining_length)
-        return MQTT_INCOMPLETE;
     packet->type = header.type;
-    body->at = bytes + size;
-    body->left = (size_t)header.remaining_length;
-    return size + (int32_t)header.remaining_length;
+    *size = (size_t)result + (size_t)header.remaining_length;
+    return length < *size ? MQTT_INCOMPLETE : result;
 }
 
-static inline int32_t mqtti_end_decode(struct mqtt_packet *packet, const struct mqtti_reader *body,
-                                       int32_t size, int32_t status)
+MQTTI_APART int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes, size_t length)
 {
-    if (status >= 0 && body->left > 0)
-        status = MQTT_ERROR_TRAILING_BYTES; /* 3.1.3 */
-    if (status >= 0)
-        return size;
-    packet->error_offset = (uint32_t)size - (uint32_t)body->left;
-    return status;
-}
+    size_t size;
+    const int32_t header_size =
+        mqtti_begin_decode(packet, &size, bytes, length, MQTTI_CLIENT | MQTTI_SERVER);
 
-/* What the three decoders share: PUBLISH, the types whose body is a packet id, and those that have
- * no body. */
-static inline int32_t mqtti_read_common(struct mqtti_reader *body, struct mqtt_packet *packet,
-                                        uint8_t first_byte)
-{
-    switch (packet->type) {
-    case MQTT_PUBLISH:
-        return mqtti_read_publish(body, first_byte % 16, &packet->as.publish);
-    case MQTT_PUBACK:
-    case MQTT_PUBREC:
-    case MQTT_PUBREL:
-    case MQTT_PUBCOMP:
-    case MQTT_UNSUBACK:
-        return mqtti_read_packet_id(body, &packet->as.ack.packet_id);
-    default:
-        return 0;
-    }
-}
-
-MQTTI_OUT_OF_LINE int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes,
-                                       size_t length)
-{
-    struct mqtti_reader body;
-    int32_t status;
-    const int32_t size =
-        mqtti_begin_decode(packet, &body, bytes, length, MQTTI_CLIENT | MQTTI_SERVER);
-
-    if (size < 0)
-        return size;
+    if (header_size < 0)
+        return header_size;
+    if (packet->type == MQTT_PUBLISH)
+        return mqtti_decode_publish(packet, bytes, (size_t)header_size, size);
+    if (mqtti_is_ack(packet->type))
+        return mqtti_decode_ack(packet, bytes, (size_t)header_size);
     switch (packet->type) {
     case MQTT_CONNECT:
-        status = mqtti_read_connect(&body, &packet->as.connect);
-        break;
+        return mqtti_decode_connect(packet, bytes, (size_t)header_size, size);
     case MQTT_CONNACK:
-        status = mqtti_read_connack(&body, &packet->as.connack);
-        break;
+        return mqtti_decode_connack(packet, bytes, (size_t)header_size);
     case MQTT_SUBSCRIBE:
-        status = mqtti_read_subscribe(&body, &packet->as.subscribe);
-        break;
-    case MQTT_SUBACK:
-        status = mqtti_read_suback(&body, &packet->as.suback);
-        break;
     case MQTT_UNSUBSCRIBE:
-        status = mqtti_read_unsubscribe(&body, &packet->as.unsubscribe);
-        break;
+        return mqtti_decode_filters(packet, bytes, (size_t)header_size, size);
+    case MQTT_SUBACK:
+        return mqtti_decode_suback(packet, bytes, (size_t)header_size, size);
     default:
-        status = mqtti_read_common(&body, packet, bytes[0]);
+        return (int32_t)size;
     }
-    return mqtti_end_decode(packet, &body, size, status);
 }
 
 MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length)
@@ -1864,29 +1963,27 @@ MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, siz
     return mqtti_decode(packet, (const uint8_t *)bytes, length);
 }
 
-MQTTI_OUT_OF_LINE int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const uint8_t *bytes,
-                                                   size_t length)
+MQTTI_APART int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const uint8_t *bytes,
+                                             size_t length)
 {
-    struct mqtti_reader body;
-    int32_t status;
-    const int32_t size = mqtti_begin_decode(packet, &body, bytes, length, MQTTI_CLIENT);
+    size_t size;
+    const int32_t header_size = mqtti_begin_decode(packet, &size, bytes, length, MQTTI_CLIENT);
 
-    if (size < 0)
-        return size;
+    if (header_size < 0)
+        return header_size;
+    if (packet->type == MQTT_PUBLISH)
+        return mqtti_decode_publish(packet, bytes, (size_t)header_size, size);
+    if (mqtti_is_ack(packet->type))
+        return mqtti_decode_ack(packet, bytes, (size_t)header_size);
     switch (packet->type) {
     case MQTT_CONNECT:
-        status = mqtti_read_connect(&body, &packet->as.connect);
-        break;
+        return mqtti_decode_connect(packet, bytes, (size_t)header_size, size);
     case MQTT_SUBSCRIBE:
-        status = mqtti_read_subscribe(&body, &packet->as.subscribe);
-        break;
     case MQTT_UNSUBSCRIBE:
-        status = mqtti_read_unsubscribe(&body, &packet->as.unsubscribe);
-        break;
+        return mqtti_decode_filters(packet, bytes, (size_t)header_size, size);
     default:
-        status = mqtti_read_common(&body, packet, bytes[0]);
+        return (int32_t)size;
     }
-    return mqtti_end_decode(packet, &body, size, status);
 }
 
 MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
@@ -1895,26 +1992,26 @@ MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void
     return mqtti_decode_from_client(packet, (const uint8_t *)bytes, length);
 }
 
-MQTTI_OUT_OF_LINE int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const uint8_t *bytes,
-                                                   size_t length)
+MQTTI_APART int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const uint8_t *bytes,
+                                             size_t length)
 {
-    struct mqtti_reader body;
-    int32_t status;
-    const int32_t size = mqtti_begin_decode(packet, &body, bytes, length, MQTTI_SERVER);
+    size_t size;
+    const int32_t header_size = mqtti_begin_decode(packet, &size, bytes, length, MQTTI_SERVER);
 
-    if (size < 0)
-        return size;
+    if (header_size < 0)
+        return header_size;
+    if (packet->type == MQTT_PUBLISH)
+        return mqtti_decode_publish(packet, bytes, (size_t)header_size, size);
+    if (mqtti_is_ack(packet->type))
+        return mqtti_decode_ack(packet, bytes, (size_t)header_size);
     switch (packet->type) {
     case MQTT_CONNACK:
-        status = mqtti_read_connack(&body, &packet->as.connack);
-        break;
+        return mqtti_decode_connack(packet, bytes, (size_t)header_size);
     case MQTT_SUBACK:
-        status = mqtti_read_suback(&body, &packet->as.suback);
-        break;
+        return mqtti_decode_suback(packet, bytes, (size_t)header_size, size);
     default:
-        status = mqtti_read_common(&body, packet, bytes[0]);
+        return (int32_t)size;
     }
-    return mqtti_end_decode(packet, &body, size, status);
 }
 
 MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
@@ -1923,70 +2020,43 @@ MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void
     return mqtti_decode_from_server(packet, (const uint8_t *)bytes, length);
 }
 
-/* A decoded list: its payload is checked as by the decoder and copied. */
-static inline int32_t mqtti_encode_list(void *buffer, size_t capacity, enum mqtt_packet_type type,
-                                        uint16_t packet_id, struct mqtt_bytes encoded)
-{
-    struct mqtti_reader reader;
-    uint32_t remaining_length = 2;
-    size_t count;
-    uint8_t *at;
-    int32_t result;
-
-    reader.at = encoded.data;
-    reader.left = encoded.length;
-    if (!mqtti_add(&remaining_length, encoded.length))
-        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-    if (packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    result = type == MQTT_SUBSCRIBE ? mqtti_read_subscriptions(&reader, &count)
-                                    : mqtti_read_filters(&reader, &count);
-    if (result < 0)
-        return result;
-    at = mqtti_begin_packet(&result, buffer, capacity, (unsigned)type * 16 + 2, remaining_length,
-                            0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
-    if (at != NULL)
-        mqtti_put_bytes(mqtti_put_u16(at, packet_id), encoded.data, encoded.length);
-    return result;
-}
-
 MQTTI_OUT_OF_LINE int32_t mqtti_encode(uint8_t *buffer, size_t capacity,
                                        const struct mqtt_packet *packet)
 {
     const struct mqtt_subscribe *subscribe = &packet->as.subscribe;
     const struct mqtt_unsubscribe *unsubscribe = &packet->as.unsubscribe;
+    const unsigned first_byte = (unsigned)packet->type * 16;
 
     switch (packet->type) {
     case MQTT_CONNECT:
-        return mqtt_encode_connect(buffer, capacity, &packet->as.connect);
+        return mqtti_encode_connect(buffer, capacity, &packet->as.connect);
     case MQTT_CONNACK:
         return mqtt_encode_connack(buffer, capacity, &packet->as.connack);
     case MQTT_PUBLISH:
-        return mqtt_encode_publish(buffer, capacity, &packet->as.publish);
+        return mqtti_encode_publish(buffer, capacity, &packet->as.publish);
     case MQTT_PUBREL:
         return mqtt_encode_pubrel(buffer, capacity, packet->as.ack.packet_id);
     case MQTT_PUBACK:
     case MQTT_PUBREC:
     case MQTT_PUBCOMP:
     case MQTT_UNSUBACK:
-        return mqtti_encode_ack(buffer, capacity, (unsigned)packet->type * 16,
-                                packet->as.ack.packet_id);
+        return mqtti_encode_ack(buffer, capacity, first_byte, packet->as.ack.packet_id);
     case MQTT_SUBSCRIBE:
         if (subscribe->subscriptions == NULL)
-            return mqtti_encode_list(buffer, capacity, packet->type, subscribe->packet_id,
-                                     subscribe->encoded);
-        return mqtt_encode_subscribe(buffer, capacity, subscribe);
+            return mqtti_encode_payload(buffer, capacity, packet->type, subscribe->packet_id,
+                                        subscribe->encoded.data, subscribe->encoded.length);
+        return mqtti_encode_subscribe(buffer, capacity, subscribe);
     case MQTT_SUBACK:
-        return mqtt_encode_suback(buffer, capacity, &packet->as.suback);
+        return mqtti_encode_suback(buffer, capacity, &packet->as.suback);
     case MQTT_UNSUBSCRIBE:
         if (unsubscribe->filters == NULL)
-            return mqtti_encode_list(buffer, capacity, packet->type, unsubscribe->packet_id,
-                                     unsubscribe->encoded);
-        return mqtt_encode_unsubscribe(buffer, capacity, unsubscribe);
+            return mqtti_encode_payload(buffer, capacity, packet->type, unsubscribe->packet_id,
+                                        unsubscribe->encoded.data, unsubscribe->encoded.length);
+        return mqtti_encode_unsubscribe(buffer, capacity, unsubscribe);
     case MQTT_PINGREQ:
     case MQTT_PINGRESP:
     case MQTT_DISCONNECT:
-        return mqtti_encode_empty(buffer, capacity, (unsigned)packet->type * 16);
+        return mqtti_encode_empty(buffer, capacity, first_byte);
     default:
         return MQTT_ERROR_RESERVED_TYPE; /* Table 2.1 */
     }
@@ -2095,22 +2165,8 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status)
 }
 
 /* ============================================================================================
- * Runs of bytes: portable, SSE2, NEON, AVX2
+ * Blocks of bytes: SSE2, NEON, AVX2, portable
  * ========================================================================================== */
-
-/* What a byte of a run is. */
-enum mqtti_run {
-    MQTTI_PLAIN,  /* ASCII above `low` */
-    MQTTI_COMMON, /* that of the other string */
-    MQTTI_LEVEL   /* not '/' */
-};
-
-static inline bool mqtti_runs(enum mqtti_run run, uint8_t byte, uint8_t other, uint8_t low)
-{
-    return run == MQTTI_PLAIN    ? byte > low && byte < 0x80
-           : run == MQTTI_COMMON ? byte == other
-                                 : byte != '/';
-}
 
 #if MQTT_CODEC_SIMD != 0
 
@@ -2121,41 +2177,35 @@ static inline bool mqtti_runs(enum mqtti_run run, uint8_t byte, uint8_t other, u
 #define MQTTI_WIDE ((size_t)16)
 #endif
 
-/* Vectors of GCC and of those that follow it; compared, each of their bytes is 0 or -1. */
+/* Vectors of GCC and of those that follow it; compared, each of their bytes is 0 or -1. Bytes are
+ * signed here: those that are not ASCII are below 0, 0x80 is -128. */
 typedef int8_t mqtti_block __attribute__((vector_size(MQTTI_BLOCK)));
 typedef int8_t mqtti_wide __attribute__((vector_size(MQTTI_WIDE)));
 
-/* Which bytes of a compared block are 0: MQTTI_BITS for each, the first one lowest. */
-#if MQTT_CODEC_SIMD == 2
-#define MQTTI_BITS 4
-static inline uint64_t mqtti_zeros(mqtti_block bytes)
+/* Which of the 16 bytes of a compared block are 0: a bit for each, the first one lowest. */
+static inline uint32_t mqtti_zeros(mqtti_block bytes)
 {
-    const uint16x8_t pairs = vreinterpretq_u16_s8(bytes);
-
-    return ~vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(pairs, 4)), 0);
-}
+#if MQTT_CODEC_SIMD != 2
+    return (uint32_t)_mm_movemask_epi8((__m128i)bytes) ^ 0xFFFF;
 #else
-#define MQTTI_BITS 1
-static inline uint64_t mqtti_zeros(mqtti_block bytes)
-{
-    return (unsigned)_mm_movemask_epi8((__m128i)bytes) ^ 0xFFFF;
-}
-#endif
+    static const uint8_t places[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t bits = vbicq_u8(vld1q_u8(places), vreinterpretq_u8_s8(bytes));
+    const uint8x16_t pairs = vpaddq_u8(bits, bits);
+    const uint8x16_t fours = vpaddq_u8(pairs, pairs);
 
-static inline size_t mqtti_first(uint64_t bits)
-{
-    return (size_t)__builtin_ctzll(bits) / MQTTI_BITS;
+    return vgetq_lane_u16(vreinterpretq_u16_u8(vpaddq_u8(fours, fours)), 0);
+#endif
 }
 
 /* Whether no byte of a compared vector is 0. */
 static inline bool mqtti_all(mqtti_wide bytes)
 {
-#if MQTT_CODEC_SIMD == 3
-    return _mm256_movemask_epi8((__m256i)bytes) == -1;
-#elif MQTT_CODEC_SIMD == 1
+#if MQTT_CODEC_SIMD == 1
     return _mm_movemask_epi8((__m128i)bytes) == 0xFFFF;
-#else
+#elif MQTT_CODEC_SIMD == 2
     return vminvq_u8(vreinterpretq_u8_s8(bytes)) == 0xFF;
+#else
+    return _mm256_movemask_epi8((__m256i)bytes) == -1;
 #endif
 }
 
@@ -2167,8 +2217,16 @@ static inline mqtti_wide mqtti_load_wide(const uint8_t *s)
     return bytes;
 }
 
-/* The 16 bytes at `s` and `t`, 8 from each. */
-static inline mqtti_block mqtti_load(const uint8_t *s, const uint8_t *t)
+static inline mqtti_block mqtti_load(const uint8_t *s)
+{
+    mqtti_block bytes;
+
+    __builtin_memcpy(&bytes, s, sizeof bytes);
+    return bytes;
+}
+
+/* The 8 bytes at `s` and the 8 at `t`. */
+static inline mqtti_block mqtti_load_halves(const uint8_t *s, const uint8_t *t)
 {
     uint64_t halves[2];
     mqtti_block bytes;
@@ -2179,59 +2237,57 @@ static inline mqtti_block mqtti_load(const uint8_t *s, const uint8_t *t)
     return bytes;
 }
 
-/* Which of the 16 bytes at s[i] and s[j], 8 from each, are not of the run. */
-static inline uint64_t mqtti_outside(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
-                                     size_t i, size_t j, uint8_t low)
+/* Which of 8 to 64 bytes are not ASCII above `low`: a bit for each, the first one lowest. Blocks may
+ * overlap, here and below: none reaches beyond the string. */
+static inline uint64_t mqtti_specials(const uint8_t *s, size_t length, int8_t low)
 {
-    const mqtti_block bytes = mqtti_load(s + i, s + j);
+    uint64_t specials = 0;
+    size_t i;
 
-    if (run == MQTTI_PLAIN)
-        return mqtti_zeros(bytes > (int8_t)low);
-    if (run == MQTTI_COMMON)
-        return mqtti_zeros(bytes == mqtti_load(other + i, other + j));
-    return mqtti_zeros(bytes != '/');
+    if (length < MQTTI_BLOCK) {
+        const uint32_t halves = mqtti_zeros(mqtti_load_halves(s, s + length - 8) > low);
+        return halves % 256 | (uint64_t)(halves >> 8) << (length - 8);
+    }
+    for (i = 0; i < length - MQTTI_BLOCK; i += MQTTI_BLOCK)
+        specials |= (uint64_t)mqtti_zeros(mqtti_load(s + i) > low) << i;
+    i = length - MQTTI_BLOCK;
+    return specials | (uint64_t)mqtti_zeros(mqtti_load(s + i) > low) << i;
 }
 
-#endif
-
-/* Inlined with a constant `run`. The last block may overlap the one before, which is of the run. */
-static inline size_t mqtti_run_length(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
-                                      size_t length, uint8_t low)
+MQTTI_INLINED bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
 {
-    size_t i = 0;
-
-#if MQTT_CODEC_SIMD != 0
-    uint64_t outside;
-
-    if (length >= MQTTI_BLOCK) {
-        for (; i < length - MQTTI_BLOCK; i += MQTTI_BLOCK) {
-            outside = mqtti_outside(run, s, other, i, i + 8, low);
-            if (outside != 0)
-                return i + mqtti_first(outside);
-        }
-        i = length - MQTTI_BLOCK;
-        outside = mqtti_outside(run, s, other, i, i + 8, low);
-        return outside == 0 ? length : i + mqtti_first(outside);
-    }
-    if (length >= 8) {
-        outside = mqtti_outside(run, s, other, 0, length - 8, low);
-        if (outside == 0)
-            return length;
-        i = mqtti_first(outside);
-        return i < 8 ? i : length - MQTTI_BLOCK + i;
-    }
-#endif
-    while (i < length && mqtti_runs(run, s[i], run == MQTTI_COMMON ? other[i] : 0, low))
-        i++;
-    return i;
-}
-
-static inline size_t mqtti_plain_length(const uint8_t *s, size_t length, uint8_t low)
-{
-    size_t i = 0;
-
-#if MQTT_CODEC_SIMD != 0
     const int8_t above = (int8_t)low;
+
+    if (length < 8 || length > 64)
+        return false;
+    if (length < MQTTI_BLOCK)
+        return mqtti_zeros(mqtti_load_halves(s, s + length - 8) > above) == 0;
+    if (length <= 2 * MQTTI_BLOCK)
+        return mqtti_zeros((mqtti_load(s) > above) &
+                           (mqtti_load(s + length - MQTTI_BLOCK) > above)) == 0;
+    return mqtti_zeros((mqtti_load(s) > above) & (mqtti_load(s + MQTTI_BLOCK) > above) &
+                       (mqtti_load(s + length - 2 * MQTTI_BLOCK) > above) &
+                       (mqtti_load(s + length - MQTTI_BLOCK) > above)) == 0;
+}
+
+static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length)
+{
+    uint64_t specials;
+
+    if (length < 8 || length > 64)
+        return false;
+    for (specials = mqtti_specials(s, length, '+'); specials != 0; specials &= specials - 1) {
+        const size_t i = (unsigned)__builtin_ctzll(specials);
+        if ((s[i] != '+' && s[i] != '#') || mqtti_check_wildcard(s, length, i) != 0)
+            return false;
+    }
+    return true;
+}
+
+static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+    const int8_t above = (int8_t)low;
+    uint32_t specials;
 
     while (length - i >= 4 * MQTTI_WIDE &&
            mqtti_all((mqtti_load_wide(s + i) > above) &
@@ -2239,25 +2295,23 @@ static inline size_t mqtti_plain_length(const uint8_t *s, size_t length, uint8_t
                      (mqtti_load_wide(s + i + 2 * MQTTI_WIDE) > above) &
                      (mqtti_load_wide(s + i + 3 * MQTTI_WIDE) > above)))
         i += 4 * MQTTI_WIDE;
-#endif
-    return i + mqtti_run_length(MQTTI_PLAIN, s + i, s, length - i, low);
+    while (length - i >= MQTTI_BLOCK) {
+        specials = mqtti_zeros(mqtti_load(s + i) > above);
+        if (specials != 0)
+            return i + (size_t)__builtin_ctz(specials);
+        i += MQTTI_BLOCK;
+    }
+    if (length >= MQTTI_BLOCK) { /* the last block, without what is before s[i] */
+        specials = mqtti_zeros(mqtti_load(s + length - MQTTI_BLOCK) > above);
+        specials >>= MQTTI_BLOCK - (length - i);
+        return specials == 0 ? length : i + (size_t)__builtin_ctz(specials);
+    }
+    return i + 1;
 }
-
-static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length)
-{
-    return mqtti_run_length(MQTTI_COMMON, s, other, length, 0);
-}
-
-static inline size_t mqtti_level_length(const uint8_t *s, size_t length)
-{
-    return mqtti_run_length(MQTTI_LEVEL, s, s, length, 0);
-}
-
-#if MQTT_CODEC_SIMD != 0
 
 /* Whether the bytes at `s`, after at least two others of well-formed characters, are sequences of up
  * to three bytes, or ASCII above `low`, as far as they go. What is not so may be well-formed
- * nevertheless: the caller then looks at it by itself. Bytes are signed here: 0x80 is -128. */
+ * nevertheless: the caller then looks at it by itself. */
 static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
 {
     const mqtti_wide bytes = mqtti_load_wide(s);
@@ -2266,21 +2320,16 @@ static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
     const mqtti_wide is_continuation = bytes < -64; /* below 0xC0 */
     /* After C2 to EF a byte, after E0 to EF two. What follows F0 is not looked at. */
     const mqtti_wide continues = ((before ^ -128) > 0x3F) | ((before_that ^ -128) > 0x5F);
-    const mqtti_wide is_below_A0 = bytes < -96;
-    const mqtti_wide is_wrong =
-        ((before == -32) & is_below_A0) |         /* E0: below U+0800 */
-        ((before == -19) & ~is_below_A0) |        /* ED: surrogates */
-        ((bytes & -2) == -64) |                   /* C0, C1: below U+0080 */
-        ((bytes > -17) & (bytes <= (int8_t)low)); /* F0 to FF, and 0 to `low` */
+    const mqtti_wide is_wrong = (is_continuation ^ continues) |
+                                ((before == -32) & (bytes < -96)) | /* E0: below U+0800 */
+                                ((before == -19) & (bytes > -97)) | /* ED: surrogates */
+                                ((bytes & -2) == -64);              /* C0, C1: below U+0080 */
 
-    return mqtti_all((is_continuation == continues) & ~is_wrong);
+    return mqtti_all(((bytes > (int8_t)low) | (bytes < -16)) & ~is_wrong); /* no F0 to FF */
 }
-
-#endif
 
 static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
 {
-#if MQTT_CODEC_SIMD != 0
     const size_t start = i;
 
     if (i < 2)
@@ -2289,17 +2338,96 @@ static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size
         i += MQTTI_WIDE;
     if (i > start && length - i < MQTTI_WIDE && mqtti_is_well_formed(s + length - MQTTI_WIDE, low))
         i = length;
-    if (i > start) { /* back to where the last character begins, which may end later */
-        do
-            i--;
-        while (s[i] >= 0x80 && s[i] < 0xC0);
-    }
+    if (s[i - 1] >= 0xC0) /* back to where a character begins that ends later */
+        return i - 1;
+    return s[i - 2] >= 0xE0 ? i - 2 : i;
+}
+
 #else
+
+static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
+{
     (void)s;
     (void)length;
     (void)low;
-#endif
+    return false;
+}
+
+static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length)
+{
+    (void)s;
+    (void)length;
+    return false;
+}
+
+static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+    (void)s;
+    (void)length;
+    (void)low;
+    return i + 1;
+}
+
+static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+    (void)s;
+    (void)length;
+    (void)low;
     return i;
+}
+
+#endif
+
+/* What two bytes of a run have in common: to be equal, or that the first one is not '/'. */
+enum mqtti_run {
+    MQTTI_COMMON,
+    MQTTI_LEVEL
+};
+
+/* Inlined with a constant `run`. */
+static inline size_t mqtti_run_length(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
+                                      size_t length)
+{
+    size_t i = 0;
+
+#if MQTT_CODEC_SIMD != 0
+    uint32_t outside;
+
+    if (length >= MQTTI_BLOCK) {
+        for (;;) {
+            outside = mqtti_zeros(run == MQTTI_COMMON ? mqtti_load(s + i) == mqtti_load(other + i)
+                                                      : mqtti_load(s + i) != '/');
+            if (outside != 0)
+                return i + (size_t)__builtin_ctz(outside);
+            if (i == length - MQTTI_BLOCK)
+                return length;
+            i = i + 2 * MQTTI_BLOCK < length ? i + MQTTI_BLOCK : length - MQTTI_BLOCK;
+        }
+    }
+    if (length >= 8) {
+        const size_t last = length - 8;
+        outside = mqtti_zeros(run == MQTTI_COMMON ? mqtti_load_halves(s, s + last) ==
+                                                        mqtti_load_halves(other, other + last)
+                                                  : mqtti_load_halves(s, s + last) != '/');
+        if (outside == 0)
+            return length;
+        i = (size_t)__builtin_ctz(outside);
+        return i < 8 ? i : last + i - 8;
+    }
+#endif
+    while (i < length && (run == MQTTI_COMMON ? s[i] == other[i] : s[i] != '/'))
+        i++;
+    return i;
+}
+
+static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length)
+{
+    return mqtti_run_length(MQTTI_COMMON, s, other, length);
+}
+
+static inline size_t mqtti_level_length(const uint8_t *s, size_t length)
+{
+    return mqtti_run_length(MQTTI_LEVEL, s, s, length);
 }
 
 #if defined(__cplusplus)
@@ -2308,8 +2436,9 @@ static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size
 
 #undef MQTTI_API
 #undef MQTTI_OUT_OF_LINE
+#undef MQTTI_APART
+#undef MQTTI_INLINED
 #undef MQTTI_BLOCK
 #undef MQTTI_WIDE
-#undef MQTTI_BITS
 
 #endif /* MQTT_CODEC_IMPLEMENTED */

@@ -23,7 +23,8 @@ import tempfile
 # A variable that is not set is not 0 by chance.
 COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
 TIMEOUT = 60  # seconds; a mutant that does not end is noticed
-PATHS = ["strings/path_default.c", "strings/path_portable.c"]
+PORTABLE = "strings/path_portable.c"
+PATHS = ["strings/path_default.c", PORTABLE]
 TESTS = {  # the fast ones first: most mutants fall there
     "statuses": ["packets/statuses_test.c", "conformance/corpus.c", "support/support.c"],
     "functions": ["packets/functions_test.c", "support/support.c"],
@@ -76,20 +77,36 @@ def replacements(code):
         yield m.start(), m.end(), ";"
 
 
+def follow(directive, conditions):
+    """Keeps in `conditions`, for each #if that is open, whether its lines are tried: of those for one
+    path the ones for SSE2, which is compiled here. paths_test holds the others to it."""
+    path = re.match(r"#(?:el)?if MQTT_CODEC_SIMD (==|!=) (\d)$", directive)
+    if directive.startswith("#if"):
+        conditions.append({"of paths": path is not None, "taken": False})
+    if path:
+        is_sse2 = (path[2] == "1") == (path[1] == "==")
+        conditions[-1]["tried"] = is_sse2
+        conditions[-1]["taken"] |= is_sse2
+    elif directive == "#else" and conditions[-1]["of paths"]:
+        conditions[-1]["tried"] = not conditions[-1]["taken"]
+    elif directive == "#endif":
+        conditions.pop()
+
+
 def mutants(header):
     """(function, line number, old line, new line) of every change."""
     lines = header.splitlines()
     start = next(i for i, line in enumerate(lines) if line == " * END OF THE INTERFACE")
     start = next(i for i in range(start, len(lines)) if lines[i].startswith("struct mqtti_reader"))
-    function, in_comment, in_table, in_neon = "", False, False, False
+    function, in_comment, in_table, conditions = "", False, False, [{}]  # the header's own #if
     for number in range(start, len(lines)):
         line = lines[number]
         if in_comment or line.lstrip().startswith("/*") and "*/" not in line:
             in_comment = "*/" not in line
             continue
-        if line.startswith("#"):  # NEON is not compiled here; paths_test is run on it by .ci/run
-            in_neon = line == "#elif MQTT_CODEC_SIMD == 2" or in_neon and line != "#endif"
-        if in_neon or line.startswith("#"):
+        if line.startswith("#"):
+            follow(line, conditions)
+        if line.startswith("#") or not all(c.get("tried", True) for c in conditions):
             continue
         if re.match(r"^(MQTTI_|static inline|enum|struct)", line):
             names = re.findall(r"\b(mqtti?_\w+)\(", line)
@@ -125,7 +142,9 @@ class Project:
             for source in sources:
                 output = self.work / (name + "-" + source.replace("/", "-") + ".o")
                 # Without optimization the longest packets are not tried at every length.
-                subprocess.run(COMPILER + ["-O0", "-DMQTT_CODEC_DECLARE_ONLY", "-DLONGEST=33",
+                # The portable path is that of the header as it is, for the vectors to be held to.
+                mode = [] if source == PORTABLE else ["-DMQTT_CODEC_DECLARE_ONLY"]
+                subprocess.run(COMPILER + ["-O0", *mode, "-DLONGEST=33",
                                            corpus, *includes,
                                            *self.check, "-c", "-o", output, self.tests / source],
                                check=True)

@@ -6,7 +6,7 @@ table, checks the shape of the curves and the limits, and writes speed.json and 
 group of curves into FOLDER.
 
   --check         counts the instructions and compares them with limits.tsv, no more
-  --write-limits  counts them and writes limits.tsv
+  --write-limits  counts them and writes limits.tsv, and the table of docs/performance.md
   --svg PICTURES  draws the curves of FOLDER's speed.json into the folder PICTURES, no more
 
 Instructions are counted by callgrind in a run of the program, those of a work with all that it
@@ -39,6 +39,33 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[2]
 LIMITS = HERE / "limits.tsv"
+DOCUMENT = PROJECT / "docs" / "performance.md"
+ROWS = {  # of its table: title and work
+    "Decode a PUBLISH at QoS 0, 64 bytes of payload": "decode_publish_qos0",
+    "Decode a PUBLISH at QoS 1, 16 bytes of payload": "decode_publish_qos1",
+    "Decode a CONNECT with will, user name and password": "decode_connect",
+    "Decode a SUBSCRIBE of four filters": "decode_subscribe",
+    "Decode a PUBACK": "decode_puback",
+    "Decode a SUBACK of four codes": "decode_suback",
+    "Decode a CONNACK": "decode_connack",
+    "Decode a stream, per packet": "decode_stream",
+    "Decode the fixed header alone": "decode_fixed_header",
+    "Encode the PUBLISH at QoS 0": "encode_publish_qos0",
+    "Encode the PUBLISH at QoS 1": "encode_publish_qos1",
+    "Encode the CONNECT": "encode_connect",
+    "Encode the SUBSCRIBE": "encode_subscribe",
+    "Encode a PUBACK": "encode_puback",
+    "Encode the SUBACK": "encode_suback",
+    "Encode a CONNACK": "encode_connack",
+    "Match `sensors/+/floor-3/#`": "matches_wildcards",
+    "Match the topic itself": "matches_exact",
+    "Match `#`": "matches_everything",
+    "Match what differs in the last level": "matches_all_but_the_last_level",
+    "Validate 46 bytes of ASCII": "valid_ascii_46",
+    "Validate 65,535 bytes of ASCII": "valid_ascii_65535",
+    "Validate 60 bytes of Chinese": "valid_chinese_60",
+    "Validate 65,535 bytes of Chinese": "valid_chinese_65535",
+}
 # Counts differ between patch releases of the compiler and the C library, and one instruction more
 # in a work of fewer than 50 is too many all the same.
 SLACK = 1.02
@@ -189,15 +216,37 @@ def limits_apply(result):
     return False
 
 
-def write_limits(counted):
-    if not any(name.startswith("avx2/") for name in counted):
+def row(title, counted):
+    """The row of the table, but for its last column, which is that of others."""
+    cells = (round(counted[prefix + ROWS[title]]) for prefix in ("", "avx2/"))
+    return "".join([f"| {title} |", *(f" {cell:,} |" for cell in cells)])
+
+
+def write_limits(instructions):
+    if not any(name.startswith("avx2/") for name in instructions):
         sys.exit("To write the limits a processor with AVX2 is needed.")
-    LIMITS.write_text("".join(f"{name}\t{cost}\n" for name, cost in counted.items()), "utf-8")
+    lines = (f"{name}\t{cost}\n" for name, cost in ours(instructions).items())
+    LIMITS.write_text("".join(lines), "utf-8")
+    document = DOCUMENT.read_text("utf-8")
+    for title, work in ROWS.items():
+        theirs = instructions.get(f"mosquitto_{work}")
+        new = row(title, instructions) + (" |" if theirs is None else f" {theirs:,} |")
+        document, found = re.subn(rf"(?m)^\| {re.escape(title)} \|.*$", new, document)
+        if found != 1:
+            sys.exit(f"{DOCUMENT} has {found} rows of the title {title}.")
+    DOCUMENT.write_text(document, "utf-8")
 
 
-def check_limits(counted):
+def check_limits(instructions):
+    counted = ours(instructions)
     lines = LIMITS.read_text("utf-8").splitlines() if LIMITS.is_file() else []
     limits = {name: float(limit) for name, limit in (line.split("\t") for line in lines)}
+    document = DOCUMENT.read_text("utf-8")
+    failures.extend(
+        f"docs/performance.md has other figures than limits.tsv: {title}"
+        for title in ROWS
+        if row(title, limits) not in document
+    )
     if not any(name.startswith("avx2/") for name in counted):
         print("Without a processor that has AVX2 the limits of avx2/ are not looked at.")
         limits = {name: limit for name, limit in limits.items() if not name.startswith("avx2/")}
@@ -349,7 +398,7 @@ def main():
         for prefix, program in programs.items():
             result["instructions"] |= count(program, prefix)
         if limits_apply(result):
-            (write_limits if options.write_limits else check_limits)(ours(result["instructions"]))
+            (write_limits if options.write_limits else check_limits)(result["instructions"])
     if options.check or options.write_limits:
         finish()
 

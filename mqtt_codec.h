@@ -1417,16 +1417,15 @@ static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, const uin
                                            size_t header_size, size_t size)
 {
     struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
-    struct mqtt_publish *const publish = &packet->as.publish;
     struct mqtt_bytes topic;
 
     if (MQTT_CODEC_SIMD == 0 ||
         mqtti_read_field(&reader, MQTTI_BINARY, MQTT_ERROR_FIELD_PAST_END, &topic) < 0 ||
         !mqtti_is_plain(topic.data, topic.length, '+'))
         return mqtti_decode_any_publish(packet, bytes, header_size, size);
-    publish->topic = mqtti_string_of(topic);
+    packet->as.publish.topic = mqtti_string_of(topic);
     return mqtti_end_publish(packet, &reader, size,
-                             mqtti_read_behind_topic(&reader, bytes[0] % 16, publish));
+                             mqtti_read_behind_topic(&reader, bytes[0] % 16, &packet->as.publish));
 }
 
 MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, const uint8_t *bytes,
@@ -2254,8 +2253,30 @@ static inline uint64_t mqtti_specials(const uint8_t *s, size_t length, int8_t lo
     return specials | (uint64_t)mqtti_zeros(mqtti_load(s + i) > low) << i;
 }
 
-MQTTI_INLINED bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
+/* Whether the bytes at `s`, after at least two others of well-formed characters, are sequences of up
+ * to three bytes, or ASCII above `low`, as far as they go. What is not so may be well-formed
+ * nevertheless: the caller then looks at it by itself. */
+static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
 {
+    const mqtti_wide bytes = mqtti_load_wide(s);
+    const mqtti_wide before = mqtti_load_wide(s - 1);
+    const mqtti_wide before_that = mqtti_load_wide(s - 2);
+    const mqtti_wide is_continuation = bytes < -64; /* below 0xC0 */
+    /* After C2 to EF a byte, after E0 to EF two. What follows F0 is not looked at. */
+    const mqtti_wide continues = ((before ^ -128) > 0x3F) | ((before_that ^ -128) > 0x5F);
+    const mqtti_wide is_wrong = (is_continuation ^ continues) |
+                                ((before == -32) & (bytes < -96)) | /* E0: below U+0800 */
+                                ((before == -19) & (bytes > -97)) | /* ED: surrogates */
+                                ((bytes & -2) == -64);              /* C0, C1: below U+0080 */
+
+    return mqtti_all(((bytes > (int8_t)low) | (bytes < -16)) & ~is_wrong); /* no F0 to FF */
+}
+
+#endif
+
+static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
+{
+#if MQTT_CODEC_SIMD != 0
     const int8_t above = (int8_t)low;
 
     if (length < 8 || length > 64)
@@ -2268,10 +2289,17 @@ MQTTI_INLINED bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
     return mqtti_zeros((mqtti_load(s) > above) & (mqtti_load(s + MQTTI_BLOCK) > above) &
                        (mqtti_load(s + length - 2 * MQTTI_BLOCK) > above) &
                        (mqtti_load(s + length - MQTTI_BLOCK) > above)) == 0;
+#else
+    (void)s;
+    (void)length;
+    (void)low;
+    return false;
+#endif
 }
 
 static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length)
 {
+#if MQTT_CODEC_SIMD != 0
     uint64_t specials;
 
     if (length < 8 || length > 64)
@@ -2282,10 +2310,16 @@ static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length)
             return false;
     }
     return true;
+#else
+    (void)s;
+    (void)length;
+    return false;
+#endif
 }
 
 static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low)
 {
+#if MQTT_CODEC_SIMD != 0
     const int8_t above = (int8_t)low;
     uint32_t specials;
 
@@ -2307,29 +2341,17 @@ static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i,
         return specials == 0 ? length : i + (size_t)__builtin_ctz(specials);
     }
     return i + 1;
-}
-
-/* Whether the bytes at `s`, after at least two others of well-formed characters, are sequences of up
- * to three bytes, or ASCII above `low`, as far as they go. What is not so may be well-formed
- * nevertheless: the caller then looks at it by itself. */
-static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
-{
-    const mqtti_wide bytes = mqtti_load_wide(s);
-    const mqtti_wide before = mqtti_load_wide(s - 1);
-    const mqtti_wide before_that = mqtti_load_wide(s - 2);
-    const mqtti_wide is_continuation = bytes < -64; /* below 0xC0 */
-    /* After C2 to EF a byte, after E0 to EF two. What follows F0 is not looked at. */
-    const mqtti_wide continues = ((before ^ -128) > 0x3F) | ((before_that ^ -128) > 0x5F);
-    const mqtti_wide is_wrong = (is_continuation ^ continues) |
-                                ((before == -32) & (bytes < -96)) | /* E0: below U+0800 */
-                                ((before == -19) & (bytes > -97)) | /* ED: surrogates */
-                                ((bytes & -2) == -64);              /* C0, C1: below U+0080 */
-
-    return mqtti_all(((bytes > (int8_t)low) | (bytes < -16)) & ~is_wrong); /* no F0 to FF */
+#else
+    (void)s;
+    (void)length;
+    (void)low;
+    return i + 1;
+#endif
 }
 
 static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
 {
+#if MQTT_CODEC_SIMD != 0
     const size_t start = i;
 
     if (i < 2)
@@ -2341,42 +2363,13 @@ static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size
     if (s[i - 1] >= 0xC0) /* back to where a character begins that ends later */
         return i - 1;
     return s[i - 2] >= 0xE0 ? i - 2 : i;
-}
-
 #else
-
-static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
-{
-    (void)s;
-    (void)length;
-    (void)low;
-    return false;
-}
-
-static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length)
-{
-    (void)s;
-    (void)length;
-    return false;
-}
-
-static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low)
-{
-    (void)s;
-    (void)length;
-    (void)low;
-    return i + 1;
-}
-
-static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
-{
     (void)s;
     (void)length;
     (void)low;
     return i;
-}
-
 #endif
+}
 
 /* What two bytes of a run have in common: to be equal, or that the first one is not '/'. */
 enum mqtti_run {

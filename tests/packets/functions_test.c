@@ -430,6 +430,9 @@ static const struct refused_case refused[] = {
     {"return codes, and packet id 0: the length comes first",
      MQTT_ERROR_PACKET_TOO_LARGE,
      {.type = MQTT_SUBACK, .as.suback = {.count = 268435454}}},
+    {"return codes",
+     MQTT_ERROR_PACKET_TOO_LARGE,
+     {.type = MQTT_SUBACK, .as.suback = {.packet_id = 1, .count = 268435454}}},
     {"a decoded SUBSCRIBE, and packet id 0",
      MQTT_ERROR_PACKET_TOO_LARGE,
      {.type = MQTT_SUBSCRIBE,
@@ -509,6 +512,20 @@ START_TEST(lists_of_the_largest_size)
 }
 END_TEST
 
+START_TEST(return_codes_of_the_largest_size)
+{
+    struct mqtt_suback suback = {.packet_id = 1, .count = 268435453};
+    uint8_t *codes = calloc(suback.count, 1);
+
+    ck_assert_ptr_nonnull(codes);
+    suback.return_codes = codes;
+    ck_assert_int_eq(mqtt_encode_suback(NULL, 0, &suback), 268435460);
+    codes[suback.count - 1] = 3;
+    ck_assert_int_eq(mqtt_encode_suback(NULL, 0, &suback), MQTT_ERROR_SUBACK_RETURN_CODE);
+    free(codes);
+}
+END_TEST
+
 /* What a flag or a QoS says is not there is not looked at. */
 START_TEST(encoders_do_not_look_at_what_is_not_there)
 {
@@ -553,6 +570,7 @@ int main(void)
     tcase_add_loop_test(tests, encode_takes_no_other_type, 0, 5);
     tcase_add_loop_test(tests, encoders_refuse_what_is_never_read, 0, COUNT(refused));
     tcase_add_test(tests, lists_of_the_largest_size);
+    tcase_add_test(tests, return_codes_of_the_largest_size);
     tcase_add_test(tests, encoders_do_not_look_at_what_is_not_there);
     suite_add_tcase(suite, tests);
     return test_main(suite);

@@ -266,12 +266,16 @@ int main(void)
                 return EXIT_FAILURE;
         }
     }
-    for (length = 2 * 64; length <= 5 * 64; length += 33) { /* several of the longest steps */
+    for (length = 17; length <= 320; length += length < 64 ? 1 : 32) { /* all the steps there are */
         for (i = 0; i < LIMITS; i++) {
             const bool is_string = limits[i] > 0 && limits[i] < 0x80;
             const struct sequence byte = {
                 {limits[i]}, 1, is_string, is_string && limits[i] != '#' && limits[i] != '+'};
             if (!check(&byte, length))
+                return EXIT_FAILURE;
+        }
+        for (i = 0; i < length; i++) {
+            if (!check_tails("a", length, i))
                 return EXIT_FAILURE;
         }
     }

@@ -487,14 +487,17 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 #define MQTTI_API static inline
 #endif
 
-/* Inlined into callers, some functions make GCC warn there of what cannot happen: of 16-byte loads
- * from shorter arrays, of reading members that are not yet written. These stay out of line, below
- * thin wrappers that convert the caller's void pointer. */
-#if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(__clang__) &&                           \
-    !defined(MQTT_CODEC_EXTERNAL)
-#define MQTTI_OUT_OF_LINE __attribute__((noinline, noclone, unused)) static
-#else
+/* Inlined into callers, or made for what they pass, some functions make GCC warn there of what cannot
+ * happen: of 16-byte loads from shorter arrays, of writes behind what the capacity allows, of reading
+ * members that are not yet written. These stay as they are, below thin wrappers that convert the
+ * caller's void pointer. */
+#if !defined(__GNUC__) || !defined(__OPTIMIZE__) || defined(__clang__) ||                          \
+    defined(MQTT_CODEC_EXTERNAL)
 #define MQTTI_OUT_OF_LINE static inline
+#elif __GNUC__ >= 8
+#define MQTTI_OUT_OF_LINE __attribute__((noipa, unused)) static
+#else
+#define MQTTI_OUT_OF_LINE __attribute__((noinline, noclone, unused)) static
 #endif
 
 /* Speed comes first, under -Os size. MQTTI_APART is for what most packets do without: for speed it is

@@ -1,0 +1,2006 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mqtt_broker.c: a complete MQTT 3.1.1 server: QoS 0, 1 and 2, sessions, retained messages, wills,
+ * keep alive, users. One thread, one poll loop, all state in memory.
+ *
+ *     cc -o mqtt_broker examples/mqtt_broker.c
+ *     ./mqtt_broker --help
+ *
+ * How it is built, from the bottom up:
+ *
+ *   message     an application message, counted by reference: one copy, however many receive it
+ *   output      a packet on its way to a socket; the payload of a PUBLISH is the message's own
+ *   delivery    a message in a session's queue, in flight or waiting
+ *   session     what the server keeps under a client id: subscriptions, queue, received QoS 2 ids
+ *   connection  a socket, what has come from it and what has still to go out, and its will
+ *
+ * A message is first given a delivery for every subscriber, and is queued when all of them could be
+ * allocated: so nobody gets a message for which its sender gets no acknowledgement. What fails for
+ * one connection, memory included, dooms that connection alone; doomed ones are ended at the end of
+ * the turn, so that no function finds a connection gone which it was given.
+ *
+ * Tags such as [MQTT-3.3.1-8] stand where a statement of the standard is met. What mqtt_codec.h
+ * checks in the bytes of a packet is tagged there.
+ *
+ * A message is compared with each subscription of each session. That is a few nanoseconds each; for
+ * millions of subscriptions replace subscribed_qos by a tree of topic levels that leads to the
+ * sessions, and retained_for by a tree of the retained topics.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "../mqtt_codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VERSION "mqtt_broker 0.1.0"
+
+#define BUCKETS          4096u /* of the two hash tables */
+#define IN_FLIGHT_MAX    64u   /* PUBLISH packets of a session that wait for an acknowledgement */
+#define INPUT_CAPACITY   8192u /* bytes, to begin with */
+#define NEVER            INT64_MAX
+#define TURN_MAX         500  /* milliseconds: a signal that comes just before poll waits so long */
+#define LINGER           3000 /* milliseconds that a refused client has to read its CONNACK */
+#define ACCEPT_PAUSE     1000 /* milliseconds without accept when there are no descriptors left */
+#define PACKET_IDS       65536u
+#define ACCEPTS_PER_TURN 64u
+#define PACKETS_PER_TURN 32u /* of one connection */
+#define WRITES_PER_TURN  4u  /* to one connection */
+#define VECTORS          64  /* of one write */
+
+static const char usage[] =
+    "Usage: mqtt_broker [OPTION]...\n"
+    "An MQTT 3.1.1 server that keeps everything in memory.\n"
+    "\n"
+    "  -p PORT                  listen on this port; 0: a free one (1883)\n"
+    "  -b ADDRESS               listen on this address (127.0.0.1)\n"
+    "  --users FILE             who may log in: lines of name:password, in plain text\n"
+    "  --no-anonymous           refuse clients without a user name\n"
+    "  --max-packet BYTES       longest packet that is taken (1048576)\n"
+    "  --max-queue N            messages in the queue of a session (1000)\n"
+    "  --max-connections N      connections at a time (1000)\n"
+    "  --max-sessions N         sessions, those of absent clients included (10000)\n"
+    "  --max-subscriptions N    subscriptions of a session (100)\n"
+    "  --max-retained N         topics with a retained message (10000)\n"
+    "  --max-output BYTES       output that a connection may have pending (1048576)\n"
+    "  --connect-timeout SECONDS  time for a client to send its CONNECT (10)\n"
+    "  --sys-interval SECONDS   how often the $SYS topics are brought up to date; 0: never (10)\n"
+    "  -v                       log what clients do\n"
+    "  --help                   print this and exit\n"
+    "\n"
+    "Once it can be used it prints: listening on ADDRESS:PORT. The log goes to standard error.\n"
+    "SIGINT and SIGTERM end it, with status 0; the status is 1 if it cannot start.\n";
+
+struct options {
+    const char *address;
+    const char *users_path;
+    uint32_t port;
+    uint32_t max_packet;
+    uint32_t max_queue;
+    uint32_t max_connections;
+    uint32_t max_sessions;
+    uint32_t max_subscriptions;
+    uint32_t max_retained;
+    uint32_t max_output;
+    uint32_t connect_timeout;
+    uint32_t sys_interval;
+    bool no_anonymous;
+    bool verbose;
+    bool help;
+};
+
+/* The bytes of a PUBLISH before its payload. */
+struct header {
+    uint8_t *bytes;
+    size_t length;
+};
+
+struct message {
+    size_t references;
+    struct mqtt_publish publish; /* as it was published; its strings are in `bytes` */
+    struct header headers[2][3]; /* by RETAIN and QoS, encoded when first needed */
+    uint8_t bytes[];             /* topic name, payload */
+};
+
+struct output {
+    struct output *next;
+    struct message *message; /* its payload follows `bytes`; NULL: this is no PUBLISH */
+    size_t length;
+    uint8_t bytes[];
+};
+
+struct delivery {
+    struct delivery *previous;
+    struct delivery *next;
+    struct session *session;
+    struct message *message; /* NULL once it is released */
+    uint16_t packet_id;      /* 0 until it is first sent, and at QoS 0 */
+    uint8_t qos;
+    bool retain;
+    bool sent;     /* at least once: the next PUBLISH has DUP 1 */
+    bool released; /* QoS 2: the PUBREC has come, what is sent from now on is the PUBREL */
+};
+
+struct subscription {
+    char *filter;
+    size_t length;
+    uint8_t qos; /* granted */
+};
+
+struct session {
+    struct session *next_in_bucket;
+    struct connection *connection; /* NULL: the client is away */
+    struct subscription *subscriptions;
+    size_t subscription_count;
+    size_t subscription_capacity;
+    struct delivery *first; /* the queue: those in flight, in the order sent, then those waiting */
+    struct delivery *last;
+    struct delivery *next_to_send; /* on this connection; NULL: all are sent */
+    size_t queued;
+    size_t queued_qos_0;
+    size_t in_flight;
+    uint8_t *received; /* a bit for each QoS 2 id not yet released; NULL: none ever came */
+    size_t index;      /* in the array of sessions */
+    uint16_t last_packet_id;
+    bool clean;
+    bool overflowing; /* it is logged that messages are dropped */
+    size_t id_length;
+    char id[];
+};
+
+enum connection_state {
+    AWAITING_CONNECT,
+    CONNECTED,
+    REFUSED, /* the CONNACK goes out; what comes in is thrown away */
+    DOOMED   /* to be ended at the end of the turn */
+};
+
+struct connection {
+    int socket;
+    enum connection_state state;
+    struct session *session;
+    struct message *will;
+    uint8_t *input; /* bytes begin..end are received and not yet processed */
+    size_t begin;
+    size_t end;
+    size_t capacity;
+    struct output *first_output;
+    struct output *last_output;
+    size_t output_sent;   /* bytes of the first that are gone */
+    size_t publish_bytes; /* pending in PUBLISH packets, payloads included */
+    size_t other_bytes;   /* pending in all other packets */
+    int64_t deadline;     /* when it is ended unless something comes */
+    uint16_t keep_alive;
+    bool backlog; /* a complete packet may be in the input */
+    char peer[80];
+};
+
+struct retained {
+    struct retained *next;
+    struct message *message;
+};
+
+struct user {
+    char *name;
+    char *password;
+};
+
+struct broker {
+    struct options options;
+    struct pollfd *polls; /* 0 is the listener, i + 1 belongs to connections[i] */
+    struct connection **connections;
+    size_t connection_count;
+    struct session **sessions;
+    size_t session_count;
+    struct session *session_buckets[BUCKETS];
+    struct retained *retained_buckets[BUCKETS];
+    size_t retained_count;
+    struct user *users;
+    size_t user_count;
+    uint64_t assigned_ids;
+    int64_t now; /* milliseconds, read once a turn */
+    int64_t next_sys;
+    int64_t accept_after;
+    size_t told_connected; /* what $SYS says, to publish changes only */
+    int listener;
+};
+
+static volatile sig_atomic_t must_end;
+
+/* ---------------------------------------------------------------------------------------------
+ * The log
+ * ------------------------------------------------------------------------------------------- */
+
+/* What a stranger sent cannot command the terminal that shows the log. */
+static void log_text(const char *text, size_t length)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++)
+        fputc(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?', stderr);
+}
+
+static void log_line(const struct connection *connection, const char *format, va_list arguments)
+{
+    fputs("mqtt_broker: ", stderr);
+    if (connection != NULL)
+        fprintf(stderr, "%s: ", connection->peer);
+    if (connection != NULL && connection->session != NULL) {
+        log_text(connection->session->id, connection->session->id_length);
+        fputs(": ", stderr);
+    }
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+static void report(const struct connection *connection, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_line(connection, format, arguments);
+    va_end(arguments);
+}
+
+/* As report, but only with -v. */
+static void trace(const struct broker *broker, const struct connection *connection,
+                  const char *format, ...)
+{
+    va_list arguments;
+
+    if (!broker->options.verbose)
+        return;
+    va_start(arguments, format);
+    log_line(connection, format, arguments);
+    va_end(arguments);
+}
+
+static void doom(struct connection *connection)
+{
+    connection->state = DOOMED;
+}
+
+static void doom_without_memory(struct connection *connection)
+{
+    report(connection, "out of memory, the connection is closed");
+    doom(connection); /* [MQTT-4.8.0-2] */
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Messages
+ * ------------------------------------------------------------------------------------------- */
+
+/* Copies what is decoded, which points into the input. NULL: out of memory. */
+static struct message *message_new(const struct mqtt_publish *publish)
+{
+    const size_t topic = publish->topic.length;
+    const size_t payload = publish->payload.length;
+    struct message *message = (struct message *)malloc(sizeof *message + topic + payload);
+
+    if (message == NULL)
+        return NULL;
+    memset(message, 0, sizeof *message);
+    message->references = 1;
+    /* The name is kept byte for byte [MQTT-4.7.3-4] [MQTT-1.5.3-3]. */
+    memcpy(message->bytes, publish->topic.data, topic);
+    if (payload > 0)
+        memcpy(message->bytes + topic, publish->payload.data, payload);
+    message->publish = *publish;
+    message->publish.topic.data = (const char *)message->bytes;
+    message->publish.payload.data = message->bytes + topic;
+    message->publish.packet_id = 1; /* stands for those that the receivers are given */
+    message->publish.dup = false;   /* the sender's DUP goes no further [MQTT-3.3.1-3] */
+    return message;
+}
+
+static struct message *message_hold(struct message *message)
+{
+    message->references++;
+    return message;
+}
+
+static void message_release(struct message *message)
+{
+    size_t i;
+
+    if (message == NULL || --message->references > 0)
+        return;
+    for (i = 0; i < 3; i++) {
+        free(message->headers[0][i].bytes);
+        free(message->headers[1][i].bytes);
+    }
+    free(message);
+}
+
+/* NULL: out of memory. */
+static const struct header *message_header(struct message *message, uint8_t qos, bool retain)
+{
+    struct header *header = &message->headers[retain ? 1 : 0][qos];
+    struct mqtt_publish publish = message->publish;
+    int32_t size;
+
+    if (header->bytes != NULL)
+        return header;
+    publish.qos = qos;
+    publish.retain = retain;
+    size = mqtt_encode_publish_header(NULL, 0, &publish);
+    if (size <= 0)
+        return NULL;
+    header->bytes = (uint8_t *)malloc((size_t)size);
+    if (header->bytes == NULL)
+        return NULL;
+    header->length = (size_t)mqtt_encode_publish_header(header->bytes, (size_t)size, &publish);
+    return header;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Output
+ * ------------------------------------------------------------------------------------------- */
+
+/* Adds a packet of which the caller fills `bytes`. NULL: out of memory. */
+static struct output *output_add(struct connection *connection, size_t length,
+                                 struct message *message)
+{
+    struct output *output = (struct output *)malloc(sizeof *output + length);
+
+    if (output == NULL)
+        return NULL;
+    output->next = NULL;
+    output->message = message == NULL ? NULL : message_hold(message);
+    output->length = length;
+    if (connection->last_output == NULL)
+        connection->first_output = output;
+    else
+        connection->last_output->next = output;
+    connection->last_output = output;
+    if (message == NULL)
+        connection->other_bytes += length;
+    else
+        connection->publish_bytes += length + message->publish.payload.length;
+    return output;
+}
+
+static size_t output_size(const struct output *output)
+{
+    return output->length + (output->message == NULL ? 0 : output->message->publish.payload.length);
+}
+
+static void output_drop_first(struct connection *connection)
+{
+    struct output *output = connection->first_output;
+
+    connection->first_output = output->next;
+    if (output->next == NULL)
+        connection->last_output = NULL;
+    if (output->message == NULL)
+        connection->other_bytes -= output->length;
+    else
+        connection->publish_bytes -= output_size(output);
+    message_release(output->message);
+    free(output);
+}
+
+static void send_packet(struct connection *connection, const struct mqtt_packet *packet)
+{
+    const int32_t size = mqtt_encode(NULL, 0, packet);
+    struct output *output = size > 0 ? output_add(connection, (size_t)size, NULL) : NULL;
+
+    if (output == NULL)
+        doom_without_memory(connection);
+    else
+        mqtt_encode(output->bytes, (size_t)size, packet);
+}
+
+/* Sends a packet that is nothing but a packet id, that of what it answers [MQTT-2.3.1-6]; a PINGRESP
+ * has not even this. */
+static void send_answer(struct connection *connection, enum mqtt_packet_type type,
+                        uint16_t packet_id)
+{
+    struct mqtt_packet packet = {0};
+
+    packet.type = type;
+    packet.as.ack.packet_id = packet_id;
+    send_packet(connection, &packet);
+}
+
+static void send_connack(struct connection *connection, bool session_present, uint8_t code)
+{
+    struct mqtt_packet packet = {0};
+
+    packet.type = MQTT_CONNACK;
+    packet.as.connack.session_present = session_present;
+    packet.as.connack.return_code = code;
+    send_packet(connection, &packet);
+}
+
+static int add_vector(struct iovec *vectors, int count, uint8_t *bytes, size_t length, size_t *skip)
+{
+    if (*skip >= length) {
+        *skip -= length;
+        return count;
+    }
+    vectors[count].iov_base = bytes + *skip;
+    vectors[count].iov_len = length - *skip;
+    *skip = 0;
+    return count + 1;
+}
+
+static int gather(const struct connection *connection, struct iovec *vectors)
+{
+    struct output *output;
+    size_t skip = connection->output_sent;
+    int count = 0;
+
+    for (output = connection->first_output; output != NULL && count + 2 <= VECTORS;
+         output = output->next) {
+        struct message *message = output->message;
+        count = add_vector(vectors, count, output->bytes, output->length, &skip);
+        if (message != NULL)
+            count = add_vector(vectors, count, message->bytes + message->publish.topic.length,
+                               message->publish.payload.length, &skip);
+    }
+    return count;
+}
+
+static void drop_sent(struct connection *connection, size_t sent)
+{
+    connection->output_sent += sent;
+    while (connection->first_output != NULL &&
+           connection->output_sent >= output_size(connection->first_output)) {
+        connection->output_sent -= output_size(connection->first_output);
+        output_drop_first(connection);
+    }
+}
+
+/* Writes what the socket takes, within bounds: the others have their turn too. */
+static void write_output(const struct broker *broker, struct connection *connection)
+{
+    struct iovec vectors[VECTORS];
+    unsigned round;
+
+    for (round = 0; round < WRITES_PER_TURN && connection->first_output != NULL; round++) {
+        const ssize_t sent = writev(connection->socket, vectors, gather(connection, vectors));
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (sent < 0) {
+            trace(broker, connection, "cannot be written to: %s", strerror(errno));
+            doom(connection);
+            return;
+        }
+        drop_sent(connection, (size_t)sent);
+    }
+    /* To close at once, with input unread, could take the CONNACK from the client. */
+    if (connection->state == REFUSED && connection->first_output == NULL)
+        shutdown(connection->socket, SHUT_WR); /* [MQTT-3.2.2-5] */
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Sessions
+ * ------------------------------------------------------------------------------------------- */
+
+/* FNV-1a. Who chooses colliding names makes chains as long as the limits allow, no longer. */
+static size_t bucket_of(const char *bytes, size_t length)
+{
+    uint32_t hash = 2166136261u;
+    size_t i;
+
+    for (i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * 16777619u;
+    return (hash ^ (hash >> 16)) % BUCKETS;
+}
+
+/* A session is known by its client id alone [MQTT-3.1.3-2]. */
+static struct session *session_find(const struct broker *broker, struct mqtt_string id)
+{
+    struct session *session = broker->session_buckets[bucket_of(id.data, id.length)];
+
+    while (session != NULL &&
+           (session->id_length != id.length || memcmp(session->id, id.data, id.length) != 0))
+        session = session->next_in_bucket;
+    return session;
+}
+
+/* NULL: out of memory, or there are as many as there may be. */
+static struct session *session_new(struct broker *broker, struct mqtt_string id)
+{
+    const size_t bucket = bucket_of(id.data, id.length);
+    struct session *session;
+
+    if (broker->session_count == broker->options.max_sessions)
+        return NULL;
+    session = (struct session *)calloc(1, sizeof *session + id.length);
+    if (session == NULL)
+        return NULL;
+    memcpy(session->id, id.data, id.length);
+    session->id_length = id.length;
+    session->next_in_bucket = broker->session_buckets[bucket];
+    broker->session_buckets[bucket] = session;
+    session->index = broker->session_count;
+    broker->sessions[broker->session_count++] = session;
+    return session;
+}
+
+static void queue_append(struct session *session, struct delivery *delivery)
+{
+    delivery->next = NULL;
+    delivery->previous = session->last;
+    if (session->last == NULL)
+        session->first = delivery;
+    else
+        session->last->next = delivery;
+    session->last = delivery;
+    if (session->next_to_send == NULL)
+        session->next_to_send = delivery;
+    session->queued++;
+    session->queued_qos_0 += delivery->qos == 0;
+}
+
+static void delivery_free(struct delivery *delivery)
+{
+    message_release(delivery->message);
+    free(delivery);
+}
+
+static void queue_remove(struct session *session, struct delivery *delivery)
+{
+    if (delivery->previous == NULL)
+        session->first = delivery->next;
+    else
+        delivery->previous->next = delivery->next;
+    if (delivery->next == NULL)
+        session->last = delivery->previous;
+    else
+        delivery->next->previous = delivery->previous;
+    if (session->next_to_send == delivery)
+        session->next_to_send = delivery->next;
+    session->queued--;
+    session->queued_qos_0 -= delivery->qos == 0;
+    session->in_flight -= delivery->packet_id != 0;
+    if (session->first == NULL)
+        session->overflowing = false;
+    delivery_free(delivery);
+}
+
+/* Drops QoS 0 messages, which are never kept for a client that is away. */
+static void queue_drop_qos_0(struct session *session, size_t count)
+{
+    struct delivery *delivery = session->first;
+
+    while (count > 0 && session->queued_qos_0 > 0) {
+        struct delivery *next = delivery->next;
+        if (delivery->qos == 0) {
+            queue_remove(session, delivery);
+            count--;
+        }
+        delivery = next;
+    }
+}
+
+static void session_free(struct session *session)
+{
+    struct delivery *delivery = session->first;
+    size_t i;
+
+    while (delivery != NULL) {
+        struct delivery *next = delivery->next;
+        delivery_free(delivery);
+        delivery = next;
+    }
+    for (i = 0; i < session->subscription_count; i++)
+        free(session->subscriptions[i].filter);
+    free(session->subscriptions);
+    free(session->received);
+    free(session);
+}
+
+/* Forgets all of it; retained messages are no part of it [MQTT-3.1.2-7]. */
+static void session_end(struct broker *broker, struct session *session)
+{
+    struct session **link = &broker->session_buckets[bucket_of(session->id, session->id_length)];
+
+    while (*link != session)
+        link = &(*link)->next_in_bucket;
+    *link = session->next_in_bucket;
+    broker->sessions[session->index] = broker->sessions[--broker->session_count];
+    broker->sessions[session->index]->index = session->index;
+    session_free(session);
+}
+
+/* The deliveries in flight stand first. */
+static struct delivery *in_flight_find(const struct session *session, uint16_t packet_id)
+{
+    struct delivery *delivery = session->first;
+
+    while (delivery != NULL && delivery->packet_id != 0 && delivery->packet_id != packet_id)
+        delivery = delivery->next;
+    return delivery != NULL && delivery->packet_id == packet_id ? delivery : NULL;
+}
+
+/* An id that is not in use [MQTT-2.3.1-4] [MQTT-4.3.2-1] [MQTT-4.3.3-1], and not 0. */
+static uint16_t unused_packet_id(struct session *session)
+{
+    do {
+        session->last_packet_id = (uint16_t)(session->last_packet_id + 1u);
+    } while (session->last_packet_id == 0 ||
+             in_flight_find(session, session->last_packet_id) != NULL);
+    return session->last_packet_id;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Deliveries
+ * ------------------------------------------------------------------------------------------- */
+
+static void send_publish(struct connection *connection, struct delivery *delivery)
+{
+    const struct header *header =
+        message_header(delivery->message, delivery->qos, delivery->retain);
+    struct output *output =
+        header == NULL ? NULL : output_add(connection, header->length, delivery->message);
+
+    if (output == NULL) {
+        doom_without_memory(connection);
+        return;
+    }
+    memcpy(output->bytes, header->bytes, header->length); /* DUP 0 [MQTT-4.3.1-1] */
+    if (delivery->qos > 0)
+        mqtt_publish_set_packet_id(output->bytes, output->length, delivery->packet_id);
+    if (delivery->sent)
+        mqtt_publish_set_dup(output->bytes, output->length, true); /* [MQTT-3.3.1-1] */
+    delivery->sent = delivery->qos > 0;
+}
+
+/* Sends from the queue, in its order [MQTT-4.6.0-5] [MQTT-4.6.0-6], until so much is in flight or
+ * in the output that the rest has to wait. */
+static void send_queued(const struct broker *broker, struct session *session)
+{
+    struct connection *connection = session->connection;
+    struct delivery *delivery;
+
+    while (connection != NULL && connection->state == CONNECTED &&
+           connection->publish_bytes < broker->options.max_output &&
+           (delivery = session->next_to_send) != NULL) {
+        if (delivery->qos > 0 && delivery->packet_id == 0) {
+            if (session->in_flight >= IN_FLIGHT_MAX)
+                return;
+            delivery->packet_id = unused_packet_id(session);
+            session->in_flight++;
+        }
+        if (delivery->released)
+            send_answer(connection, MQTT_PUBREL, delivery->packet_id);
+        else
+            send_publish(connection, delivery);
+        if (connection->state == DOOMED)
+            return;
+        session->next_to_send = delivery->next;
+        if (delivery->qos == 0)
+            queue_remove(session, delivery);
+    }
+}
+
+/* Whether a message may enter the queue, which may cost a QoS 0 message its place. */
+static bool queue_has_room(const struct broker *broker, struct session *session, uint8_t qos)
+{
+    if (session->queued >= broker->options.max_queue && qos > 0)
+        queue_drop_qos_0(session, 1);
+    if (session->queued < broker->options.max_queue)
+        return true;
+    if (!session->overflowing && qos > 0) {
+        fputs("mqtt_broker: ", stderr);
+        log_text(session->id, session->id_length);
+        fputs(": the queue is full, new messages are dropped\n", stderr);
+        session->overflowing = true;
+    }
+    return false;
+}
+
+/* NULL: out of memory. */
+static struct delivery *delivery_new(struct session *session, struct message *message, uint8_t qos,
+                                     bool retain)
+{
+    struct delivery *delivery = (struct delivery *)calloc(1, sizeof *delivery);
+
+    if (delivery == NULL)
+        return NULL;
+    delivery->session = session;
+    delivery->message = message_hold(message);
+    delivery->qos = qos;
+    delivery->retain = retain;
+    return delivery;
+}
+
+/* The highest QoS that the subscriptions which match the topic have been granted [MQTT-3.3.5-1], or
+ * -1: none matches. One delivery stands for all of them. */
+static int subscribed_qos(const struct session *session, struct mqtt_string topic)
+{
+    int qos = -1;
+    size_t i;
+
+    for (i = 0; i < session->subscription_count && qos < 2; i++) {
+        const struct subscription *subscription = &session->subscriptions[i];
+        const struct mqtt_string filter = {subscription->filter, subscription->length};
+        /* [MQTT-3.3.2-3], and [MQTT-4.7.2-1] for topics that begin with $ */
+        if (subscription->qos > qos && mqtt_topic_matches(filter, topic))
+            qos = subscription->qos;
+    }
+    return qos;
+}
+
+static bool wants_now(const struct broker *broker, const struct session *session, uint8_t qos)
+{
+    const struct connection *connection = session->connection;
+
+    /* What needs an acknowledgement can wait, for a client that is away too [MQTT-3.1.2-5]. */
+    if (qos > 0)
+        return true;
+    return connection != NULL && connection->state == CONNECTED &&
+           connection->publish_bytes < broker->options.max_output;
+}
+
+/* Makes a delivery for each session that is to have the message [MQTT-4.5.0-1], a list in *list.
+ * False: out of memory. */
+static bool make_deliveries(const struct broker *broker, struct message *message,
+                            struct delivery **list)
+{
+    size_t i;
+
+    for (i = 0; i < broker->session_count; i++) {
+        struct session *session = broker->sessions[i];
+        const int granted = subscribed_qos(session, message->publish.topic);
+        struct delivery *delivery;
+        uint8_t qos;
+        if (granted < 0)
+            continue;
+        qos = (uint8_t)granted;
+        if (qos > message->publish.qos)
+            qos = message->publish.qos; /* [MQTT-3.8.4-6] */
+        if (!wants_now(broker, session, qos) || !queue_has_room(broker, session, qos))
+            continue;
+        delivery = delivery_new(session, message, qos, false); /* [MQTT-3.3.1-9] */
+        if (delivery == NULL)
+            return false;
+        delivery->next = *list;
+        *list = delivery;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Retained messages
+ * ------------------------------------------------------------------------------------------- */
+
+static struct retained **retained_find(struct broker *broker, struct mqtt_string topic)
+{
+    struct retained **link = &broker->retained_buckets[bucket_of(topic.data, topic.length)];
+
+    while (*link != NULL) {
+        const struct mqtt_string other = (*link)->message->publish.topic;
+        if (other.length == topic.length && memcmp(other.data, topic.data, topic.length) == 0)
+            break;
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+static void retained_remove(struct broker *broker, struct retained **link)
+{
+    struct retained *retained = *link;
+
+    *link = retained->next;
+    broker->retained_count--;
+    message_release(retained->message);
+    free(retained);
+}
+
+/* Whether the message takes its place; where there is none for another topic, a QoS 0 message need
+ * not be retained, and a sender that asks for more is told by the end of its connection. */
+static bool retain_message(struct broker *broker, struct message *message)
+{
+    struct retained **link = retained_find(broker, message->publish.topic);
+    struct retained *retained = *link;
+
+    if (message->publish.payload.length == 0) { /* never stored [MQTT-3.3.1-11] */
+        if (retained != NULL)
+            retained_remove(broker, link); /* [MQTT-3.3.1-10] */
+        return true;
+    }
+    if (retained != NULL) { /* [MQTT-3.3.1-7] */
+        message_release(retained->message);
+        retained->message = message_hold(message);
+        return true;
+    }
+    if (broker->retained_count >= broker->options.max_retained) {
+        report(NULL, "there is no place for another retained message");
+        return message->publish.qos == 0;
+    }
+    retained = (struct retained *)malloc(sizeof *retained);
+    if (retained == NULL)
+        return false;
+    retained->message = message_hold(message); /* and its QoS [MQTT-3.3.1-5] */
+    retained->next = NULL;
+    *link = retained;
+    broker->retained_count++;
+    return true;
+}
+
+/* Queues what is retained for a new subscription [MQTT-3.3.1-6]. False: out of memory. */
+static bool retained_for(const struct broker *broker, struct session *session,
+                         const struct mqtt_subscription *subscription)
+{
+    size_t i;
+
+    for (i = 0; i < BUCKETS; i++) {
+        const struct retained *retained;
+        for (retained = broker->retained_buckets[i]; retained != NULL; retained = retained->next) {
+            struct message *message = retained->message;
+            struct delivery *delivery;
+            uint8_t qos = message->publish.qos;
+            if (!mqtt_topic_matches(subscription->filter, message->publish.topic))
+                continue;
+            if (qos > subscription->qos)
+                qos = subscription->qos; /* [MQTT-3.8.4-6] */
+            if (!queue_has_room(broker, session, qos))
+                continue;
+            delivery = delivery_new(session, message, qos, true); /* [MQTT-3.3.1-8] */
+            if (delivery == NULL)
+                return false;
+            queue_append(session, delivery);
+            send_queued(broker, session);
+        }
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Publishing
+ * ------------------------------------------------------------------------------------------- */
+
+/* Takes the message for every subscriber and for those to come, or, when memory or the place for
+ * retained messages runs out, for nobody: then it is false. */
+static bool publish_message(struct broker *broker, struct message *message)
+{
+    struct delivery *list = NULL;
+    bool taken = make_deliveries(broker, message, &list);
+
+    /* Without RETAIN nothing that is retained changes [MQTT-3.3.1-12]. */
+    if (taken && message->publish.retain)
+        taken = retain_message(broker, message);
+    while (list != NULL) {
+        struct delivery *delivery = list;
+        list = delivery->next;
+        if (!taken) {
+            delivery_free(delivery);
+            continue;
+        }
+        queue_append(delivery->session, delivery);
+        send_queued(broker, delivery->session);
+    }
+    return taken;
+}
+
+static bool is_sys_topic(struct mqtt_string topic)
+{
+    return topic.length >= 4 && memcmp(topic.data, "$SYS", 4) == 0 &&
+           (topic.length == 4 || topic.data[4] == '/');
+}
+
+/* A retained message of the server's own; what memory does not allow is left out. */
+static void publish_sys(struct broker *broker, const char *topic, const char *text)
+{
+    struct mqtt_publish sys = {0};
+    struct message *message;
+
+    sys.topic = mqtt_string_from(topic);
+    sys.payload.data = (const uint8_t *)text;
+    sys.payload.length = strlen(text);
+    sys.retain = true;
+    message = message_new(&sys);
+    if (message != NULL)
+        publish_message(broker, message);
+    message_release(message);
+}
+
+static void update_sys(struct broker *broker)
+{
+    char text[24];
+    size_t connected = 0;
+    size_t i;
+
+    if (broker->options.sys_interval == 0 || broker->now < broker->next_sys)
+        return;
+    broker->next_sys = broker->now + (int64_t)broker->options.sys_interval * 1000;
+    for (i = 0; i < broker->connection_count; i++)
+        connected += broker->connections[i]->state == CONNECTED;
+    if (connected == broker->told_connected)
+        return;
+    broker->told_connected = connected;
+    snprintf(text, sizeof text, "%zu", connected);
+    publish_sys(broker, "$SYS/broker/clients/connected", text);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The end of a connection
+ * ------------------------------------------------------------------------------------------- */
+
+/* Everything but to close the socket: that is for remove_doomed. Called twice, it has nothing left
+ * to do. */
+static void end_connection(struct broker *broker, struct connection *connection)
+{
+    struct session *session = connection->session;
+    struct message *will = connection->will;
+
+    doom(connection);
+    connection->session = NULL;
+    connection->will = NULL; /* [MQTT-3.1.2-10] */
+    if (session != NULL) {
+        session->connection = NULL;
+        if (session->clean)
+            session_end(broker, session); /* [MQTT-3.1.2-6], no sooner [MQTT-4.1.0-2] */
+        else
+            queue_drop_qos_0(session, session->queued); /* the rest stays [MQTT-4.1.0-1] */
+    }
+    /* There is a will if the client asked for one [MQTT-3.1.2-12] and sent no DISCONNECT. Its retain
+     * flag is the message's [MQTT-3.1.2-16] [MQTT-3.1.2-17]. */
+    if (will != NULL && !publish_message(broker, will)) { /* [MQTT-3.1.2-8] */
+        report(connection, "its will cannot be retained, or not be taken");
+        will->publish.retain = false; /* its sender cannot be told, so others get what they can */
+        publish_message(broker, will);
+    }
+    message_release(will);
+}
+
+static void connection_free(struct connection *connection)
+{
+    while (connection->first_output != NULL)
+        output_drop_first(connection);
+    message_release(connection->will);
+    free(connection->input);
+    close(connection->socket);
+    free(connection);
+}
+
+/* A will may doom further connections; these have to wait for the next pass. */
+static void remove_doomed(struct broker *broker)
+{
+    bool again = true;
+    size_t i;
+
+    while (again) {
+        again = false;
+        for (i = broker->connection_count; i-- > 0;) {
+            struct connection *connection = broker->connections[i];
+            if (connection->state != DOOMED)
+                continue;
+            again = true;
+            trace(broker, connection, "closed");
+            end_connection(broker, connection);
+            broker->connections[i] = broker->connections[--broker->connection_count];
+            connection_free(connection);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * CONNECT
+ * ------------------------------------------------------------------------------------------- */
+
+static void refuse(const struct broker *broker, struct connection *connection, uint8_t code)
+{
+    report(connection, "refused with return code %u", (unsigned)code);
+    connection->state = REFUSED; /* nothing behind the CONNECT is processed [MQTT-3.1.4-5] */
+    connection->deadline = broker->now + LINGER;
+    send_connack(connection, false, code); /* [MQTT-3.2.2-4] */
+}
+
+/* The time tells how long the password is, but not how much of a guess is right. */
+static bool is_password(const char *password, struct mqtt_bytes guess)
+{
+    unsigned difference = 0;
+    size_t i;
+
+    if (strlen(password) != guess.length)
+        return false;
+    for (i = 0; i < guess.length; i++)
+        difference |= (unsigned)(uint8_t)password[i] ^ guess.data[i];
+    return difference == 0;
+}
+
+static uint8_t check_login(const struct broker *broker, const struct mqtt_connect *connect)
+{
+    struct mqtt_bytes password = {0};
+    size_t i;
+
+    if (!connect->has_user_name)
+        return broker->options.no_anonymous ? MQTT_CONNECTION_REFUSED_NOT_AUTHORIZED
+                                            : MQTT_CONNECTION_ACCEPTED;
+    if (broker->options.users_path == NULL) /* there is nothing to compare it with */
+        return MQTT_CONNECTION_ACCEPTED;
+    if (connect->has_password)
+        password = connect->password;
+    for (i = 0; i < broker->user_count; i++) {
+        const struct mqtt_string name = mqtt_string_from(broker->users[i].name);
+        if (name.length == connect->user_name.length &&
+            memcmp(name.data, connect->user_name.data, name.length) == 0)
+            return is_password(broker->users[i].password, password)
+                       ? MQTT_CONNECTION_ACCEPTED
+                       : MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD;
+    }
+    return MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD;
+}
+
+/* False: out of memory. */
+static bool keep_will(struct connection *connection, const struct mqtt_connect *connect)
+{
+    struct mqtt_publish will = {0};
+
+    if (!connect->has_will)
+        return true;
+    if (is_sys_topic(connect->will.topic)) /* as a PUBLISH to it, dropped */
+        return true;
+    will.topic = connect->will.topic;
+    will.payload = connect->will.message;
+    will.qos = connect->will.qos;
+    will.retain = connect->will.retain;
+    connection->will = message_new(&will); /* [MQTT-3.1.2-9] */
+    return connection->will != NULL;
+}
+
+/* The client's id, of which any is allowed [MQTT-3.1.3-5], or, if it brought none, one that is not in
+ * use [MQTT-3.1.3-6]; `text` is to hold that. */
+static struct mqtt_string client_id_of(struct broker *broker, const struct mqtt_connect *connect,
+                                       char *text, size_t size)
+{
+    struct mqtt_string id = connect->client_id;
+
+    if (id.length > 0)
+        return id;
+    do {
+        snprintf(text, size, "auto%" PRIu64, ++broker->assigned_ids);
+        id = mqtt_string_from(text);
+    } while (session_find(broker, id) != NULL);
+    return id;
+}
+
+/* The session that the client is to have, and whether it was stored. NULL: there is no place for a
+ * new one. */
+static struct session *open_session(struct broker *broker, struct mqtt_string id, bool clean,
+                                    bool *present)
+{
+    struct session *session = session_find(broker, id);
+
+    if (session != NULL && session->connection != NULL) {
+        report(session->connection, "another connection takes its client id over");
+        end_connection(broker, session->connection); /* [MQTT-3.1.4-2] */
+        session = session_find(broker, id);
+    }
+    if (session != NULL && clean) {
+        session_end(broker, session); /* [MQTT-3.1.2-6] */
+        session = NULL;
+    }
+    *present = session != NULL; /* [MQTT-3.2.2-1] [MQTT-3.2.2-2] [MQTT-3.2.2-3] */
+    if (session == NULL)        /* else it goes on [MQTT-3.1.2-4] [MQTT-3.1.4-3] */
+        session = session_new(broker, id);
+    if (session != NULL)
+        session->clean = clean;
+    return session;
+}
+
+static void handle_connect(struct broker *broker, struct connection *connection,
+                           const struct mqtt_connect *connect)
+{
+    const uint8_t code = check_login(broker, connect);
+    struct session *session;
+    char text[32];
+    bool present;
+
+    if (code != MQTT_CONNECTION_ACCEPTED) {
+        refuse(broker, connection, code);
+        return;
+    }
+    if (!keep_will(connection, connect)) {
+        doom_without_memory(connection);
+        return;
+    }
+    session = open_session(broker, client_id_of(broker, connect, text, sizeof text),
+                           connect->clean_session, &present);
+    if (session == NULL) {
+        message_release(connection->will); /* the connection was never accepted */
+        connection->will = NULL;
+        refuse(broker, connection, MQTT_CONNECTION_REFUSED_SERVER_UNAVAILABLE);
+        return;
+    }
+    session->connection = connection;
+    connection->session = session;
+    connection->state = CONNECTED;
+    connection->keep_alive = connect->keep_alive;
+    trace(broker, connection, "connected");
+    send_connack(connection, present, MQTT_CONNECTION_ACCEPTED); /* [MQTT-3.1.4-4] [MQTT-3.2.0-1] */
+    /* Everything that is not acknowledged goes out again, with its id [MQTT-4.4.0-1] and in its
+     * order [MQTT-4.6.0-1]. */
+    session->next_to_send = session->first;
+    send_queued(broker, session);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * PUBLISH and its acknowledgements
+ * ------------------------------------------------------------------------------------------- */
+
+/* False: the connection cannot go on, and nobody has got the message. */
+static bool take_message(struct broker *broker, struct connection *connection,
+                         const struct mqtt_publish *received)
+{
+    struct message *message;
+    bool taken;
+
+    if (is_sys_topic(received->topic)) {
+        trace(broker, connection, "published to $SYS, which is dropped");
+        return true; /* and acknowledged as usual [MQTT-3.3.5-2] */
+    }
+    message = message_new(received);
+    taken = message != NULL && publish_message(broker, message);
+    message_release(message);
+    if (!taken) {
+        report(connection, "its message cannot be taken, the connection is closed");
+        doom(connection); /* [MQTT-4.8.0-2] */
+    }
+    return taken;
+}
+
+static void handle_publish_qos_2(struct broker *broker, struct connection *connection,
+                                 const struct mqtt_publish *received)
+{
+    struct session *session = connection->session;
+    const size_t byte = received->packet_id / 8u;
+    const unsigned bit = 1u << received->packet_id % 8u;
+
+    if (session->received == NULL)
+        session->received = (uint8_t *)calloc(PACKET_IDS / 8, 1);
+    if (session->received == NULL) {
+        doom_without_memory(connection);
+        return;
+    }
+    /* Until the PUBREL comes, the same id is the same message [MQTT-4.3.3-2]. */
+    if ((session->received[byte] & bit) == 0) {
+        if (!take_message(broker, connection, received))
+            return;
+        session->received[byte] = (uint8_t)(session->received[byte] | bit);
+    }
+    send_answer(connection, MQTT_PUBREC, received->packet_id);
+}
+
+/* What the standard asks for at each QoS [MQTT-3.3.4-1]. */
+static void handle_publish(struct broker *broker, struct connection *connection,
+                           const struct mqtt_publish *received)
+{
+    if (received->qos == 2)
+        handle_publish_qos_2(broker, connection, received);
+    else if (take_message(broker, connection, received) && received->qos == 1)
+        send_answer(connection, MQTT_PUBACK, received->packet_id); /* [MQTT-4.3.2-2] */
+}
+
+static void handle_puback(const struct broker *broker, struct session *session, uint16_t packet_id)
+{
+    struct delivery *delivery = in_flight_find(session, packet_id);
+
+    if (delivery != NULL && delivery->qos == 1)
+        queue_remove(session, delivery); /* [MQTT-4.3.2-1] */
+    send_queued(broker, session);
+}
+
+/* Answers an id that is not known, too: a client that lost track would ask for ever. */
+static void handle_pubrec(struct connection *connection, uint16_t packet_id)
+{
+    struct delivery *delivery = in_flight_find(connection->session, packet_id);
+
+    if (delivery != NULL && delivery->qos == 2 && !delivery->released) {
+        delivery->released = true; /* the PUBLISH is never sent again [MQTT-4.3.3-1] */
+        message_release(delivery->message);
+        delivery->message = NULL;
+    }
+    send_answer(connection, MQTT_PUBREL,
+                packet_id); /* at once, so in the order asked for [MQTT-4.6.0-4] */
+}
+
+static void handle_pubrel(struct connection *connection, uint16_t packet_id)
+{
+    uint8_t *received = connection->session->received;
+
+    if (received != NULL) /* the next PUBLISH with this id is a new message [MQTT-4.3.3-2] */
+        received[packet_id / 8u] = (uint8_t)(received[packet_id / 8u] & ~(1u << packet_id % 8u));
+    send_answer(connection, MQTT_PUBCOMP, packet_id); /* [MQTT-4.3.3-2] */
+}
+
+static void handle_pubcomp(const struct broker *broker, struct session *session, uint16_t packet_id)
+{
+    struct delivery *delivery = in_flight_find(session, packet_id);
+
+    if (delivery != NULL && delivery->released)
+        queue_remove(session, delivery); /* [MQTT-2.3.1-4] */
+    send_queued(broker, session);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * SUBSCRIBE and UNSUBSCRIBE
+ * ------------------------------------------------------------------------------------------- */
+
+/* Filters are compared byte by byte [MQTT-3.10.4-1] [MQTT-4.7.3-4]. NULL: there is none. */
+static struct subscription *subscription_find(const struct session *session,
+                                              struct mqtt_string filter)
+{
+    size_t i;
+
+    for (i = 0; i < session->subscription_count; i++) {
+        struct subscription *subscription = &session->subscriptions[i];
+        if (subscription->length == filter.length &&
+            memcmp(subscription->filter, filter.data, filter.length) == 0)
+            return subscription;
+    }
+    return NULL;
+}
+
+/* False: out of memory. */
+static bool subscription_add(struct session *session, const struct mqtt_subscription *wanted)
+{
+    struct subscription *added;
+    char *filter;
+
+    if (session->subscription_count == session->subscription_capacity) {
+        const size_t capacity = session->subscription_capacity * 2 + 4;
+        struct subscription *grown =
+            (struct subscription *)realloc(session->subscriptions, capacity * sizeof *grown);
+        if (grown == NULL)
+            return false;
+        session->subscriptions = grown;
+        session->subscription_capacity = capacity;
+    }
+    filter = (char *)malloc(wanted->filter.length);
+    if (filter == NULL)
+        return false;
+    memcpy(filter, wanted->filter.data, wanted->filter.length);
+    added = &session->subscriptions[session->subscription_count++];
+    added->filter = filter;
+    added->length = wanted->filter.length;
+    added->qos = wanted->qos;
+    return true;
+}
+
+/* The return code for one filter [MQTT-3.8.4-5], or -1: out of memory. */
+static int subscribe_one(const struct broker *broker, struct session *session,
+                         const struct mqtt_subscription *wanted)
+{
+    struct subscription *subscription = subscription_find(session, wanted->filter);
+
+    if (subscription != NULL)
+        subscription->qos = wanted->qos; /* [MQTT-3.8.4-3] */
+    else if (session->subscription_count >= broker->options.max_subscriptions)
+        return MQTT_SUBACK_FAILURE;
+    else if (!subscription_add(session, wanted))
+        return -1;
+    return wanted->qos;
+}
+
+/* Fills `codes`, of which there is one for each filter, in their order [MQTT-3.9.3-1]. What one
+ * packet may ask for is bounded, repeated filters too: each costs a walk over what is retained. */
+static bool subscribe_all(const struct broker *broker, struct session *session,
+                          const struct mqtt_subscribe *subscribe, uint8_t *codes)
+{
+    struct mqtt_subscription wanted;
+    size_t position = 0;
+    size_t i;
+
+    for (i = 0; i < subscribe->count; i++) { /* [MQTT-3.8.4-4] */
+        int code = MQTT_SUBACK_FAILURE;
+        if (mqtt_next_subscription(subscribe, &position, &wanted) &&
+            i < broker->options.max_subscriptions)
+            code = subscribe_one(broker, session, &wanted);
+        if (code < 0)
+            return false;
+        codes[i] = (uint8_t)code;
+    }
+    return true;
+}
+
+/* The SUBACK goes before what is retained: clients expect it so. */
+static void handle_subscribe(const struct broker *broker, struct connection *connection,
+                             const struct mqtt_subscribe *subscribe)
+{
+    struct mqtt_packet answer = {0};
+    struct mqtt_subscription wanted;
+    uint8_t *codes = (uint8_t *)calloc(subscribe->count, 1);
+    size_t position = 0;
+    size_t i;
+
+    if (codes == NULL || !subscribe_all(broker, connection->session, subscribe, codes)) {
+        doom_without_memory(connection);
+        free(codes);
+        return;
+    }
+    answer.type = MQTT_SUBACK;
+    answer.as.suback.packet_id = subscribe->packet_id; /* [MQTT-3.8.4-2] [MQTT-2.3.1-7] */
+    answer.as.suback.return_codes = codes;
+    answer.as.suback.count = subscribe->count;
+    send_packet(connection, &answer); /* [MQTT-3.8.4-1] */
+    for (i = 0; connection->state == CONNECTED && i < subscribe->count; i++) {
+        if (mqtt_next_subscription(subscribe, &position, &wanted) &&
+            codes[i] != MQTT_SUBACK_FAILURE &&
+            !retained_for(broker, connection->session, &wanted)) /* [MQTT-3.8.4-3] */
+            doom_without_memory(connection);
+    }
+    free(codes);
+}
+
+static void handle_unsubscribe(struct connection *connection,
+                               const struct mqtt_unsubscribe *unsubscribe)
+{
+    struct session *session = connection->session;
+    struct mqtt_string filter;
+    size_t position = 0;
+
+    while (mqtt_next_filter(unsubscribe, &position, &filter)) { /* [MQTT-3.10.4-6] */
+        struct subscription *subscription = subscription_find(session, filter);
+        if (subscription == NULL)
+            continue;
+        /* No new messages from now on [MQTT-3.10.4-2]; what is queued goes out [MQTT-3.10.4-3]. */
+        free(subscription->filter);
+        *subscription = session->subscriptions[--session->subscription_count];
+    }
+    /* Whether there was one or not [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-2.3.1-7]. */
+    send_answer(connection, MQTT_UNSUBACK, unsubscribe->packet_id);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Input
+ * ------------------------------------------------------------------------------------------- */
+
+static void handle_packet(struct broker *broker, struct connection *connection,
+                          const struct mqtt_packet *packet)
+{
+    trace(broker, connection, "%s", mqtt_packet_type_name(packet->type));
+    switch (packet->type) {
+    case MQTT_CONNECT:
+        handle_connect(broker, connection, &packet->as.connect);
+        break;
+    case MQTT_PUBLISH:
+        handle_publish(broker, connection, &packet->as.publish);
+        break;
+    case MQTT_PUBACK:
+        handle_puback(broker, connection->session, packet->as.ack.packet_id);
+        break;
+    case MQTT_PUBREC:
+        handle_pubrec(connection, packet->as.ack.packet_id);
+        break;
+    case MQTT_PUBREL:
+        handle_pubrel(connection, packet->as.ack.packet_id);
+        break;
+    case MQTT_PUBCOMP:
+        handle_pubcomp(broker, connection->session, packet->as.ack.packet_id);
+        break;
+    case MQTT_SUBSCRIBE:
+        handle_subscribe(broker, connection, &packet->as.subscribe);
+        break;
+    case MQTT_UNSUBSCRIBE:
+        handle_unsubscribe(connection, &packet->as.unsubscribe);
+        break;
+    case MQTT_PINGREQ:
+        send_answer(connection, MQTT_PINGRESP, 0); /* [MQTT-3.12.4-1] */
+        break;
+    default: /* DISCONNECT; the decoder refuses what only a server may send */
+        message_release(connection->will); /* [MQTT-3.14.4-3] */
+        connection->will = NULL;
+        doom(connection);
+        break;
+    }
+    if (connection->state == CONNECTED) /* one and a half times the keep alive [MQTT-3.1.2-24] */
+        connection->deadline = connection->keep_alive == 0
+                                   ? NEVER
+                                   : broker->now + (int64_t)connection->keep_alive * 1500;
+}
+
+/* What the decoder refuses closes the connection [MQTT-4.8.0-1], without a CONNACK [MQTT-3.1.4-1]
+ * [MQTT-3.2.2-6] unless the standard has a return code for it. Among it are strings [MQTT-1.5.3-1]
+ * [MQTT-1.5.3-2], flags [MQTT-2.2.2-2] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1],
+ * the QoS [MQTT-3.3.1-4] [MQTT-3.8.3-4], protocol name and reserved flag of a CONNECT [MQTT-3.1.2-1]
+ * [MQTT-3.1.2-3], wildcards in a topic name [MQTT-3.3.2-2], lists without a filter [MQTT-3.8.3-3]
+ * [MQTT-3.10.3-2]. */
+static void handle_malformed(const struct broker *broker, struct connection *connection,
+                             int32_t status, uint32_t error_offset)
+{
+    const int32_t code = mqtt_connack_code_for(status);
+
+    report(connection, "byte %" PRIu32 " of a packet: %s [%s]", error_offset,
+           mqtt_status_message(status), mqtt_status_clause(status));
+    if (connection->state == AWAITING_CONNECT && code >= 0)
+        refuse(broker, connection, (uint8_t)code); /* [MQTT-3.1.2-2] [MQTT-3.1.3-8] */
+    else
+        doom(connection);
+}
+
+/* Judges a packet by its fixed header, before memory is spent on the rest. */
+static bool is_expected(const struct broker *broker, struct connection *connection,
+                        const uint8_t *bytes, size_t length)
+{
+    struct mqtt_fixed_header header;
+    const int32_t size = mqtt_decode_fixed_header(&header, bytes, length);
+
+    if (size <= 0) /* not there yet, or for the decoder to judge */
+        return true;
+    if (connection->state == AWAITING_CONNECT && header.type != MQTT_CONNECT)
+        report(connection, "the first packet is no CONNECT [MQTT-3.1.0-1]");
+    else if (connection->state == CONNECTED && header.type == MQTT_CONNECT)
+        report(connection, "a second CONNECT [MQTT-3.1.0-2]");
+    else if ((uint32_t)size + header.remaining_length > broker->options.max_packet)
+        report(connection, "a packet of %" PRIu32 " bytes is too large",
+               (uint32_t)size + header.remaining_length);
+    else
+        return true;
+    doom(connection); /* [MQTT-4.8.0-1] */
+    return false;
+}
+
+/* Whether the connection is to be read: not while it leaves our acknowledgements unread. */
+static bool is_read(const struct broker *broker, const struct connection *connection)
+{
+    return connection->state != DOOMED && connection->other_bytes < broker->options.max_output;
+}
+
+/* Processes the packets that have arrived whole, some of them: the others have their turn too. */
+static void take_packets(struct broker *broker, struct connection *connection)
+{
+    unsigned count;
+
+    connection->backlog = false;
+    for (count = 0;
+         count < PACKETS_PER_TURN && is_read(broker, connection) && connection->state != REFUSED;
+         count++) {
+        const uint8_t *bytes = connection->input + connection->begin;
+        const size_t length = connection->end - connection->begin;
+        struct mqtt_packet packet;
+        int32_t size;
+        if (length == 0 || !is_expected(broker, connection, bytes, length))
+            return;
+        size = mqtt_decode_from_client(&packet, bytes, length);
+        if (size == MQTT_INCOMPLETE)
+            return;
+        if (size < 0) {
+            handle_malformed(broker, connection, size, packet.error_offset);
+            return;
+        }
+        connection->begin += (size_t)size;
+        handle_packet(broker, connection, &packet);
+        if (packet.type == MQTT_SUBSCRIBE || packet.type == MQTT_UNSUBSCRIBE)
+            break; /* with many filters, it was work enough for a turn */
+    }
+    connection->backlog = connection->state == CONNECTED && connection->begin < connection->end;
+}
+
+/* Makes room for input: by moving what is left of it to the front, by growing. Memory grows with
+ * what has come, not with what a fixed header announces. */
+static bool make_room(struct connection *connection)
+{
+    const size_t length = connection->end - connection->begin;
+    size_t capacity = connection->capacity;
+    uint8_t *grown;
+
+    if (connection->begin > 0 && length > 0)
+        memmove(connection->input, connection->input + connection->begin, length);
+    connection->begin = 0;
+    connection->end = length;
+    if (length < capacity)
+        return true;
+    capacity = capacity == 0 ? INPUT_CAPACITY : capacity * 2;
+    grown = (uint8_t *)realloc(connection->input, capacity);
+    if (grown == NULL)
+        return false;
+    connection->input = grown;
+    connection->capacity = capacity;
+    return true;
+}
+
+/* What grew for one large packet is given back. */
+static void shrink_input(struct connection *connection)
+{
+    if (connection->begin < connection->end || connection->capacity <= INPUT_CAPACITY)
+        return;
+    free(connection->input);
+    connection->input = NULL;
+    connection->begin = connection->end = connection->capacity = 0;
+}
+
+static void receive(struct broker *broker, struct connection *connection)
+{
+    ssize_t count;
+
+    if (connection->state == REFUSED) /* nothing of it is processed [MQTT-3.1.4-5] */
+        connection->begin = connection->end = 0;
+    if (!make_room(connection)) {
+        doom_without_memory(connection);
+        return;
+    }
+    count = recv(connection->socket, connection->input + connection->end,
+                 connection->capacity - connection->end, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (count <= 0) {
+        trace(broker, connection, count == 0 ? "the client closed it" : strerror(errno));
+        doom(connection);
+        return;
+    }
+    connection->end += (size_t)count;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The loop
+ * ------------------------------------------------------------------------------------------- */
+
+static int64_t milliseconds(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool set_non_blocking(int socket)
+{
+    const int flags = fcntl(socket, F_GETFL);
+
+    return flags >= 0 && fcntl(socket, F_SETFL, flags | O_NONBLOCK) >= 0;
+}
+
+static void name_peer(struct connection *connection, const struct sockaddr *address,
+                      socklen_t length)
+{
+    char host[64];
+    char port[8];
+
+    if (getnameinfo(address, length, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf(connection->peer, sizeof connection->peer, "%s:%s", host, port);
+    else
+        snprintf(connection->peer, sizeof connection->peer, "unknown");
+}
+
+/* False: the limit is reached, or there is no memory. */
+static bool connection_new(struct broker *broker, int socket, const struct sockaddr *address,
+                           socklen_t length)
+{
+    const int on = 1;
+    struct connection *connection;
+
+    if (broker->connection_count == broker->options.max_connections || !set_non_blocking(socket))
+        return false;
+    connection = (struct connection *)calloc(1, sizeof *connection);
+    if (connection == NULL)
+        return false;
+    /* Packets are gathered here; to wait for more of them would only delay them. */
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection->socket = socket;
+    connection->state = AWAITING_CONNECT;
+    connection->deadline = broker->now + (int64_t)broker->options.connect_timeout * 1000;
+    name_peer(connection, address, length);
+    broker->connections[broker->connection_count++] = connection;
+    return true;
+}
+
+static void accept_connections(struct broker *broker)
+{
+    unsigned count;
+
+    for (count = 0; count < ACCEPTS_PER_TURN; count++) {
+        struct sockaddr_storage storage;
+        struct sockaddr *address = (struct sockaddr *)&storage;
+        socklen_t length = sizeof storage;
+        const int socket = accept(broker->listener, address, &length);
+        if (socket < 0 &&
+            (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+            report(NULL, "accept: %s", strerror(errno));
+            broker->accept_after = broker->now + ACCEPT_PAUSE; /* poll would return at once */
+        }
+        if (socket < 0)
+            return;
+        if (!connection_new(broker, socket, address, length)) {
+            report(NULL, "there is no place for another connection");
+            close(socket);
+        }
+    }
+}
+
+/* Says what to wait for, and for how long at most, in milliseconds. */
+static int prepare_poll(struct broker *broker)
+{
+    int64_t wait = TURN_MAX;
+    size_t i;
+
+    broker->polls[0].fd = broker->now < broker->accept_after ? -1 : broker->listener;
+    broker->polls[0].events = POLLIN;
+    for (i = 0; i < broker->connection_count; i++) {
+        const struct connection *connection = broker->connections[i];
+        struct pollfd *entry = &broker->polls[i + 1];
+        const bool reads = is_read(broker, connection);
+        entry->fd = connection->socket;
+        entry->events = 0;
+        if (reads && connection->backlog)
+            wait = 0;
+        else if (reads)
+            entry->events |= POLLIN;
+        if (connection->first_output != NULL)
+            entry->events |= POLLOUT;
+        if (connection->deadline - broker->now < wait)
+            wait = connection->deadline - broker->now;
+    }
+    return wait < 0 ? 0 : (int)wait;
+}
+
+static void serve_connection(struct broker *broker, struct connection *connection, int events)
+{
+    if (connection->state == DOOMED) /* by another connection, in this turn */
+        return;
+    if ((events & POLLIN) != 0)
+        receive(broker, connection);
+    else if ((events & (POLLHUP | POLLERR | POLLNVAL)) != 0 && !connection->backlog)
+        doom(connection); /* it is gone, and all that it sent was read */
+    if (connection->backlog || (events & POLLIN) != 0) {
+        take_packets(broker, connection);
+        shrink_input(connection);
+    }
+}
+
+static void check_deadline(const struct broker *broker, struct connection *connection)
+{
+    if (broker->now < connection->deadline || connection->state == DOOMED)
+        return;
+    if (connection->state == AWAITING_CONNECT)
+        report(connection, "no CONNECT came in time");
+    else if (connection->state == CONNECTED)
+        report(connection, "nothing came in one and a half times the keep alive [MQTT-3.1.2-24]");
+    doom(connection); /* as if the network had failed: the will is published */
+}
+
+/* Writes what this turn and earlier ones have left, then fills the output again. A doomed one has its
+ * last chance: the CONNACK, say, that a malformed packet came right behind. */
+static void send_output(const struct broker *broker, struct connection *connection)
+{
+    if (connection->first_output == NULL)
+        return;
+    write_output(broker, connection);
+    if (connection->session != NULL)
+        send_queued(broker, connection->session);
+}
+
+static void run(struct broker *broker)
+{
+    broker->now = milliseconds();
+    while (!must_end) {
+        const int wait = prepare_poll(broker);
+        const size_t count = broker->connection_count;
+        const int ready = poll(broker->polls, (nfds_t)count + 1, wait);
+        size_t i;
+        broker->now = milliseconds();
+        if (ready < 0) { /* a signal came, or memory is short */
+            if (errno != EINTR)
+                report(NULL, "poll: %s", strerror(errno));
+            continue;
+        }
+        for (i = 0; i < count; i++)
+            serve_connection(broker, broker->connections[i], broker->polls[i + 1].revents);
+        for (i = 0; i < count; i++)
+            check_deadline(broker, broker->connections[i]);
+        update_sys(broker);
+        for (i = 0; i < count; i++)
+            send_output(broker, broker->connections[i]);
+        remove_doomed(broker);
+        if (broker->polls[0].revents != 0)
+            accept_connections(broker);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The beginning and the end
+ * ------------------------------------------------------------------------------------------- */
+
+static void handle_signal(int number)
+{
+    (void)number;
+    must_end = 1;
+}
+
+static bool set_signals(void)
+{
+    struct sigaction end = {0};
+    struct sigaction ignore = {0};
+
+    end.sa_handler = handle_signal;
+    ignore.sa_handler = SIG_IGN;
+    return sigaction(SIGINT, &end, NULL) == 0 && sigaction(SIGTERM, &end, NULL) == 0 &&
+           sigaction(SIGPIPE, &ignore, NULL) == 0;
+}
+
+/* As many descriptors as the system lets us have: one for each connection, and a few. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int open_listener(const struct addrinfo *address)
+{
+    const int on = 1;
+    const int listener = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+
+    if (listener < 0)
+        return -1;
+    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        bind(listener, address->ai_addr, address->ai_addrlen) == 0 &&
+        listen(listener, SOMAXCONN) == 0 && set_non_blocking(listener))
+        return listener;
+    close(listener);
+    return -1;
+}
+
+static bool start_listening(struct broker *broker)
+{
+    struct addrinfo hints = {0};
+    struct addrinfo *address = NULL;
+    char port[16];
+    int error;
+
+    hints.ai_socktype = SOCK_STREAM; /* ordered and lossless [MQTT-7.1.1-1] */
+    hints.ai_flags = AI_PASSIVE;
+    snprintf(port, sizeof port, "%" PRIu32, broker->options.port);
+    error = getaddrinfo(broker->options.address, port, &hints, &address);
+    if (error != 0) {
+        report(NULL, "%s: %s", broker->options.address, gai_strerror(error));
+        return false;
+    }
+    broker->listener = open_listener(address);
+    if (broker->listener < 0)
+        report(NULL, "%s:%s: %s", broker->options.address, port, strerror(errno));
+    freeaddrinfo(address);
+    return broker->listener >= 0;
+}
+
+static bool announce(const struct broker *broker)
+{
+    struct sockaddr_storage storage;
+    struct sockaddr *address = (struct sockaddr *)&storage;
+    socklen_t length = sizeof storage;
+    char host[64];
+    char port[8];
+
+    if (getsockname(broker->listener, address, &length) != 0 ||
+        getnameinfo(address, length, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return false;
+    printf("listening on %s:%s\n", host, port);
+    return fflush(stdout) == 0;
+}
+
+/* Adds the user of a line "name:password", which is cut at the colon. False: there is none, or no
+ * memory. */
+static bool add_user(struct broker *broker, const char *line, size_t length)
+{
+    const char *colon = (const char *)memchr(line, ':', length);
+    struct user *users;
+    struct user *user;
+
+    if (colon == NULL)
+        return false;
+    users = (struct user *)realloc(broker->users, (broker->user_count + 1) * sizeof *users);
+    if (users == NULL)
+        return false;
+    broker->users = users;
+    user = &users[broker->user_count++];
+    user->name = strndup(line, (size_t)(colon - line));
+    user->password = strndup(colon + 1, length - (size_t)(colon - line) - 1);
+    return user->name != NULL && user->password != NULL;
+}
+
+static bool load_users(struct broker *broker)
+{
+    FILE *file;
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t length = 0;
+    bool is_good = true;
+
+    if (broker->options.users_path == NULL)
+        return true;
+    file = fopen(broker->options.users_path, "r");
+    if (file == NULL) {
+        report(NULL, "%s: %s", broker->options.users_path, strerror(errno));
+        return false;
+    }
+    while (is_good && (length = getline(&line, &capacity, file)) > 0) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+            length--;
+        is_good = length == 0 || add_user(broker, line, (size_t)length);
+    }
+    if (!is_good)
+        report(NULL, "%s: not a line of name:password, or no memory", broker->options.users_path);
+    else if (ferror(file)) {
+        report(NULL, "%s: %s", broker->options.users_path, strerror(errno));
+        is_good = false;
+    }
+    free(line);
+    fclose(file);
+    return is_good;
+}
+
+static bool start(struct broker *broker)
+{
+    const struct options *options = &broker->options;
+
+    raise_descriptor_limit();
+    broker->told_connected = SIZE_MAX;
+    broker->connections =
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is wanted */
+        (struct connection **)calloc(options->max_connections, sizeof *broker->connections);
+    broker->polls =
+        (struct pollfd *)calloc((size_t)options->max_connections + 1, sizeof *broker->polls);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is wanted */
+    broker->sessions = (struct session **)calloc(options->max_sessions, sizeof *broker->sessions);
+    if (broker->connections == NULL || broker->polls == NULL || broker->sessions == NULL) {
+        report(NULL, "there is no memory for so many connections and sessions");
+        return false;
+    }
+    if (!load_users(broker) || !set_signals() || !start_listening(broker))
+        return false;
+    if (options->sys_interval > 0)
+        publish_sys(broker, "$SYS/broker/version", VERSION);
+    return announce(broker);
+}
+
+/* Frees everything. No will is published: the connections of all who could receive it end too. */
+static void finish(struct broker *broker)
+{
+    size_t i;
+
+    for (i = 0; i < broker->connection_count; i++)
+        connection_free(broker->connections[i]);
+    for (i = 0; i < broker->session_count; i++)
+        session_free(broker->sessions[i]);
+    for (i = 0; i < BUCKETS; i++) {
+        while (broker->retained_buckets[i] != NULL)
+            retained_remove(broker, &broker->retained_buckets[i]);
+    }
+    for (i = 0; i < broker->user_count; i++) {
+        free(broker->users[i].name);
+        free(broker->users[i].password);
+    }
+    free(broker->users);
+    free(broker->connections);
+    free(broker->polls);
+    free(broker->sessions);
+    if (broker->listener >= 0)
+        close(broker->listener);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Options
+ * ------------------------------------------------------------------------------------------- */
+
+struct number_option {
+    const char *name;
+    uint32_t *value;
+    uint32_t least;
+    uint32_t most;
+};
+
+static bool parse_number(const struct number_option *option, const char *text)
+{
+    char *end;
+    unsigned long long value;
+
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < option->least ||
+        value > option->most)
+        return false;
+    *option->value = (uint32_t)value;
+    return true;
+}
+
+/* Takes an option with a value; false: there is none of this name, or it cannot have this value. */
+static bool parse_value(struct options *options, const char *name, const char *value)
+{
+    const struct number_option numbers[] = {
+        {"-p", &options->port, 0, 65535},
+        {"--max-packet", &options->max_packet, 16, MQTT_REMAINING_LENGTH_MAX + 5},
+        {"--max-queue", &options->max_queue, 1, 1000000000},
+        {"--max-connections", &options->max_connections, 1, 1000000},
+        {"--max-sessions", &options->max_sessions, 1, 100000000},
+        {"--max-subscriptions", &options->max_subscriptions, 1, 1000000},
+        {"--max-retained", &options->max_retained, 0, 1000000000},
+        {"--max-output", &options->max_output, 1, 1000000000},
+        {"--connect-timeout", &options->connect_timeout, 1, 86400},
+        {"--sys-interval", &options->sys_interval, 0, 86400},
+    };
+    size_t i;
+
+    if (strcmp(name, "-b") == 0)
+        options->address = value;
+    else if (strcmp(name, "--users") == 0)
+        options->users_path = value;
+    else {
+        for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+            if (strcmp(name, numbers[i].name) == 0)
+                return parse_number(&numbers[i], value);
+        }
+        return false;
+    }
+    return true;
+}
+
+static bool parse_arguments(struct options *options, int count, char **arguments)
+{
+    int i;
+
+    for (i = 1; i < count; i++) {
+        const char *name = arguments[i];
+        if (strcmp(name, "-v") == 0)
+            options->verbose = true;
+        else if (strcmp(name, "--no-anonymous") == 0)
+            options->no_anonymous = true;
+        else if (strcmp(name, "--help") == 0)
+            options->help = true;
+        else if (i + 1 < count && parse_value(options, name, arguments[i + 1]))
+            i++;
+        else {
+            report(NULL, "%s: no such option or value; --help lists them", name);
+            return false;
+        }
+    }
+    if (options->no_anonymous && options->users_path == NULL && !options->help) {
+        report(NULL, "with --no-anonymous, --users must tell who may log in");
+        return false;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct broker broker = {
+        .options = {.address = "127.0.0.1",
+                    .port = 1883,
+                    .max_packet = 1048576,
+                    .max_queue = 1000,
+                    .max_connections = 1000,
+                    .max_sessions = 10000,
+                    .max_subscriptions = 100,
+                    .max_retained = 10000,
+                    .max_output = 1048576,
+                    .connect_timeout = 10,
+                    .sys_interval = 10},
+        .listener = -1,
+    };
+    bool is_started;
+
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a line of the log is one write */
+    if (!parse_arguments(&broker.options, argc, argv))
+        return EXIT_FAILURE;
+    if (broker.options.help)
+        return fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    is_started = start(&broker);
+    if (is_started)
+        run(&broker);
+    finish(&broker);
+    return is_started ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * print_packet.h: prints MQTT 3.1.1 packets, a line each, as text or as JSON, and shows of a
+ * malformed one which byte breaks which rule of the standard. For mqtt_inspect.c and mqtt_tap.c,
+ * which both use all of it; it needs hosted C and POSIX.
+ *
+ * Worth copying: put_escaped prints text that a stranger has sent.
+ */
+#if !defined(PRINT_PACKET_H)
+#define PRINT_PACKET_H
+
+#include "../mqtt_codec.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PREVIEW_LENGTH 64u /* bytes of a payload that a line of text shows */
+
+/* The largest packet: its type, four bytes of remaining length, the rest */
+#define PACKET_SIZE_MAX (5u + MQTT_REMAINING_LENGTH_MAX)
+
+#define STYLE_TYPE   "\033[1;36m"
+#define STYLE_STRING "\033[32m"
+#define STYLE_ERROR  "\033[1;31m"
+#define STYLE_NONE   "\033[0m"
+
+enum colour_choice {
+    COLOUR_AUTOMATIC,
+    COLOUR_ALWAYS,
+    COLOUR_NEVER
+};
+
+struct output {
+    FILE *file;
+    const char *label; /* what each line begins with, in JSON as members and a comma, or "" */
+    const char *comma; /* in JSON, what stands before the next member */
+    bool json;
+    bool colour;
+};
+
+static bool wants_colour(enum colour_choice choice, int file)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+
+    if (choice != COLOUR_AUTOMATIC)
+        return choice == COLOUR_ALWAYS;
+    if (no_color != NULL && no_color[0] != '\0')
+        return false;
+    return isatty(file) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static void style(const struct output *out, const char *code)
+{
+    if (out->colour)
+        fputs(code, out->file);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Text that a stranger has sent
+ * ------------------------------------------------------------------------------------------- */
+
+/* The size of the well-formed UTF-8 character at `s`, or 0: there is none. */
+static size_t character_size(const uint8_t *s, size_t left)
+{
+    struct mqtt_string character;
+
+    if (s[0] < 0x80)
+        return 1;
+    character.data = (const char *)s;
+    character.length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    /* The first byte asks for all of these, so that what is valid is one character. */
+    return character.length <= left && mqtt_string_is_valid(character) ? character.length : 0;
+}
+
+static uint32_t code_point(const uint8_t *s, size_t size)
+{
+    uint32_t value = s[0] & (size == 1 ? 0x7Fu : 0x7Fu >> size);
+    size_t i;
+
+    for (i = 1; i < size; i++)
+        value = value * 64 + (s[i] & 0x3F);
+    return value;
+}
+
+/* Whether a character can neither command a terminal nor reorder the line, nor ends a string. */
+static bool is_harmless(uint32_t c)
+{
+    if (c < 0x20 || (c >= 0x7F && c <= 0x9F)) /* C0, DEL, C1 */
+        return false;
+    if (c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x2066 && c <= 0x2069)) /* direction */
+        return false;
+    if (c >= 0x2028 && c <= 0x202E) /* separators of lines and paragraphs, direction */
+        return false;
+    return c != '"' && c != '\\';
+}
+
+/* All that is_harmless refuses is below U+10000, which JSON's four digits can express. */
+static void put_escape(FILE *file, uint32_t c)
+{
+    if (c == '\n')
+        fputs("\\n", file);
+    else if (c == '\t')
+        fputs("\\t", file);
+    else if (c == '"' || c == '\\')
+        fprintf(file, "\\%c", (int)c);
+    else
+        fprintf(file, "\\u%04" PRIx32, c);
+}
+
+/* Writes UTF-8 as the inside of a JSON string, and any other byte as \xXX. */
+static void put_escaped(FILE *file, const uint8_t *s, size_t length)
+{
+    size_t from = 0;
+    size_t i = 0;
+
+    while (i < length) {
+        const size_t size = character_size(s + i, length - i);
+        const uint32_t c = code_point(s + i, size);
+        if (size > 0 && is_harmless(c)) {
+            i += size;
+            continue;
+        }
+        fwrite(s + from, 1, i - from, file);
+        if (size > 0)
+            put_escape(file, c);
+        else
+            fprintf(file, "\\x%02x", s[i]);
+        i += size > 0 ? size : 1;
+        from = i;
+    }
+    fwrite(s + from, 1, length - from, file);
+}
+
+static bool is_utf8(struct mqtt_bytes bytes)
+{
+    size_t i = 0;
+
+    while (i < bytes.length) {
+        const size_t size = character_size(bytes.data + i, bytes.length - i);
+        if (size == 0)
+            return false;
+        i += size;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The fields of a packet: each with the standard's name for it, which text shows, and the header's,
+ * which is the key in JSON
+ * ------------------------------------------------------------------------------------------- */
+
+static void put_quoted(const struct output *out, const uint8_t *text, size_t length)
+{
+    style(out, STYLE_STRING);
+    putc('"', out->file);
+    put_escaped(out->file, text, length);
+    putc('"', out->file);
+    style(out, STYLE_NONE);
+}
+
+/* An element of an array has no key: NULL. */
+static void put_name(struct output *out, const char *name, const char *key)
+{
+    if (!out->json) {
+        fprintf(out->file, "  %s ", name);
+        return;
+    }
+    fputs(out->comma, out->file);
+    out->comma = ",";
+    if (key != NULL)
+        fprintf(out->file, "\"%s\":", key);
+}
+
+static void put_number(struct output *out, const char *name, const char *key, uint64_t value)
+{
+    put_name(out, name, key);
+    fprintf(out->file, "%" PRIu64, value);
+}
+
+static void put_flag(struct output *out, const char *name, const char *key, bool value)
+{
+    put_name(out, name, key);
+    if (out->json)
+        fputs(value ? "true" : "false", out->file);
+    else
+        putc(value ? '1' : '0', out->file);
+}
+
+static void put_string(struct output *out, const char *name, const char *key,
+                       struct mqtt_string string)
+{
+    put_name(out, name, key);
+    put_quoted(out, (const uint8_t *)string.data, string.length);
+}
+
+/* In JSON alone: what this packet does not have, and an object or array around the next fields. */
+static void put_null(struct output *out, const char *key)
+{
+    if (!out->json)
+        return;
+    put_name(out, "", key);
+    fputs("null", out->file);
+}
+
+static void put_open(struct output *out, const char *key, char bracket)
+{
+    if (!out->json)
+        return;
+    put_name(out, "", key);
+    putc(bracket, out->file);
+    out->comma = "";
+}
+
+static void put_close(struct output *out, char bracket)
+{
+    if (!out->json)
+        return;
+    putc(bracket, out->file);
+    out->comma = ",";
+}
+
+/* A line of text shows the beginning, up to the end of a character. */
+static void put_preview(const struct output *out, struct mqtt_bytes bytes)
+{
+    size_t shown = bytes.length;
+
+    if (shown > PREVIEW_LENGTH) {
+        shown = PREVIEW_LENGTH;
+        while (shown > PREVIEW_LENGTH - 3 && bytes.data[shown] / 64 == 2)
+            shown--;
+    }
+    fprintf(out->file, "%zu %s ", bytes.length, bytes.length == 1 ? "byte" : "bytes");
+    put_quoted(out, bytes.data, shown);
+    if (shown < bytes.length)
+        fputs("...", out->file);
+}
+
+static void put_bytes(struct output *out, const char *name, const char *key,
+                      struct mqtt_bytes bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t i;
+
+    put_name(out, name, key);
+    if (!out->json) {
+        put_preview(out, bytes);
+        return;
+    }
+    fprintf(out->file, "{\"length\":%zu,\"hex\":\"", bytes.length);
+    for (i = 0; i < bytes.length; i++) {
+        putc(digits[bytes.data[i] / 16], out->file);
+        putc(digits[bytes.data[i] % 16], out->file);
+    }
+    putc('"', out->file);
+    if (is_utf8(bytes)) {
+        put_name(out, "", "text");
+        put_quoted(out, bytes.data, bytes.length);
+    }
+    putc('}', out->file);
+}
+
+static void put_return_code(struct output *out, const char *key, uint8_t code, bool refused,
+                            const char *meaning)
+{
+    put_number(out, "Return Code", key, code);
+    if (out->json)
+        return;
+    fputs(" (", out->file);
+    style(out, refused ? STYLE_ERROR : STYLE_NONE);
+    fputs(meaning, out->file);
+    style(out, STYLE_NONE);
+    putc(')', out->file);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Packets, in the order of their types
+ * ------------------------------------------------------------------------------------------- */
+
+static void put_will(struct output *out, const struct mqtt_will *will)
+{
+    put_open(out, "will", '{');
+    put_string(out, "Will Topic", "topic", will->topic);
+    put_bytes(out, "Will Message", "message", will->message);
+    put_number(out, "Will QoS", "qos", will->qos);
+    put_flag(out, "Will Retain", "retain", will->retain);
+    put_close(out, '}');
+}
+
+static void put_connect(struct output *out, const struct mqtt_connect *connect)
+{
+    put_string(out, "ClientId", "client_id", connect->client_id);
+    put_number(out, "Keep Alive", "keep_alive", connect->keep_alive);
+    put_flag(out, "Clean Session", "clean_session", connect->clean_session);
+    if (connect->has_will)
+        put_will(out, &connect->will);
+    else
+        put_null(out, "will");
+    if (connect->has_user_name)
+        put_string(out, "User Name", "user_name", connect->user_name);
+    else
+        put_null(out, "user_name");
+    if (connect->has_password)
+        put_bytes(out, "Password", "password", connect->password);
+    else
+        put_null(out, "password");
+}
+
+static void put_connack(struct output *out, const struct mqtt_connack *connack)
+{
+    static const char *const meanings[] = {
+        "Connection Accepted",
+        "Connection Refused, unacceptable protocol version",
+        "Connection Refused, identifier rejected",
+        "Connection Refused, Server unavailable",
+        "Connection Refused, bad user name or password",
+        "Connection Refused, not authorized",
+    }; /* Table 3.1; the decoder refuses every other code */
+    const uint8_t code = connack->return_code;
+
+    put_flag(out, "Session Present", "session_present", connack->session_present);
+    put_return_code(out, "return_code", code, code != MQTT_CONNECTION_ACCEPTED, meanings[code]);
+}
+
+static void put_publish(struct output *out, const struct mqtt_publish *publish)
+{
+    put_string(out, "Topic Name", "topic", publish->topic);
+    if (publish->qos > 0)
+        put_number(out, "Packet Identifier", "packet_id", publish->packet_id);
+    else
+        put_null(out, "packet_id");
+    put_number(out, "QoS", "qos", publish->qos);
+    put_flag(out, "DUP", "dup", publish->dup);
+    put_flag(out, "RETAIN", "retain", publish->retain);
+    put_bytes(out, "Payload", "payload", publish->payload);
+}
+
+static void put_subscribe(struct output *out, const struct mqtt_subscribe *subscribe)
+{
+    struct mqtt_subscription subscription;
+    size_t position = 0;
+
+    put_number(out, "Packet Identifier", "packet_id", subscribe->packet_id);
+    put_open(out, "subscriptions", '[');
+    while (mqtt_next_subscription(subscribe, &position, &subscription)) {
+        put_open(out, NULL, '{');
+        put_string(out, "Topic Filter", "filter", subscription.filter);
+        put_number(out, "Requested QoS", "qos", subscription.qos);
+        put_close(out, '}');
+    }
+    put_close(out, ']');
+}
+
+static void put_suback(struct output *out, const struct mqtt_suback *suback)
+{
+    static const char *const meanings[] = {
+        "Success - Maximum QoS 0",
+        "Success - Maximum QoS 1",
+        "Success - Maximum QoS 2",
+    }; /* 3.9.3; the decoder refuses every other code but that of a failure */
+    size_t i;
+
+    put_number(out, "Packet Identifier", "packet_id", suback->packet_id);
+    put_open(out, "return_codes", '[');
+    for (i = 0; i < suback->count; i++) {
+        const uint8_t code = suback->return_codes[i];
+        const bool failed = code == MQTT_SUBACK_FAILURE;
+        put_return_code(out, NULL, code, failed, failed ? "Failure" : meanings[code]);
+    }
+    put_close(out, ']');
+}
+
+static void put_unsubscribe(struct output *out, const struct mqtt_unsubscribe *unsubscribe)
+{
+    struct mqtt_string filter;
+    size_t position = 0;
+
+    put_number(out, "Packet Identifier", "packet_id", unsubscribe->packet_id);
+    put_open(out, "filters", '[');
+    while (mqtt_next_filter(unsubscribe, &position, &filter))
+        put_string(out, "Topic Filter", NULL, filter);
+    put_close(out, ']');
+}
+
+static void put_fields(struct output *out, const struct mqtt_packet *packet)
+{
+    switch (packet->type) {
+    case MQTT_CONNECT:
+        put_connect(out, &packet->as.connect);
+        break;
+    case MQTT_CONNACK:
+        put_connack(out, &packet->as.connack);
+        break;
+    case MQTT_PUBLISH:
+        put_publish(out, &packet->as.publish);
+        break;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP:
+    case MQTT_UNSUBACK:
+        put_number(out, "Packet Identifier", "packet_id", packet->as.ack.packet_id);
+        break;
+    case MQTT_SUBSCRIBE:
+        put_subscribe(out, &packet->as.subscribe);
+        break;
+    case MQTT_SUBACK:
+        put_suback(out, &packet->as.suback);
+        break;
+    case MQTT_UNSUBSCRIBE:
+        put_unsubscribe(out, &packet->as.unsubscribe);
+        break;
+    case MQTT_PINGREQ:
+    case MQTT_PINGRESP:
+    case MQTT_DISCONNECT:
+        break;
+    }
+}
+
+/* What every line of JSON begins with. */
+static void begin_json(struct output *out, uint64_t offset, enum mqtt_packet_type type)
+{
+    out->comma = "";
+    put_open(out, NULL, '{');
+    fputs(out->label, out->file);
+    put_number(out, "", "offset", offset);
+    put_string(out, "", "type", mqtt_string_from(mqtt_packet_type_name(type)));
+}
+
+static void put_packet(struct output *out, const struct mqtt_packet *packet, uint64_t offset,
+                       int32_t size)
+{
+    if (out->json) {
+        begin_json(out, offset, packet->type);
+        put_number(out, "", "size", (uint64_t)size);
+    } else {
+        fprintf(out->file, "%s%8" PRIu64 "  ", out->label, offset);
+        style(out, STYLE_TYPE);
+        fprintf(out->file, "%-11s", mqtt_packet_type_name(packet->type));
+        style(out, STYLE_NONE);
+        fprintf(out->file, "  %5" PRId32 " bytes", size);
+    }
+    put_fields(out, packet);
+    put_close(out, '}');
+    putc('\n', out->file);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * A malformed packet, a stream that ends within one
+ * ------------------------------------------------------------------------------------------- */
+
+/* A part of the stream, and the place in it to show; `start`, `end` and `mark` are offsets. */
+struct dump {
+    const uint8_t *bytes;
+    uint64_t start;
+    uint64_t end;
+    uint64_t mark; /* `end` is one too: something is missing there */
+};
+
+static void dump_mark(const struct output *err, int indent)
+{
+    fprintf(err->file, "%*s", indent, "");
+    style(err, STYLE_ERROR);
+    fputs("^^", err->file);
+    style(err, STYLE_NONE);
+    putc('\n', err->file);
+}
+
+/* The 16 bytes from the offset `line` on, in hexadecimal and in ASCII. */
+static void dump_line(const struct output *err, const struct dump *dump, uint64_t line)
+{
+    char characters[] = "                ";
+    char label[24];
+    unsigned i;
+
+    snprintf(label, sizeof label, "%08" PRIx64 " ", line);
+    fputs(label, err->file);
+    for (i = 0; i < 16; i++) {
+        const uint64_t offset = line + i;
+        if (offset >= dump->start && offset < dump->end) {
+            const uint8_t byte = dump->bytes[offset - dump->start];
+            if (offset == dump->mark)
+                style(err, STYLE_ERROR);
+            fprintf(err->file, " %02x", byte);
+            if (offset == dump->mark)
+                style(err, STYLE_NONE);
+            if (byte >= 0x20 && byte < 0x7F)
+                characters[i] = (char)byte;
+            else
+                characters[i] = '.';
+        } else {
+            fputs("   ", err->file);
+        }
+    }
+    fprintf(err->file, "  |%s|\n", characters);
+    if (dump->mark / 16 * 16 == line)
+        dump_mark(err, (int)(strlen(label) + dump->mark % 16 * 3 + 1));
+}
+
+/* The line of the mark, up to two before it and up to one behind it, as far as there are bytes. */
+static void put_dump(const struct output *err, const struct dump *dump)
+{
+    const uint64_t first = dump->start / 16 * 16;
+    const uint64_t marked = dump->mark / 16 * 16;
+    uint64_t line = marked - first > 32 ? marked - 32 : first;
+
+    for (; line <= marked; line += 16)
+        dump_line(err, dump, line);
+    if (line < dump->end)
+        dump_line(err, dump, line);
+}
+
+/* A part of a stream that begins with a packet's first byte, and who tells of it. */
+struct part {
+    const char *program;
+    const char *stream;
+    const uint8_t *bytes;
+    size_t length;
+    uint64_t offset; /* of bytes[0] in the stream */
+};
+
+/* The size of the packet, or 0: its fixed header does not say. */
+static uint32_t packet_size(const struct part *part)
+{
+    struct mqtt_fixed_header header;
+    const int32_t size = mqtt_decode_fixed_header(&header, part->bytes, part->length);
+
+    return size < 0 ? 0 : (uint32_t)size + header.remaining_length;
+}
+
+/* All offsets are those in the stream, on a line of JSON too. */
+static void report_malformed(const struct part *part, struct output *out, const struct output *err,
+                             int32_t status, uint32_t error_offset)
+{
+    /* after an error packet->type is not to be looked at */
+    const enum mqtt_packet_type type = (enum mqtt_packet_type)(part->bytes[0] / 16);
+    const struct mqtt_string clause = mqtt_string_from(mqtt_status_clause(status));
+    const struct mqtt_string message = mqtt_string_from(mqtt_status_message(status));
+    const uint32_t size = packet_size(part);
+    struct dump dump = {part->bytes, part->offset, part->offset, part->offset};
+
+    dump.mark += error_offset;
+    dump.end += size > 0 && size < part->length ? size : part->length;
+    if (out->json) {
+        begin_json(out, part->offset, type);
+        put_string(out, "", "error", mqtt_string_from("malformed"));
+        put_number(out, "", "error_offset", dump.mark);
+        put_string(out, "", "clause", clause);
+        put_string(out, "", "message", message);
+        fputs("}\n", out->file);
+    }
+    fprintf(err->file, "%s: %s: byte %" PRIu64 " (0x%" PRIx64 "): %s [%s]\n", part->program,
+            part->stream, dump.mark, dump.mark, message.data, clause.data);
+    fprintf(err->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n",
+            mqtt_packet_type_name(type), dump.start, dump.start);
+    put_dump(err, &dump);
+}
+
+static void report_truncated(const struct part *part, struct output *out, const struct output *err)
+{
+    const enum mqtt_packet_type type = (enum mqtt_packet_type)(part->bytes[0] / 16);
+    const uint32_t size = packet_size(part);
+
+    if (out->json) {
+        begin_json(out, part->offset, type);
+        put_string(out, "", "error", mqtt_string_from("truncated"));
+        put_number(out, "", "received", part->length);
+        if (size > 0)
+            put_number(out, "", "size", size);
+        else
+            put_null(out, "size");
+        put_string(out, "", "clause", mqtt_string_from(""));
+        put_string(out, "", "message", mqtt_string_from("The stream ends within the packet."));
+        fputs("}\n", out->file);
+    }
+    fprintf(err->file,
+            "%s: %s: The stream ends within the %s packet that starts at byte %" PRIu64
+            " (0x%" PRIx64 "); bytes received: %zu, bytes needed: ",
+            part->program, part->stream, mqtt_packet_type_name(type), part->offset, part->offset,
+            part->length);
+    if (size > 0)
+        fprintf(err->file, "%" PRIu32 ".\n", size);
+    else
+        fputs("unknown, the fixed header is incomplete.\n", err->file);
+}
+
+#endif

@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Tests examples/mqtt_tap.c between mosquitto's clients and mosquitto:
+tap_test.py PATH_TO_MQTT_TAP PATH_TO_MQTT_INSPECT
+
+What mosquitto would not do, such as sending malformed packets, a few lines here do.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from embedded_test import (CONNACK, HOST, SECONDS, accept, free_port, listener, missing_tools,
+                           mosquitto, publish, send_message, stop)
+
+BINARY = ""
+INSPECT = ""
+CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/captures")
+
+WELL, MALFORMED, FAILED = 0, 1, 3
+
+CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c"
+PINGREQ = b"\xc0\x00"
+DISCONNECT = b"\xe0\x00"
+LARGE = random.Random(2).randbytes(1 << 20)
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("waited in vain: " + what)
+        time.sleep(0.01)
+
+
+class Tap:
+    """The program, running; its output goes to files, so that it never waits for a reader."""
+
+    def __init__(self, folder, to, *arguments):
+        self.folder = folder
+        with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
+            # pylint: disable-next=consider-using-with
+            self.process = subprocess.Popen(
+                [BINARY, "--listen", f"{HOST}:0", "--to", f"{HOST}:{to}", "--record", folder,
+                 *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        try:
+            wait_until(lambda: self.err().count("\n") > 0 or self.process.poll() is not None,
+                       "a port to listen at")
+            self.port = int(re.match(r"mqtt_tap: listening at 127\.0\.0\.1, port (\d+)\n",
+                                     self.err())[1])
+        except BaseException:
+            stop(self.process)
+            raise
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def err(self):
+        return self.read("err").decode()
+
+    def explanations(self):
+        return self.err().split("\n", 1)[1]
+
+    def lines(self):
+        return self.read("out").decode().splitlines()
+
+    def recordings(self):
+        """(1, "client") and so on, with what was recorded."""
+        result = {}
+        for path in glob.glob(self.path("*.bin")):
+            number, side, _ = os.path.basename(path).split(".")
+            result[int(number), side] = self.read(path)
+        return result
+
+    def end(self, count, tail=DISCONNECT):
+        """Once it has seen the last packet of all clients; gives the exit status."""
+        def is_complete():
+            made = self.recordings()
+            return all(made.get((i, "client"), b"").endswith(tail) for i in range(1, count + 1))
+
+        wait_until(is_complete, f"the end of {count} clients")
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=SECONDS)
+
+
+@contextlib.contextmanager
+def tap(to, *arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        running = Tap(folder, to, *arguments)
+        try:
+            yield running
+        finally:
+            stop(running.process)
+
+
+def connect(port):
+    return socket.create_connection((HOST, port), timeout=SECONDS)
+
+
+def read_exactly(connection, count):
+    data = bytearray()
+    while len(data) < count:
+        more = connection.recv(min(count - len(data), 1 << 20))
+        if not more:
+            raise AssertionError(f"the stream ends after {len(data)} of {count} bytes")
+        data += more
+    return bytes(data)
+
+
+def read_to_end(connection):
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while more := connection.recv(65536):
+            data += more
+    return data
+
+
+def inspect(side, data, *arguments):
+    done = subprocess.run([INSPECT, f"--from-{side}", *arguments], input=data,
+                          capture_output=True, check=False, timeout=SECONDS)
+    return done.stdout.decode().splitlines(), done.stderr.decode()
+
+
+class WithBroker(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.port = cls.enterClassContext(mosquitto())
+
+    def session(self, running, qos):
+        """Three messages through the tap and back; six connections. A subscriber that is there
+        before the message has nothing unread when it ends, so that its DISCONNECT is not lost."""
+        for number, payload in (1, b"hello"), (3, bytes(range(256))), (5, LARGE):
+            command = ["mosquitto_sub", "-V", "mqttv311", "-h", HOST, "-p", str(running.port),
+                       "-t", "tap/#", "-q", "2", "-C", "1", "-N", "-W", str(SECONDS)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as subscriber:
+                wait_until(lambda n=number: len(running.recordings().get((n, "server"), b"")) == 9,
+                           "CONNACK and SUBACK")
+                send_message(running.port, "tap/\u20ac", payload, qos)
+                self.assertEqual(subscriber.communicate(timeout=2 * SECONDS)[0], payload)
+
+    def check_lines(self, running, *arguments):
+        """What was printed is what mqtt_inspect prints of the recordings, all of it."""
+        lines = running.lines()
+        expected = 0
+        for (number, side), data in running.recordings().items():
+            shown, err = inspect(side, data, *arguments)
+            self.assertEqual(err, "")
+            if arguments:
+                start = f'{{"connection":{number},"from":"{side}",'
+                own = ["{" + line[len(start):] for line in lines if line.startswith(start)]
+            else:
+                start = f"{number} {side} "
+                own = [line[len(start):] for line in lines if line.startswith(start)]
+            self.assertEqual(own, shown)
+            expected += len(shown)
+        self.assertEqual(len(lines), expected)
+
+    def test_mosquitto(self):
+        """Through two taps: what the second one receives is what the first one has sent."""
+        for arguments in [], ["--reencode"], ["--json"], ["--json", "--reencode"]:
+            for qos in 0, 1, 2:
+                with self.subTest((arguments, qos)), tap(self.port) as second, tap(
+                        second.port, *arguments) as first:
+                    self.session(first, qos)
+                    self.assertEqual((first.end(6), second.end(6)), (WELL, WELL))
+                    self.assertEqual(first.recordings(), second.recordings())
+                    self.assertEqual(len(first.recordings()), 12)
+                    self.assertEqual((first.explanations(), second.explanations()), ("", ""))
+                    self.check_lines(first, *[a for a in arguments if a == "--json"])
+
+
+class WithoutBroker(unittest.TestCase):
+    def test_captures(self):
+        """Recorded sessions, played from both sides, arrive and are recorded as they were."""
+        names = sorted(glob.glob(os.path.join(CAPTURES, "*.client.bin")))
+        self.assertGreater(len(names), 30)
+        for arguments in [], ["--reencode"]:
+            with self.subTest(arguments), listener() as (server, port), tap(
+                    port, *arguments) as running:
+                for number, name in enumerate(names, 1):
+                    with open(name, "rb") as file:
+                        client = file.read()
+                    with open(name.replace(".client.", ".server."), "rb") as file:
+                        answer = file.read()
+                    with connect(running.port) as near, accept(server) as far:
+                        near.sendall(client)
+                        far.sendall(answer)
+                        near.shutdown(socket.SHUT_WR)
+                        far.shutdown(socket.SHUT_WR)
+                        self.assertEqual(read_to_end(far), client)
+                        self.assertEqual(read_to_end(near), answer)
+                    made = running.recordings()
+                    self.assertEqual(made[number, "client"], client)
+                    self.assertEqual(made[number, "server"], answer)
+                self.assertEqual(running.end(0), WELL)
+
+    def test_malformed(self):
+        bad = b"\x32\x04\x00\x02a#"
+        for side in "client", "server":
+            good = {"client": CONNECT, "server": CONNACK}[side]
+            stream = good + bad + b"\xff" * 10
+            for policy in "refuse", "forward":
+                with self.subTest((side, policy)), listener() as (server, port), tap(
+                        port, "--malformed", policy) as running:
+                    with connect(running.port) as near, accept(server) as far:
+                        source, target = (near, far) if side == "client" else (far, near)
+                        source.sendall(stream)
+                        if policy == "refuse":
+                            self.assertEqual(read_to_end(target), good)
+                            self.assertEqual(read_to_end(source), b"")
+                        else:
+                            self.assertEqual(read_exactly(target, len(stream)), stream)
+                            source.sendall(b"anything")  # blindly from now on
+                            self.assertEqual(read_exactly(target, 8), b"anything")
+                            answer = PINGREQ if side == "server" else b"\xd0\x00"
+                            target.sendall(answer)  # and the other direction as before
+                            self.assertEqual(read_exactly(source, 2), answer)
+                    self.assertEqual(running.end(0), MALFORMED)
+                    self.check_explanation(running, side, stream)
+
+    def check_explanation(self, running, side, stream):
+        lines, err = inspect(side, stream)
+        self.assertEqual(running.explanations(),
+                         err.replace("mqtt_inspect: standard input",
+                                     f"mqtt_tap: connection 1, {side}"))
+        own = [line for line in running.lines() if line.startswith(f"1 {side} ")]
+        self.assertEqual(own, [f"1 {side} " + line for line in lines])
+
+    def test_malformed_in_json(self):
+        stream = CONNECT + b"\xf0\x00"
+        with listener() as (server, port), tap(port, "--json", "--once") as running:
+            with connect(running.port) as near, accept(server) as far:
+                near.sendall(stream)
+                self.assertEqual(read_to_end(far), CONNECT)
+            self.assertEqual(running.process.wait(timeout=SECONDS), MALFORMED)
+            shown = [json.loads(line) for line in running.lines()]
+        for line in shown:
+            self.assertEqual((line.pop("connection"), line.pop("from")), (1, "client"))
+        self.assertEqual(shown, [json.loads(line) for line in inspect("client", stream,
+                                                                      "--json")[0]])
+
+    def test_wrong_direction(self):
+        with listener() as (server, port), tap(port) as running:
+            with connect(running.port) as near, accept(server) as far:
+                far.sendall(PINGREQ)
+                self.assertEqual(read_to_end(near), b"")
+            self.assertEqual(running.end(0), MALFORMED)
+            self.check_explanation(running, "server", PINGREQ)
+
+    def test_end_within_a_packet(self):
+        stream = CONNECT + b"\x30\x05\x00"
+        for policy, expected in ("refuse", CONNECT), ("forward", stream):
+            with self.subTest(policy), listener() as (server, port), tap(
+                    port, "--malformed", policy) as running:
+                with connect(running.port) as near, accept(server) as far:
+                    near.sendall(stream)
+                    near.shutdown(socket.SHUT_WR)
+                    self.assertEqual(read_to_end(far), expected)
+                    far.sendall(CONNACK)  # half the connection is still there
+                    self.assertEqual(read_exactly(near, 4), CONNACK)
+                self.assertEqual(running.end(0), WELL)
+                self.check_explanation(running, "client", stream)
+
+    def test_max_packet(self):
+        fits, too_large = publish(0x30, "t", 0, b"x" * 993), publish(0x30, "t", 0, b"x" * 994)
+        self.assertEqual((len(fits), len(too_large)), (999, 1000))
+        for wire in too_large, too_large[:3], b"\x30\xff\xff\xff\x7f":
+            with self.subTest(len(wire)), listener() as (server, port), tap(
+                    port, "--max-packet", "999") as running:
+                with connect(running.port) as near, accept(server) as far:
+                    near.sendall(CONNECT + fits + wire)
+                    self.assertEqual(read_to_end(far), CONNECT + fits)
+                self.assertEqual(running.end(0), MALFORMED)
+                self.assertRegex(running.explanations(),
+                                 r"^mqtt_tap: connection 1, client: The PUBLISH packet that starts "
+                                 r"at byte 1014 has \d+ bytes, more than --max-packet\.\n$")
+
+    def test_byte_by_byte(self):
+        stream = CONNECT + publish(0x30, "t", 0, b"x" * 150) + PINGREQ
+        with listener() as (server, port), tap(port, "--once", "--reencode") as running:
+            with connect(running.port) as near, accept(server) as far:
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for i in range(len(stream)):
+                    near.sendall(stream[i:i + 1])
+                    time.sleep(0.0005)
+                near.shutdown(socket.SHUT_WR)
+                self.assertEqual(read_to_end(far), stream)
+            self.assertEqual(running.process.wait(timeout=SECONDS), WELL)
+
+    def test_one_that_does_not_read(self):
+        """Its server is held up; another connection is served meanwhile; nothing is lost."""
+        packets = publish(0x30, "t", 0, LARGE) * 48
+        sent = []
+
+        def send(far):
+            for i in range(0, len(packets), 65536):
+                far.sendall(packets[i:i + 65536])
+                sent.append(i)
+
+        with listener() as (server, port), tap(port) as running:
+            with connect(running.port) as near, accept(server) as far:
+                sender = threading.Thread(target=send, args=(far,), daemon=True)
+                sender.start()
+                count = -1
+                while len(sent) > count:  # until it is held up
+                    count = len(sent)
+                    time.sleep(1)
+                self.assertLess(count, len(packets) / 65536 - 16)
+                with connect(running.port) as other, accept(server) as other_far:
+                    other.sendall(CONNECT)
+                    self.assertEqual(read_exactly(other_far, len(CONNECT)), CONNECT)
+                    other_far.sendall(publish(0x30, "t", 0, LARGE))
+                    other_far.sendall(CONNACK)
+                    read_exactly(other, len(publish(0x30, "t", 0, LARGE)))
+                    self.assertEqual(read_exactly(other, 4), CONNACK)
+                self.check_memory(running.process.pid)
+                self.assertEqual(read_exactly(near, len(packets)), packets)
+                sender.join(timeout=SECONDS)
+            self.assertEqual(running.end(0), WELL)
+
+    def check_memory(self, pid):
+        """A few packets of 1 MB are held, not 48; the sanitizers need more."""
+        with open(BINARY, "rb") as binary:
+            if b"__asan_init" in binary.read() or not os.path.exists("/proc/self/status"):
+                return
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            resident = int(re.search(r"VmRSS:\s*(\d+) kB", status.read())[1])
+        self.assertLess(resident, 24 << 10)
+
+    def test_many_connections(self):
+        with listener() as (server, port), tap(port) as running, contextlib.ExitStack() as stack:
+            pairs = []
+            for _ in range(100):
+                near = stack.enter_context(connect(running.port))
+                pairs.append((near, stack.enter_context(accept(server))))
+            for near, _ in pairs:
+                near.sendall(CONNECT)
+            for _, far in pairs:
+                self.assertEqual(read_exactly(far, len(CONNECT)), CONNECT)
+            running.process.send_signal(signal.SIGINT)
+            self.assertEqual(running.process.wait(timeout=SECONDS), WELL)
+            self.assertEqual(len(running.lines()), 100)
+
+    def test_no_server(self):
+        with tap(free_port()) as running:
+            for _ in range(2):
+                with connect(running.port) as near:
+                    self.assertEqual(read_to_end(near), b"")
+            self.assertEqual(running.end(0), WELL)
+            self.assertIn("mqtt_tap: connection 2, server: connecting: Connection refused.\n",
+                          running.explanations())
+
+    def test_options(self):
+        for arguments, status in [(["--help"], WELL), (["--once"], FAILED), (["--x"], FAILED),
+                                  (["--listen"], FAILED), (["--max-packet", "1x"], FAILED),
+                                  (["--malformed", "x"], FAILED),
+                                  (["--listen", "0", "--to", "1883"], FAILED),
+                                  (["--listen", "0", "--to", f"{HOST}:x"], FAILED)]:
+            with self.subTest(arguments):
+                done = subprocess.run([BINARY, *arguments], capture_output=True, check=False,
+                                      timeout=SECONDS)
+                self.assertEqual(done.returncode, status)
+                self.assertEqual(done.stderr == b"", status == WELL)
+                self.assertEqual(done.stdout != b"", status == WELL)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: tap_test.py PATH_TO_MQTT_TAP PATH_TO_MQTT_INSPECT [UNITTEST_OPTION]...")
+    BINARY, INSPECT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    MISSING = missing_tools()
+    if MISSING:
+        print("skipped: there is no " + ", no ".join(MISSING))
+        sys.exit(77)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

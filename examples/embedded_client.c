@@ -33,9 +33,10 @@
 #endif
 
 /* QoS 2 messages received of which the server has not sent the PUBREL yet. A server that has more
- * of them in flight is left, and after a reconnect it sends again: mosquitto's limit is 20. */
+ * of them in flight is left, and after a reconnect it sends again. Mosquitto has been seen to have
+ * more than the 20 that it promises. */
 #if !defined(CLIENT_RECEIVED_MAX)
-#define CLIENT_RECEIVED_MAX 20
+#define CLIENT_RECEIVED_MAX 32
 #endif
 
 #define CLIENT_ANSWER_SIZE  4u /* of a PUBACK, PUBREC or PUBCOMP */

@@ -254,13 +254,15 @@ class WithBroker(unittest.TestCase):
                     self.assertTrue(line.startswith(message_line(qos, payload)), line)
 
     def test_many_in_flight(self):
+        """More than the device keeps ids of: it may leave and come back, and each comes once."""
         with client(self.port, "--id", "m", "--subscribe", "many", "--messages", "60") as device:
             device.wait_for("subscribed")
             lines = "".join(f"{i}\n" for i in range(60)).encode()
             tool("mosquitto_pub", self.port, "-t", "many", "-q", "2", "-l", stdin=lines)
             out, err, status = device.finish()
         self.assertEqual((err, status), ("", 0))
-        self.assertEqual([line.split(", ")[-1] for line in out[:60]], [str(i) for i in range(60)])
+        messages = [line.split(", ")[-1] for line in out if line.startswith("message")]
+        self.assertEqual(messages, [str(i) for i in range(60)])
 
     def test_publish(self):
         large = pattern(1 << 20)
@@ -402,7 +404,7 @@ class WithoutBroker(unittest.TestCase):
             (CONNACK + publish(0x30, "t" * 251, 0, b"x"), "too large, type (3)"),
             (CONNACK + publish(0x30, "t" * 252, 0, b""), "too large, type (3)"),
             (CONNACK + publish(0x30, "t/#", 0, b"x" * 1000), "malformed, status (-40)"),
-            (CONNACK + b"".join(publish(0x34, "t", i, b"") for i in range(1, 22)),
+            (CONNACK + b"".join(publish(0x34, "t", i, b"") for i in range(1, 34)),
              "too many messages of QoS 2 in flight (0)"),
         ]:
             with self.subTest(reason), listener() as (server, port), client(

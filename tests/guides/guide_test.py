@@ -257,6 +257,34 @@ class Guides(unittest.TestCase):
                     answer += piece
         return answer.hex()
 
+    def test_broker_packets(self):
+        """DUP, RETAIN and packet ids of what the server sends; a PUBLISH at QoS 2 that is repeated."""
+        connect = "100d00044d5154540400003c000161" # clean session 0
+        broker, port = self.start_broker()
+
+        def exchange(connection, sent, count):
+            connection.sendall(bytes.fromhex(sent))
+            return sorted(read_packet(connection).hex() for _ in range(count))
+        with socket.create_connection(("127.0.0.1", port), LIMIT) as connection:
+            self.assertEqual(exchange(connection, connect, 1), ["20020000"])
+            self.assertEqual(exchange(connection, "8206000100017402", 1), ["9003000102"])
+            self.assertEqual(exchange(connection, "3d0600017400076d" * 2, 3),
+                             ["340600017400016d", "50020007", "50020007"])
+            self.assertEqual(exchange(connection, "62020007" * 2, 2), ["70020007"] * 2)
+            self.assertEqual(exchange(connection, "8206000200017402", 2),
+                             ["350600017400026d", "9003000202"])
+            self.assertEqual(exchange(connection, "50020001", 1), ["62020001"])
+        with socket.create_connection(("127.0.0.1", port), LIMIT) as connection:
+            self.assertEqual(exchange(connection, connect, 3),
+                             ["20020100", "3d0600017400026d", "62020001"])
+            self.assertEqual(exchange(connection, "70020001" "50020002", 1), ["62020002"])
+            self.assertEqual(exchange(connection, "70020002" "a2050003000174", 1), ["b0020003"])
+            self.assertEqual(exchange(connection, "320600017400096d" "c000", 2),
+                             ["40020009", "d000"])
+            self.assertEqual(exchange(connection, "8206000400017500" "3a06000175000a6d", 3),
+                             ["30040001756d", "4002000a", "9003000400"])
+        self.assertEqual(broker.text(broker.errors), "")
+
     def test_broker_refuses(self):
         connect = "100d00044d5154540402003c000161"
         broker, port = self.start_broker()

@@ -503,7 +503,7 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 /* Speed comes first, under -Os size. MQTTI_APART is for what most packets do without: for speed it is
  * not inlined, so that it costs them no registers. MQTTI_INLINED is for what many functions call: for
  * size it is not inlined. Otherwise the compiler decides. */
-#if defined(__OPTIMIZE_SIZE__)
+#if defined(__GNUC__) && defined(__OPTIMIZE_SIZE__)
 #define MQTTI_APART   static inline
 #define MQTTI_INLINED __attribute__((noinline, unused)) static
 #elif defined(__GNUC__) && defined(__OPTIMIZE__)
@@ -1240,7 +1240,7 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
         connect->will.topic = mqtti_string_of(field);
         status =
             mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_WILL_MISSING, &connect->will.message);
-        if (status < 0)
+        if (status < 0) /* 3.1.3.3 */
             return status;
     }
     if (connect->has_user_name) { /* [MQTT-3.1.2-19] */
@@ -1252,7 +1252,7 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     if (connect->has_password) { /* [MQTT-3.1.2-21] */
         status =
             mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PASSWORD_MISSING, &connect->password);
-        if (status < 0)
+        if (status < 0) /* 3.1.3.5 */
             return status;
     }
     /* What is left has no flag [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20]. */
@@ -1281,6 +1281,7 @@ static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect)
     return flags;
 }
 
+/* 3.1.3: the payload, in this order [MQTT-3.1.3-1]. */
 MQTTI_INLINED void mqtti_write_connect(struct mqtti_writer *writer,
                                        const struct mqtt_connect *connect)
 {
@@ -1292,13 +1293,14 @@ MQTTI_INLINED void mqtti_write_connect(struct mqtti_writer *writer,
         mqtti_write_field(writer, connect->will.topic.data, connect->will.topic.length,
                           MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-10] */
         mqtti_write_field(writer, connect->will.message.data, connect->will.message.length,
-                          MQTTI_BINARY);
+                          MQTTI_BINARY); /* 3.1.3.3 */
     }
     if (connect->has_user_name)
         mqtti_write_field(writer, connect->user_name.data, connect->user_name.length,
                           MQTTI_STRING); /* [MQTT-3.1.3-11] */
     if (connect->has_password)
-        mqtti_write_field(writer, connect->password.data, connect->password.length, MQTTI_BINARY);
+        mqtti_write_field(writer, connect->password.data, connect->password.length,
+                          MQTTI_BINARY); /* 3.1.3.5 */
 }
 
 MQTTI_APART int32_t mqtti_encode_connect(uint8_t *buffer, size_t capacity,
@@ -1566,6 +1568,7 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
  * 3.4 PUBACK, 3.5 PUBREC, 3.6 PUBREL, 3.7 PUBCOMP, 3.11 UNSUBACK
  * ========================================================================================== */
 
+/* Their body is a packet id and no more. */
 static inline bool mqtti_is_ack(enum mqtt_packet_type type)
 {
     return (type >= MQTT_PUBACK && type <= MQTT_PUBCOMP) || type == MQTT_UNSUBACK;

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # run.sh [--msan] SECONDS [TARGET...]: builds the fuzz targets with libFuzzer in a temporary folder and
-# runs each for SECONDS from its seed corpus, under ASan and UBSan; with --msan fuzz_decode, or the
-# targets named, under MSan. An input that breaks a property is kept in fuzz/crashes/, and the run
-# fails. FUZZ_CORPUS=FOLDER keeps what is found of interest, in FOLDER/TARGET.corpus, for the next run.
+# runs each for SECONDS from its seed corpus, as many at a time as there are cores, under ASan and
+# UBSan; with --msan fuzz_decode, or the targets named, under MSan. An input that breaks a property is
+# kept in fuzz/crashes/, and the run fails. FUZZ_CORPUS=FOLDER keeps what is found of interest, in
+# FOLDER/TARGET.corpus, for the next run.
 set -u
 cd "$(dirname "$0")" || exit 1
 
 usage() {
-    sed -n '2,5s/^# //p' "$0" >&2
+    sed -n '2,6s/^# //p' "${0##*/}" >&2
     exit 2
 }
 
@@ -38,21 +39,36 @@ run() {
     mkdir -p "$corpus" "regressions/$1"
     UBSAN_OPTIONS=print_stacktrace=1 "$work/$1" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
         -print_final_stats=1 -dict=mqtt.dict -artifact_prefix="crashes/$1-" \
-        "$corpus" "corpus/$1" "regressions/$1" >"$work/log" 2>&1
+        "$corpus" "corpus/$1" "regressions/$1" >"$work/$1.log" 2>&1
 }
 
-status=0
-for target in "${targets[@]}"; do
-    if ! build "$target"; then
-        echo "FAILED  $target: does not build"
-        status=1
-    elif run "$target"; then
-        echo "ok      $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs"
+fuzz() {
+    local log=$work/$1.log
+    if ! build "$1"; then
+        echo "FAILED  $1: does not build"
+    elif run "$1"; then
+        echo "ok      $1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
+        return
     else
-        echo "FAILED  $target"
-        grep -aE 'broken property|ERROR: |runtime error|Test unit written' "$work/log" |
-            sed 's/^/        /'
-        status=1
+        echo "FAILED  $1"
+        grep -aE 'broken property|ERROR: |runtime error|Test unit written' "$log" | sed 's/^/        /'
     fi
+    return 1
+}
+
+# As many at a time as there are cores.
+status=0
+running=0
+for target in "${targets[@]}"; do
+    fuzz "$target" &
+    running=$((running + 1))
+    if [ "$running" -ge "$(nproc)" ]; then
+        wait -n || status=1
+        running=$((running - 1))
+    fi
+done
+while [ "$running" -gt 0 ]; do
+    wait -n || status=1
+    running=$((running - 1))
 done
 exit $status

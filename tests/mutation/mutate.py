@@ -19,10 +19,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 # A variable that is not set is not 0 by chance.
 COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
-TIMEOUT = 60  # seconds; a mutant that does not end is noticed
+# A mutant that does not end is noticed: by this many seconds, or by this many times what the test takes.
+PATIENCE, TIMES = 10, 10
 PORTABLE = "strings/path_portable.c"
 PATHS = ["strings/path_default.c", PORTABLE]
 TESTS = {  # the fast ones first: most mutants fall there
@@ -129,6 +131,7 @@ class Project:
         self.check = subprocess.run(["pkg-config", "--cflags", "--libs", "check"], check=True,
                                     stdout=subprocess.PIPE, encoding="utf-8").stdout.split()
         self.objects = {}
+        self.timeouts = {}
 
     def compile_tests(self):
         """The tests, and all they need but the codec."""
@@ -151,8 +154,10 @@ class Project:
                 self.objects[name].append(str(output))
 
     def link(self, name, folder, codec):
-        output = folder / name
-        subprocess.run(["cc", "-o", output, *self.objects[name], codec, *self.check], check=True)
+        output = folder / "test"
+        command = (COMPILER + ["-I" + str(folder), self.tests / ALONE] if name == ALONE else
+                   ["cc", *self.objects[name], codec, *self.check])
+        subprocess.run([*command, "-o", output], check=True)
         return output
 
     def outcome(self, number, line, new):
@@ -171,20 +176,19 @@ class Project:
                                       stderr=subprocess.DEVNULL)
             if compiled.returncode != 0:
                 return "the compiler"
-            alone = folder / "alone"
-            subprocess.run(COMPILER + ["-I" + str(folder), "-o", alone, self.tests / ALONE],
-                           check=True)
             for name in [*TESTS, ALONE]:
-                program = alone if name == ALONE else self.link(name, folder, codec)
+                program = self.link(name, folder, codec)
+                start = time.monotonic()
                 try:
-                    run = subprocess.run([program], check=False,
-                                         timeout=TIMEOUT, stdout=subprocess.DEVNULL,
-                                         stderr=subprocess.DEVNULL,
+                    run = subprocess.run([program], check=False, timeout=self.timeouts.get(name),
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                          env={**os.environ, "CK_FORK": "no"})
                 except subprocess.TimeoutExpired:
                     return name
                 if run.returncode != 0:
                     return name
+                # The first to be tried is the header as it is.
+                self.timeouts.setdefault(name, PATIENCE + TIMES * (time.monotonic() - start))
             return None
         finally:
             shutil.rmtree(folder)

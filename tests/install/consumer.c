@@ -1,4 +1,4 @@
-/* A program of a project that uses the codec: found by pkg-config, or as a Meson subproject. */
+/* A program of a project that uses the codec; C and C++. */
 #include <mqtt_codec.h>
 
 #include <stdio.h>

@@ -59,6 +59,7 @@
  * MQTT_CODEC_MEMCPY: memcpy of <string.h>; a target without that header defines it to its own.
  * ------------------------------------------------------------------------------------------- */
 
+/* Semantic versioning; MQTT_CODEC_VERSION is one number, for #if. */
 #define MQTT_CODEC_VERSION_MAJOR 0
 #define MQTT_CODEC_VERSION_MINOR 1
 #define MQTT_CODEC_VERSION_PATCH 0
@@ -113,30 +114,30 @@ extern "C" {
 
 /* 2.2.1, Table 2.1. The values 0 and 15 are reserved. */
 enum mqtt_packet_type {
-    MQTT_CONNECT = 1,
-    MQTT_CONNACK = 2,
-    MQTT_PUBLISH = 3,
-    MQTT_PUBACK = 4,
-    MQTT_PUBREC = 5,
-    MQTT_PUBREL = 6,
-    MQTT_PUBCOMP = 7,
-    MQTT_SUBSCRIBE = 8,
-    MQTT_SUBACK = 9,
-    MQTT_UNSUBSCRIBE = 10,
-    MQTT_UNSUBACK = 11,
-    MQTT_PINGREQ = 12,
-    MQTT_PINGRESP = 13,
-    MQTT_DISCONNECT = 14
+    MQTT_CONNECT = 1,      /* 3.1 */
+    MQTT_CONNACK = 2,      /* 3.2 */
+    MQTT_PUBLISH = 3,      /* 3.3 */
+    MQTT_PUBACK = 4,       /* 3.4 */
+    MQTT_PUBREC = 5,       /* 3.5 */
+    MQTT_PUBREL = 6,       /* 3.6 */
+    MQTT_PUBCOMP = 7,      /* 3.7 */
+    MQTT_SUBSCRIBE = 8,    /* 3.8 */
+    MQTT_SUBACK = 9,       /* 3.9 */
+    MQTT_UNSUBSCRIBE = 10, /* 3.10 */
+    MQTT_UNSUBACK = 11,    /* 3.11 */
+    MQTT_PINGREQ = 12,     /* 3.12 */
+    MQTT_PINGRESP = 13,    /* 3.13 */
+    MQTT_DISCONNECT = 14   /* 3.14 */
 };
 
 /* 3.2.2.3, Table 3.1 */
 enum mqtt_connect_return_code {
-    MQTT_CONNECTION_ACCEPTED = 0,
-    MQTT_CONNECTION_REFUSED_PROTOCOL_VERSION = 1,
-    MQTT_CONNECTION_REFUSED_IDENTIFIER = 2,
-    MQTT_CONNECTION_REFUSED_SERVER_UNAVAILABLE = 3,
-    MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD = 4,
-    MQTT_CONNECTION_REFUSED_NOT_AUTHORIZED = 5
+    MQTT_CONNECTION_ACCEPTED = 0,                      /* the only one that is no refusal */
+    MQTT_CONNECTION_REFUSED_PROTOCOL_VERSION = 1,      /* the protocol level is not supported */
+    MQTT_CONNECTION_REFUSED_IDENTIFIER = 2,            /* the client id is not allowed */
+    MQTT_CONNECTION_REFUSED_SERVER_UNAVAILABLE = 3,    /* the service is unavailable */
+    MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD = 4, /* they are malformed */
+    MQTT_CONNECTION_REFUSED_NOT_AUTHORIZED = 5         /* the client may not connect */
 };
 
 /* 3.9.3: a SUBACK holds the granted QoS, or this */
@@ -193,111 +194,113 @@ enum mqtt_status {
     MQTT_ERROR_FILTER_SINGLE_LEVEL = -42         /* D E  '+' misplaced              MQTT-4.7.1-3 */
 };
 
-/* 1.5.3: UTF-8, `length` bytes, not NUL-terminated */
+/* 1.5.3: a string */
 struct mqtt_string {
-    const char *data;
-    size_t length;
+    const char *data; /* UTF-8, not NUL-terminated */
+    size_t length;    /* in bytes */
 };
 
+/* A payload, a password, a will message: any bytes */
 struct mqtt_bytes {
-    const uint8_t *data;
-    size_t length;
+    const uint8_t *data; /* not NUL-terminated */
+    size_t length;       /* in bytes */
 };
 
-/* 2.2; `flags` are bits 3 to 0 of the first byte */
+/* 2.2 */
 struct mqtt_fixed_header {
-    uint32_t remaining_length;
-    enum mqtt_packet_type type;
-    uint8_t flags;
+    uint32_t remaining_length;  /* 2.2.3: the bytes that follow the fixed header */
+    enum mqtt_packet_type type; /* 2.2.1 */
+    uint8_t flags;              /* 2.2.2: bits 3 to 0 of the first byte */
 };
 
-/* 3.1.2.5 to 3.1.2.7, 3.1.3.2, 3.1.3.3 */
+/* 3.1.2.5 to 3.1.2.7: a will */
 struct mqtt_will {
-    uint8_t qos;
-    bool retain;
-    struct mqtt_string topic;
-    struct mqtt_bytes message;
+    uint8_t qos;               /* 3.1.2.6 */
+    bool retain;               /* 3.1.2.7 */
+    struct mqtt_string topic;  /* 3.1.3.2 */
+    struct mqtt_bytes message; /* 3.1.3.3 */
 };
 
 /* 3.1. What a has_ member says is not there is not looked at by an encoder, and not to be by the
  * receiver of a decoded packet. */
 struct mqtt_connect {
-    uint16_t keep_alive; /* seconds; 0 is no keep alive */
-    bool clean_session;
-    bool has_will;
-    bool has_user_name;
-    bool has_password;
-    struct mqtt_will will;
-    struct mqtt_string client_id;
-    struct mqtt_string user_name;
-    struct mqtt_bytes password;
+    uint16_t keep_alive;          /* 3.1.2.10: seconds; 0 is no keep alive */
+    bool clean_session;           /* 3.1.2.4 */
+    bool has_will;                /* 3.1.2.5 */
+    bool has_user_name;           /* 3.1.2.8 */
+    bool has_password;            /* 3.1.2.9 */
+    struct mqtt_will will;        /* if has_will */
+    struct mqtt_string client_id; /* 3.1.3.1 */
+    struct mqtt_string user_name; /* 3.1.3.4, if has_user_name */
+    struct mqtt_bytes password;   /* 3.1.3.5, if has_password */
 };
 
 /* 3.2 */
 struct mqtt_connack {
-    bool session_present;
-    uint8_t return_code; /* enum mqtt_connect_return_code */
+    bool session_present; /* 3.2.2.2 */
+    uint8_t return_code;  /* 3.2.2.3: enum mqtt_connect_return_code */
 };
 
 /* 3.3. At QoS 0 the packet id is not looked at by an encoder, and 0 from a decoder. */
 struct mqtt_publish {
-    uint16_t packet_id;
-    uint8_t qos;
-    bool dup;
-    bool retain;
-    struct mqtt_string topic;
-    struct mqtt_bytes payload;
+    uint16_t packet_id;        /* 3.3.2.2 */
+    uint8_t qos;               /* 3.3.1.2 */
+    bool dup;                  /* 3.3.1.1 */
+    bool retain;               /* 3.3.1.3 */
+    struct mqtt_string topic;  /* 3.3.2.1 */
+    struct mqtt_bytes payload; /* 3.3.3 */
 };
 
 /* PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK: 3.4 to 3.7, 3.11 */
 struct mqtt_ack {
-    uint16_t packet_id;
+    uint16_t packet_id; /* 2.3.1 */
 };
 
+/* 3.8.3 */
 struct mqtt_subscription {
-    struct mqtt_string filter;
-    uint8_t qos;
+    struct mqtt_string filter; /* 4.7 */
+    uint8_t qos;               /* 3.8.3: the QoS requested */
 };
 
 /* 3.8. A sender sets `subscriptions`, an array of `count`; a decoder sets it to NULL and `encoded`
  * to the payload as received. mqtt_next_subscription reads either. */
 struct mqtt_subscribe {
-    const struct mqtt_subscription *subscriptions;
-    size_t count;
-    struct mqtt_bytes encoded;
-    uint16_t packet_id;
+    const struct mqtt_subscription *subscriptions; /* a sender's */
+    size_t count;                                  /* of subscriptions, at least 1 */
+    struct mqtt_bytes encoded;                     /* a decoder's */
+    uint16_t packet_id;                            /* 3.8.2 */
 };
 
 /* 3.9: `count` bytes, each 0, 1, 2 or MQTT_SUBACK_FAILURE */
 struct mqtt_suback {
-    const uint8_t *return_codes;
-    size_t count;
-    uint16_t packet_id;
+    const uint8_t *return_codes; /* 3.9.3 */
+    size_t count;                /* of return codes, at least 1 */
+    uint16_t packet_id;          /* 3.9.2 */
 };
 
 /* 3.10. A sender sets `filters`, an array of `count`; a decoder sets it to NULL and `encoded` to
  * the payload as received. mqtt_next_filter reads either. */
 struct mqtt_unsubscribe {
-    const struct mqtt_string *filters;
-    size_t count;
-    struct mqtt_bytes encoded;
-    uint16_t packet_id;
+    const struct mqtt_string *filters; /* a sender's */
+    size_t count;                      /* of filters, at least 1 */
+    struct mqtt_bytes encoded;         /* a decoder's */
+    uint16_t packet_id;                /* 3.10.2 */
 };
 
-/* PINGREQ, PINGRESP and DISCONNECT have no member in `as`. */
+/* Any packet */
 struct mqtt_packet {
     uint32_t error_offset; /* after an error: index of the first byte of the field that breaks the
                               rule (a string begins at its length), or where a missing one belongs */
-    enum mqtt_packet_type type;
+    enum mqtt_packet_type type; /* which member of `as` there is */
     union {
-        struct mqtt_connect connect;
-        struct mqtt_connack connack;
-        struct mqtt_publish publish;
-        struct mqtt_ack ack;
-        struct mqtt_subscribe subscribe;
-        struct mqtt_suback suback;
-        struct mqtt_unsubscribe unsubscribe;
-    } as;
+        struct mqtt_connect connect;         /* CONNECT */
+        struct mqtt_connack connack;         /* CONNACK */
+        struct mqtt_publish publish;         /* PUBLISH */
+        struct mqtt_ack ack;                 /* PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK */
+        struct mqtt_subscribe subscribe;     /* SUBSCRIBE */
+        struct mqtt_suback suback;           /* SUBACK */
+        struct mqtt_unsubscribe unsubscribe; /* UNSUBSCRIBE */
+    } as;                                    /* none for PINGREQ, PINGRESP, DISCONNECT */
 };
 
 /* ---------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@
  * Worth copying: send_due and take_acknowledgement are the sender of 4.3 and 4.4, take_publish and
  * finish_publish the receiver; resume_session says what is left of both after a reconnect. Payloads
  * of any size pass through fixed buffers, and nothing here waits for one thing alone: everything
- * happens between two calls of poll.
+ * happens between two calls of poll. A server needs nothing that MQTT 3.1.1 does not ask of it
+ * [MQTT-7.0.0-2].
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -55,6 +56,8 @@
 #define CLOSE_TIMEOUT 2000  /* from DISCONNECT until the server has closed */
 #define RETRY_FIRST   100
 #define RETRY_LONGEST 10000
+
+#define RETRY_DOUBLINGS 7 /* of the first pause; then it is the longest */
 
 #define SUBSCRIBE_PACKET_ID 1u
 
@@ -210,9 +213,8 @@ struct client {
     size_t payload_left;
 
     /* The receiver */
-    uint8_t unreleased[65536 / 8]; /* the packet ids of QoS 2 that await their PUBREL, as bits */
-    size_t unreleased_count;
-    size_t spooled; /* bytes of the payload that is being received */
+    bool unreleased[65536]; /* by packet id: the QoS 2 messages that await their PUBREL */
+    size_t spooled;         /* bytes of the payload that is being received */
     FILE *spool;
     struct printing printing;
     unsigned long printed;
@@ -240,6 +242,7 @@ static void end(struct client *client, int status)
     client->phase = OVER;
 }
 
+/* A transient error is one of these: it ends the connection too [MQTT-4.8.0-2]. */
 static void fail_local(struct client *client, const char *what)
 {
     complain("%s: %s.", what, strerror(errno));
@@ -272,10 +275,8 @@ static size_t smaller(size_t a, size_t b)
 
 static struct mqtt_bytes bytes_from(const char *text)
 {
-    struct mqtt_bytes bytes = {0};
+    const struct mqtt_bytes bytes = {(const uint8_t *)text, strlen(text)};
 
-    bytes.data = (const uint8_t *)text;
-    bytes.length = strlen(text);
     return bytes;
 }
 
@@ -283,35 +284,35 @@ static struct mqtt_connect make_connect(const struct options *options)
 {
     struct mqtt_connect connect = {0};
 
-    /* An empty one, with clean session 1, asks the server to assign one [MQTT-3.1.3-6]. */
+    /* There always [MQTT-3.1.3-3], and the same after a reconnect: it names the session
+     * [MQTT-3.1.3-2]. An empty one asks the server to assign one [MQTT-3.1.3-6]. */
     connect.client_id = mqtt_string_from(options->client_id);
     connect.clean_session = !options->keep_session;
     connect.keep_alive = (uint16_t)options->keep_alive;
-    if (options->user_name != NULL) {
+    if (options->user_name != NULL) { /* [MQTT-3.1.2-18] [MQTT-3.1.2-19] */
         connect.has_user_name = true;
         connect.user_name = mqtt_string_from(options->user_name);
     }
-    if (options->password != NULL) {
+    if (options->password != NULL) { /* [MQTT-3.1.2-20] [MQTT-3.1.2-21] */
         connect.has_password = true;
         connect.password = bytes_from(options->password);
     }
-    if (options->will_topic != NULL) {
+    if (options->will_topic != NULL) { /* both or neither [MQTT-3.1.2-9] [MQTT-3.1.2-11] */
         connect.has_will = true;
         connect.will.topic = mqtt_string_from(options->will_topic);
         connect.will.message = bytes_from(options->will_payload);
-        connect.will.qos = (uint8_t)options->will_qos;
-        connect.will.retain = options->will_retain;
+        connect.will.qos = (uint8_t)options->will_qos; /* otherwise 0 [MQTT-3.1.2-13] */
+        connect.will.retain = options->will_retain;    /* otherwise 0 [MQTT-3.1.2-15] */
     }
     return connect;
 }
 
 static struct mqtt_subscribe make_subscribe(const struct options *options)
 {
-    struct mqtt_subscribe subscribe = {0};
+    const struct mqtt_subscribe subscribe = {.packet_id = SUBSCRIBE_PACKET_ID,
+                                             .subscriptions = options->topics,
+                                             .count = options->topic_count};
 
-    subscribe.packet_id = SUBSCRIBE_PACKET_ID;
-    subscribe.subscriptions = options->topics;
-    subscribe.count = options->topic_count;
     return subscribe;
 }
 
@@ -324,12 +325,18 @@ static struct mqtt_publish make_publish(const struct options *options,
     publish.qos = (uint8_t)options->qos;
     publish.retain = options->retain;
     publish.dup = message->dup && options->qos > 0; /* [MQTT-3.3.1-1] [MQTT-3.3.1-2] */
-    publish.packet_id = message->packet_id;
+    publish.packet_id = message->packet_id;         /* QoS 0 has none [MQTT-2.3.1-5] */
     publish.payload.length = message->length;
     return publish;
 }
 
-/* The bytes that the longest packets take, payloads apart; or a status: an option breaks a rule. */
+/* The bytes that the longest packets take, payloads apart; or a status: an option breaks a rule of
+ * the encoders. Strings are UTF-8 [MQTT-1.5.3-1]: the client id [MQTT-3.1.3-4], the will topic
+ * [MQTT-3.1.3-10], the user name [MQTT-3.1.3-11], without which there is no password
+ * [MQTT-3.1.2-22], the topic name [MQTT-3.3.2-1] and the filters [MQTT-3.8.3-1]. A topic has 1 to
+ * 65,535 bytes [MQTT-4.7.3-1] [MQTT-4.7.3-3], a topic name no wildcards [MQTT-3.3.2-2]
+ * [MQTT-4.7.1-1], a filter has them in their places [MQTT-4.7.1-2] [MQTT-4.7.1-3]. No argument of a
+ * program holds U+0000 [MQTT-1.5.3-2] [MQTT-4.7.3-2]. */
 static int32_t measure(const struct options *options)
 {
     const struct mqtt_connect connect = make_connect(options);
@@ -365,17 +372,19 @@ static size_t room(const struct client *client)
     return client->sending.capacity - client->sending.end;
 }
 
+/* The encoder sets the reserved flags [MQTT-2.2.2-1], those of PUBREL [MQTT-3.6.1-1] and SUBSCRIBE
+ * [MQTT-3.8.1-1] too, and the order of what is in a CONNECT [MQTT-3.1.3-1]. */
 static void send_packet(struct client *client, const struct mqtt_packet *packet)
 {
     add(client, mqtt_encode(client->sending.bytes + client->sending.end, room(client), packet));
 }
 
+/* [MQTT-2.3.1-6]: with the packet id of the PUBLISH. */
 static void send_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                  uint16_t packet_id)
 {
-    struct mqtt_packet packet = {.type = type};
+    const struct mqtt_packet packet = {.type = type, .as.ack.packet_id = packet_id};
 
-    packet.as.ack.packet_id = packet_id;
     send_packet(client, &packet);
 }
 
@@ -399,8 +408,6 @@ static bool is_count_reached(const struct client *client)
 static void lose_connection(struct client *client, const char *why)
 {
     const struct options *options = client->options;
-    int64_t wait = RETRY_FIRST;
-    unsigned long i;
 
     close_connection(client);
     if (client->phase == CLOSING) {
@@ -417,9 +424,9 @@ static void lose_connection(struct client *client, const char *why)
         end(client, NO_CONNECTION);
         return;
     }
-    for (i = 0; i < client->attempts && wait < RETRY_LONGEST; i++)
-        wait *= 2;
-    client->deadline = client->now + (wait < RETRY_LONGEST ? wait : RETRY_LONGEST);
+    client->deadline =
+        client->now +
+        (client->attempts < RETRY_DOUBLINGS ? RETRY_FIRST << client->attempts : RETRY_LONGEST);
     client->attempts++;
     complain("The connection is lost: %s. Attempt %lu of %lu to reconnect follows.", why,
              client->attempts, options->retries);
@@ -428,9 +435,9 @@ static void lose_connection(struct client *client, const char *why)
 /* [MQTT-3.1.0-1]: CONNECT is what a client sends first. */
 static void send_connect(struct client *client)
 {
-    struct mqtt_packet packet = {.type = MQTT_CONNECT};
+    const struct mqtt_packet packet = {.type = MQTT_CONNECT,
+                                       .as.connect = make_connect(client->options)};
 
-    packet.as.connect = make_connect(client->options);
     client->phase = AWAITING_CONNACK;
     client->has_connected = true;
     client->deadline = client->now + OPEN_TIMEOUT;
@@ -438,14 +445,13 @@ static void send_connect(struct client *client)
     client->awaits_pingresp = false;
     client->payload_left = 0;
     client->spooled = 0;
-    client->received.begin = 0;
-    client->received.end = 0;
-    client->sending.begin = 0;
-    client->sending.end = 0;
+    client->received.begin = client->received.end = 0;
+    client->sending.begin = client->sending.end = 0;
     send_packet(client, &packet);
 }
 
-/* Returns a socket that does not block and is connecting, or -1. */
+/* Returns a socket that does not block and is connecting, or -1. TCP keeps the order of the bytes
+ * and loses none [MQTT-7.1.2-1]. */
 static int open_socket(const struct addrinfo *address)
 {
     const int on = 1;
@@ -454,7 +460,7 @@ static int open_socket(const struct addrinfo *address)
 
     if (file < 0)
         return -1;
-    /* An acknowledgement is not to wait for the next. Without this it is slower, no more. */
+    /* No acknowledgement is to wait for the next; if this fails they are slower. */
     (void)setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fcntl(file, F_SETFL, O_NONBLOCK) == 0 &&
         (connect(file, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS))
@@ -515,8 +521,9 @@ static void finish_opening(struct client *client)
         send_connect(client);
 }
 
-/* Ends with `status`, and with a DISCONNECT [MQTT-3.14.4-1] where one can be sent: not between the
- * bytes of a payload, and not where there is no session yet. */
+/* Ends with `status`, and with a DISCONNECT where one can be sent: not between the bytes of a
+ * payload, and not where there is no session yet. In the phase CLOSING nothing is sent any more
+ * [MQTT-3.14.4-2]. */
 static void disconnect(struct client *client, int status)
 {
     const struct mqtt_packet packet = {.type = MQTT_DISCONNECT};
@@ -555,10 +562,10 @@ static void flush_sending(struct client *client)
         sending->begin += (size_t)count;
         client->sent_at = client->now;
     }
-    sending->begin = 0;
-    sending->end = 0;
+    sending->begin = sending->end = 0;
     /* Not close: it would reset the connection if there is something to read, and the server might
-     * then lose what it has not read yet. Closed is when the server has closed too. */
+     * then lose what it has not read yet. That follows when the server has closed
+     * [MQTT-3.14.4-1]. */
     if (client->phase == CLOSING)
         (void)shutdown(client->socket, SHUT_WR);
 }
@@ -574,7 +581,7 @@ static void receive(struct client *client)
         received->begin = 0;
     }
     if (client->phase == CLOSING)
-        received->end = 0; /* after DISCONNECT nothing is answered [MQTT-3.14.4-2] */
+        received->end = 0; /* what would not be answered is not kept */
     count = recv(client->socket, received->bytes + received->end,
                  received->capacity - received->end, 0);
     if (count > 0)
@@ -777,7 +784,7 @@ static bool begin_message(struct client *client)
     return true;
 }
 
-/* The packet id is free again [MQTT-2.3.1-3]. */
+/* The packet id is free again, and not before [MQTT-2.3.1-3]. */
 static void finish_message(struct client *client, size_t index)
 {
     client->outgoing_count--;
@@ -850,7 +857,7 @@ static bool finish_at_qos_0(struct client *client)
     return client->outgoing_count < count;
 }
 
-/* PUBACK, PUBREC and PUBCOMP: [MQTT-4.3.2-1] and [MQTT-4.3.3-1]. */
+/* PUBACK, PUBREC and PUBCOMP: what ends a state of [MQTT-4.3.2-1] and [MQTT-4.3.3-1]. */
 static void take_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                  uint16_t packet_id)
 {
@@ -880,50 +887,38 @@ static void take_acknowledgement(struct client *client, enum mqtt_packet_type ty
  * The receiver
  * ------------------------------------------------------------------------------------------- */
 
-static bool is_unreleased(const struct client *client, uint16_t packet_id)
-{
-    return (client->unreleased[packet_id / 8] >> packet_id % 8 & 1) != 0;
-}
-
-static void set_unreleased(struct client *client, uint16_t packet_id, bool value)
-{
-    if (is_unreleased(client, packet_id) == value)
-        return;
-    client->unreleased[packet_id / 8] ^= (uint8_t)(1u << packet_id % 8);
-    if (value)
-        client->unreleased_count++;
-    else
-        client->unreleased_count--;
-}
-
 /* A PUBLISH with a packet id that awaits its PUBREL is the message that we have, whatever its DUP
- * says [MQTT-4.3.3-2]. */
+ * says [MQTT-4.3.3-2]. Any other is a new one, so at QoS 1 each is [MQTT-4.3.2-2]. */
 static bool is_duplicate(const struct client *client, const struct mqtt_publish *publish)
 {
-    return publish->qos == 2 && is_unreleased(client, publish->packet_id);
+    return publish->qos == 2 && client->unreleased[publish->packet_id];
 }
 
-/* What comes after the last message asked for, or to a publisher whose session has subscriptions,
- * is neither printed nor acknowledged: the server keeps it for the next who takes the session. */
-static bool is_wanted(const struct client *client)
+static bool is_printed(const struct client *client, const struct mqtt_publish *publish)
 {
-    return !client->options->publishes && !is_count_reached(client);
+    return !client->options->publishes && !is_count_reached(client) &&
+           !is_duplicate(client, publish);
 }
 
-/* The message is printed or known: only now it is acknowledged, so that none is lost. Packets are
- * taken one after the other, which keeps the order of [MQTT-4.6.0-2] and [MQTT-4.6.0-3]. */
+/* The message is printed, known, or not wanted, as where a publisher's session has subscriptions:
+ * it is acknowledged [MQTT-4.5.0-2] as its QoS asks [MQTT-3.3.4-1], but not before, so that none is
+ * lost. Packets are taken one after the other, which keeps the order of [MQTT-4.6.0-2] and
+ * [MQTT-4.6.0-3]. What comes after the last message asked for is left to the session, which sends
+ * it again, and has it acknowledged, when it is resumed; until then only a DISCONNECT is sent. */
 static void finish_publish(struct client *client, const struct mqtt_publish *publish)
 {
-    const bool is_acknowledged = is_wanted(client) || is_duplicate(client, publish);
+    const bool is_left = is_count_reached(client) && !is_duplicate(client, publish);
 
     if (client->printing.is_under_way)
         client->printed++;
     client->printing.is_under_way = false;
-    if (is_acknowledged && publish->qos == 2)
-        set_unreleased(client, publish->packet_id, true);
-    if (!is_acknowledged || publish->qos == 0 || client->phase != ONLINE)
-        return; /* offline: the session says what then happens */
-    send_acknowledgement(client, publish->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC, publish->packet_id);
+    if (is_left || publish->qos == 0)
+        return;
+    if (publish->qos == 2)
+        client->unreleased[publish->packet_id] = true;
+    if (client->phase == ONLINE) /* offline: the server sends it again */
+        send_acknowledgement(client, publish->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC,
+                             publish->packet_id);
 }
 
 /* Prints the message, if it is to be, or is done with it. */
@@ -931,7 +926,7 @@ static void take_message(struct client *client, const struct mqtt_publish *publi
 {
     client->printing.publish = *publish;
     client->printing.position = 0;
-    client->printing.is_under_way = is_wanted(client) && !is_duplicate(client, publish);
+    client->printing.is_under_way = is_printed(client, publish);
     if (!client->printing.is_under_way)
         finish_publish(client, publish);
 }
@@ -945,7 +940,7 @@ static bool spool_payload(struct client *client, const struct mqtt_publish *publ
     const size_t available = received->end - received->begin - header;
     const size_t count = smaller(available, publish->payload.length - client->spooled);
 
-    if (is_wanted(client) && !is_duplicate(client, publish) &&
+    if (is_printed(client, publish) &&
         (!open_spool(client) || !write_spool(client, payload, count, (off_t)client->spooled)))
         return false;
     client->spooled += count;
@@ -981,7 +976,8 @@ static int32_t take_publish(struct client *client)
     return result;
 }
 
-/* Puts what is printed of a message, from `position` on, into `piece`. */
+/* Puts what is printed of a message, from `position` on, into `piece`: bytes as they came, U+FEFF
+ * too [MQTT-1.5.3-3]. */
 static size_t gather(struct client *client, uint8_t *piece, size_t capacity)
 {
     const struct options *options = client->options;
@@ -1036,20 +1032,12 @@ static void print(struct client *client)
  * The session
  * ------------------------------------------------------------------------------------------- */
 
-static void send_subscribe(struct client *client)
-{
-    struct mqtt_packet packet = {.type = MQTT_SUBSCRIBE};
-
-    packet.as.subscribe = make_subscribe(client->options);
-    send_packet(client, &packet);
-}
-
-/* What was under way on the connection before: PUBLISH, then with DUP 1, and PUBREL, both under
- * their packet ids, are due again [MQTT-4.4.0-1]. Where the server has no session any more, with
- * clean session 1 or because it has lost it, there is nothing to continue: what is not acknowledged
- * to the end is published anew, as a new message. At QoS 2 it may then arrive twice; the other
- * choice would be that it may not arrive. Nothing that arrives is a duplicate of what came before.
- */
+/* What the connection before has left is kept until here [MQTT-3.1.2-4] [MQTT-4.1.0-1], all through
+ * a connection in any case [MQTT-4.1.0-2]. PUBLISH, then with DUP 1, and PUBREL, both under their
+ * packet ids, are due again [MQTT-4.4.0-1]. Where the server has no session any more, with clean
+ * session 1 [MQTT-3.1.2-6] or because it has lost it, what is not acknowledged to the end is
+ * published as a new message. At QoS 2 it may then arrive twice; the other choice would be that it
+ * may not arrive. Nothing that arrives is a duplicate of what came before. */
 static void resume_session(struct client *client, bool session_present)
 {
     size_t i;
@@ -1063,7 +1051,6 @@ static void resume_session(struct client *client, bool session_present)
         return;
     client->released = 0;
     client->is_subscribed = false;
-    client->unreleased_count = 0;
     memset(client->unreleased, 0, sizeof client->unreleased);
 }
 
@@ -1078,6 +1065,9 @@ static void take_connack(struct client *client, const struct mqtt_connack *conna
                                           "The user name or the password is wrong",
                                           "This client is not authorized"};
 
+    const struct mqtt_packet subscribe = {.type = MQTT_SUBSCRIBE,
+                                          .as.subscribe = make_subscribe(client->options)};
+
     if (connack->return_code != MQTT_CONNECTION_ACCEPTED) {
         complain("The server has refused the connection: %s.", reasons[connack->return_code]);
         end(client, NO_CONNECTION);
@@ -1088,7 +1078,7 @@ static void take_connack(struct client *client, const struct mqtt_connack *conna
         client->phase = ONLINE;
         resume_session(client, connack->session_present);
         if (!client->options->publishes && !client->is_subscribed && !is_count_reached(client))
-            send_subscribe(client);
+            send_packet(client, &subscribe);
     }
 }
 
@@ -1098,7 +1088,7 @@ static void take_suback(struct client *client, const struct mqtt_suback *suback)
     size_t refused = 0;
     size_t i;
 
-    if (options->publishes || suback->packet_id != SUBSCRIBE_PACKET_ID) {
+    if (options->publishes || client->is_subscribed || suback->packet_id != SUBSCRIBE_PACKET_ID) {
         fail_protocol(client, "This SUBACK answers no SUBSCRIBE.", "MQTT-3.8.4-2");
         return;
     }
@@ -1106,6 +1096,7 @@ static void take_suback(struct client *client, const struct mqtt_suback *suback)
         fail_protocol(client, "A SUBACK has not one return code for each filter.", "MQTT-3.8.4-5");
         return;
     }
+    /* They stand in the order of the filters [MQTT-3.9.3-1]. */
     for (i = 0; i < suback->count; i++)
         if (suback->return_codes[i] == MQTT_SUBACK_FAILURE) {
             complain("The server has refused the subscription to %s.",
@@ -1132,7 +1123,7 @@ static void take_packet(struct client *client, const struct mqtt_packet *packet)
         take_acknowledgement(client, packet->type, packet->as.ack.packet_id);
         break;
     case MQTT_PUBREL: /* answered even if the id is not known [MQTT-4.3.3-2] */
-        set_unreleased(client, packet->as.ack.packet_id, false);
+        client->unreleased[packet->as.ack.packet_id] = false;
         send_acknowledgement(client, MQTT_PUBCOMP, packet->as.ack.packet_id);
         break;
     case MQTT_PINGRESP:
@@ -1154,8 +1145,8 @@ static bool take_next(struct client *client)
     struct mqtt_packet packet;
     int32_t result;
 
-    /* Between the bytes of a payload there is no place for a PUBCOMP. */
-    if (length == 0 || (type == MQTT_PUBREL && client->payload_left > 0))
+    /* Between the bytes of a payload there is no place for an acknowledgement. */
+    if (length == 0 || ((type == MQTT_PUBLISH || type == MQTT_PUBREL) && client->payload_left > 0))
         return false;
     if ((type == MQTT_CONNACK) != (client->phase == AWAITING_CONNACK)) {
         fail_protocol(client, "CONNACK is to come first, and once.", "MQTT-3.2.0-1");
@@ -1168,7 +1159,8 @@ static bool take_next(struct client *client)
             fail_protocol(client, "A SUBACK has too many return codes.", "MQTT-3.8.4-5");
         return false;
     }
-    if (result < 0) {
+    if (result <
+        0) { /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], return codes [MQTT-3.9.3-2] and more */
         fail_protocol(client, mqtt_status_message(result), mqtt_status_clause(result));
         return false;
     }
@@ -1192,7 +1184,8 @@ static void check_whether_done(struct client *client)
 {
     const bool is_done = client->options->publishes
                              ? client->source.finished && client->outgoing_count == 0
-                             : is_count_reached(client) && client->unreleased_count == 0;
+                             : is_count_reached(client) &&
+                                   memchr(client->unreleased, 1, sizeof client->unreleased) == NULL;
 
     if (client->phase == ONLINE && is_done && !client->printing.is_under_way)
         disconnect(client, ALL_IS_WELL);
@@ -1216,11 +1209,12 @@ static void advance(struct client *client)
  * Time
  * ------------------------------------------------------------------------------------------- */
 
-/* Whether a PINGRESP cannot reach us: we do not read while we print, and it cannot overtake the
- * packet that is arriving. The server is not to blame, and still wants our PINGREQ. */
+/* Whether a PINGRESP cannot reach us: we do not read while we print, nor all of it while we send a
+ * payload, and it cannot overtake the packet that is arriving. The server is not to blame, and
+ * still wants our PINGREQ. */
 static bool is_kept_from_reading(const struct client *client)
 {
-    return client->printing.is_under_way || client->spooled > 0;
+    return client->printing.is_under_way || client->spooled > 0 || client->payload_left > 0;
 }
 
 /* When check_time has something to do. */
@@ -1402,7 +1396,7 @@ static int run_client(const struct options *options)
     const int32_t size = measure(options);
 
     if (size < 0) {
-        complain("The options do not do: %s [%s]", mqtt_status_message(size),
+        complain("An option breaks a rule: %s [%s]", mqtt_status_message(size),
                  mqtt_status_clause(size));
         return FAILED;
     }
@@ -1444,40 +1438,42 @@ struct rule {
     enum kind kind;
     int commands;
     size_t member;
+    unsigned long smallest;
     unsigned long largest;
 };
 
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct rule option_rules[] = {
-    {"-h", TEXT, BOTH, MEMBER(host), 0},
-    {"-p", TEXT, BOTH, MEMBER(port), 0},
-    {"-t", TOPIC, BOTH, 0, 0},
-    {"-q", NUMBER, BOTH, MEMBER(qos), 2},
-    {"-i", TEXT, BOTH, MEMBER(client_id), 0},
-    {"-c", FLAG, BOTH, MEMBER(keep_session), 0},
-    {"-u", TEXT, BOTH, MEMBER(user_name), 0},
-    {"-P", TEXT, BOTH, MEMBER(password), 0},
-    {"-k", NUMBER, BOTH, MEMBER(keep_alive), UINT16_MAX},
-    {"-W", NUMBER, BOTH, MEMBER(timeout), INT32_MAX},
-    {"--will-topic", TEXT, BOTH, MEMBER(will_topic), 0},
-    {"--will-payload", TEXT, BOTH, MEMBER(will_payload), 0},
-    {"--will-qos", NUMBER, BOTH, MEMBER(will_qos), 2},
-    {"--will-retain", FLAG, BOTH, MEMBER(will_retain), 0},
-    {"--retries", NUMBER, BOTH, MEMBER(retries), INT32_MAX},
-    {"--help", FLAG, BOTH, MEMBER(help), 0},
-    {"-m", TEXT, PUB, MEMBER(message), 0},
-    {"-f", TEXT, PUB, MEMBER(file), 0},
-    {"-s", FLAG, PUB, MEMBER(from_input), 0},
-    {"-l", FLAG, PUB, MEMBER(lines), 0},
-    {"-n", FLAG, PUB, MEMBER(empty), 0},
-    {"-r", FLAG, PUB, MEMBER(retain), 0},
-    {"-C", NUMBER, SUB, MEMBER(count), INT32_MAX},
-    {"-v", FLAG, SUB, MEMBER(verbose), 0},
-    {"-N", FLAG, SUB, MEMBER(no_newline), 0},
+    {"-h", TEXT, BOTH, MEMBER(host), 0, 0},
+    {"-p", TEXT, BOTH, MEMBER(port), 0, 0},
+    {"-t", TOPIC, BOTH, 0, 0, 0},
+    {"-q", NUMBER, BOTH, MEMBER(qos), 0, 2},
+    {"-i", TEXT, BOTH, MEMBER(client_id), 0, 0},
+    {"-c", FLAG, BOTH, MEMBER(keep_session), 0, 0},
+    {"-u", TEXT, BOTH, MEMBER(user_name), 0, 0},
+    {"-P", TEXT, BOTH, MEMBER(password), 0, 0},
+    {"-k", NUMBER, BOTH, MEMBER(keep_alive), 0, UINT16_MAX},
+    {"-W", NUMBER, BOTH, MEMBER(timeout), 1, INT32_MAX},
+    {"--will-topic", TEXT, BOTH, MEMBER(will_topic), 0, 0},
+    {"--will-payload", TEXT, BOTH, MEMBER(will_payload), 0, 0},
+    {"--will-qos", NUMBER, BOTH, MEMBER(will_qos), 0, 2}, /* [MQTT-3.1.2-14] */
+    {"--will-retain", FLAG, BOTH, MEMBER(will_retain), 0, 0},
+    {"--retries", NUMBER, BOTH, MEMBER(retries), 0, INT32_MAX},
+    {"--help", FLAG, BOTH, MEMBER(help), 0, 0},
+    {"-m", TEXT, PUB, MEMBER(message), 0, 0},
+    {"-f", TEXT, PUB, MEMBER(file), 0, 0},
+    {"-s", FLAG, PUB, MEMBER(from_input), 0, 0},
+    {"-l", FLAG, PUB, MEMBER(lines), 0, 0},
+    {"-n", FLAG, PUB, MEMBER(empty), 0, 0},
+    {"-r", FLAG, PUB, MEMBER(retain), 0, 0},
+    {"-C", NUMBER, SUB, MEMBER(count), 1, INT32_MAX},
+    {"-v", FLAG, SUB, MEMBER(verbose), 0, 0},
+    {"-N", FLAG, SUB, MEMBER(no_newline), 0, 0},
 };
 
-static bool parse_number(unsigned long *number, const char *text, unsigned long largest)
+static bool parse_number(unsigned long *number, const char *text, unsigned long smallest,
+                         unsigned long largest)
 {
     char *rest;
 
@@ -1485,7 +1481,7 @@ static bool parse_number(unsigned long *number, const char *text, unsigned long 
         return false;
     errno = 0;
     *number = strtoul(text, &rest, 10);
-    return errno == 0 && *rest == '\0' && *number <= largest;
+    return errno == 0 && *rest == '\0' && *number >= smallest && *number <= largest;
 }
 
 static const struct rule *find_rule(const char *name, int command)
@@ -1518,9 +1514,10 @@ static bool set_option(struct options *options, const struct rule *rule, const c
         options->topics[options->topic_count++].filter = mqtt_string_from(value);
         return true;
     default:
-        if (parse_number((unsigned long *)member, value, rule->largest))
+        if (parse_number((unsigned long *)member, value, rule->smallest, rule->largest))
             return true;
-        complain("%s %s: The value is a number from 0 to %lu.", rule->name, value, rule->largest);
+        complain("%s %s: The value is a number from %lu to %lu.", rule->name, value, rule->smallest,
+                 rule->largest);
         return false;
     }
 }
@@ -1556,21 +1553,21 @@ static bool check_options(const struct options *options)
     const char *fault = NULL;
     unsigned long port;
 
-    if (!parse_number(&port, options->port, UINT16_MAX) || port == 0)
+    if (!parse_number(&port, options->port, 1, UINT16_MAX))
         fault = "-p takes a number from 1 to 65535";
-    else if (options->topic_count == 0)
+    else if (options->topic_count == 0) /* [MQTT-3.8.3-3] */
         fault = "-t is missing";
     else if (options->publishes && options->topic_count > 1)
         fault = "pub takes one -t";
     else if (options->publishes && payloads != 1)
         fault = "pub takes one of -m, -f, -s, -l and -n";
-    else if (options->keep_session && options->client_id[0] == '\0')
+    else if (options->keep_session && options->client_id[0] == '\0') /* [MQTT-3.1.3-7] */
         fault = "-c needs -i";
     else if (options->will_topic == NULL &&
              (options->will_payload[0] != '\0' || options->will_qos > 0 || options->will_retain))
         fault = "a will needs --will-topic";
     if (fault != NULL)
-        complain("The options do not do: %s; --help says more.", fault);
+        complain("%s; --help says more.", fault);
     return fault == NULL;
 }
 

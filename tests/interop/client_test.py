@@ -5,9 +5,13 @@
     python3 tests/interop/client_test.py PATH_OF_MQTT_CLIENT
 
 Every message must arrive as it was sent, byte for byte and as often as its QoS allows, and every
-run must end with the exit status that is documented. Exits 77 if mosquitto is not installed.
+run must end with the exit status that is documented. Exits 77 if mosquitto is not installed. What a
+broker would not show is compared with the bytes that a scripted server gets.
+
+With MQTT_TAP=PATH_OF_MQTT_TAP in the environment, mqtt_tap --reencode stands before every broker.
 """
 
+import contextlib
 import os
 import queue
 import random
@@ -23,6 +27,14 @@ import time
 
 HOST = "127.0.0.1"
 PATIENCE = 20  # seconds until a wait is a failure; nothing that works takes as long
+
+
+# Without a broker nothing passes through a tap; these are left out if there is one.
+SCRIPTED = "a script is the server"
+NOT_TAPPED = {"sent_packets": SCRIPTED, "received_packets": SCRIPTED, "bad_servers": SCRIPTED,
+              "errors_of_its_own": SCRIPTED, "resent_packets": SCRIPTED,
+              "resumed_subscriber": SCRIPTED, "unused_packet_ids": SCRIPTED,
+              "acknowledging_publisher": SCRIPTED, "pings": SCRIPTED}
 
 
 class Failure(Exception):
@@ -49,15 +61,33 @@ class Broker:
     """A mosquitto on a port of its own; its log says when a client is subscribed."""
 
     def __init__(self, directory, name, access, port=0):
+        self.tap = None
+        tap = os.environ.get("MQTT_TAP")
         for attempts_left in (2, 1, 0):
-            with listen(port) as probe:
+            with listen(0 if tap else port) as probe:
                 self.port = probe.getsockname()[1]
             try:
                 self.start(directory, name, access)
-                return
+                break
             except Failure:  # somebody else may have got the port
                 if attempts_left == 0:
                     raise
+        if tap:
+            self.start_tap(tap, port)
+
+    def start_tap(self, program, port):
+        """From here on `port` is that of the tap."""
+        with open(self.log_path + ".tap", "w+b") as log:
+            self.tap = subprocess.Popen(
+                [program, "--reencode", "--listen", str(port), "--to", f"{HOST}:{self.port}"],
+                stdout=subprocess.DEVNULL, stderr=log)
+            try:
+                wait_for(lambda: log.seek(0) == 0 and b"\n" in log.read(), "no port of the tap")
+                log.seek(0)
+                self.port = int(re.search(rb"port (\d+)\n", log.read())[1])
+            except (Failure, TypeError):
+                self.stop()
+                raise
 
     def start(self, directory, name, access):
         config = os.path.join(directory, name + ".conf")
@@ -90,13 +120,25 @@ class Broker:
         wait_for(lambda: text in self.log(), f"mosquitto never logs: {text}")
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        for process in filter(None, (self.tap, self.process)):
+            process.kill()
+            process.wait()
 
 
 def find(name):
     path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
     return shutil.which(name, path=path)
+
+
+def publish(first_byte, packet_id, payload, topic=b"a"):
+    """A PUBLISH of less than 128 bytes."""
+    body = len(topic).to_bytes(2, "big") + topic
+    body += packet_id.to_bytes(2, "big") if first_byte & 6 else b""
+    return bytes((first_byte, len(body + payload))) + body + payload
+
+
+def acknowledgement(first_byte, packet_id):
+    return bytes((first_byte, 2)) + packet_id.to_bytes(2, "big")
 
 
 def skim(reader, count):
@@ -236,10 +278,11 @@ class Test:
         return [self.client, arguments[0], "-h", HOST, "-p", str(port or self.broker.port),
                 *arguments[1:]]
 
-    def run(self, *arguments, status=0, data=b"", port=None):
+    def run(self, *arguments, status=0, data=b"", port=None, prefix=()):
         """Runs mqtt_client and returns what it prints."""
-        done = subprocess.run(self.command(*arguments, port=port), input=data, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=2 * PATIENCE)
+        done = subprocess.run([*prefix, *self.command(*arguments, port=port)], input=data,
+                              check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=2 * PATIENCE)
         self.stderr = done.stderr.decode(errors="replace")
         check(done.returncode == status,
               f"mqtt_client {' '.join(arguments)[:200]}: exit status {done.returncode}, not "
@@ -253,6 +296,36 @@ class Test:
         self.children.append(child)
         self.broker.wait_for_log(f"Sending SUBACK to {name}")
         return child
+
+    def talk(self, *scripts, arguments, status=0, data=b"", prefix=()):
+        """Runs mqtt_client with a server that answers to a connection for each of `scripts`, whose
+        n-th element, or what it makes of the packets so far, is sent after the n-th packet. Then
+        the server reads to the end, or closes if the last element is None. Returns the packets that
+        the client has sent on each connection; what it has printed is self.printed."""
+        seen = [[] for _ in scripts]
+
+        def converse(connection, packets, script):
+            for answer in script:
+                packets.append(Proxy.read_packet(connection))
+                if answer is None:
+                    return
+                connection.sendall(answer(packets) if callable(answer) else answer)
+            packets.extend(iter(lambda: Proxy.read_packet(connection), None))
+
+        def serve():
+            for packets, script in zip(seen, scripts):
+                with contextlib.suppress(OSError), server.accept()[0] as connection:
+                    connection.settimeout(PATIENCE)
+                    converse(connection, packets, script)
+
+        with listen() as server:
+            server.settimeout(PATIENCE)
+            thread = threading.Thread(target=serve, daemon=True)
+            thread.start()
+            self.printed = self.run(*arguments, status=status, data=data, prefix=prefix,
+                                    port=server.getsockname()[1])
+            thread.join(PATIENCE)
+        return seen
 
     @staticmethod
     def finish(child, status=0):
@@ -308,9 +381,6 @@ class Test:
         check(self.run("sub", "-t", "kept", "-C", "1", "-N") == b"value", "retained by mqtt_client")
         got = self.mosquitto("sub", "-t", "kept", "-C", "1", "-W", str(PATIENCE), "-F", "%r %p")
         check(got == b"1 value\n", f"retained, at mosquitto_sub: {got}")
-        command = ["sh", "-c", 'exec "$@" >&-', "sh", *self.command("sub", "-t", "kept")]
-        done = subprocess.run(command, stderr=subprocess.PIPE, check=False, timeout=PATIENCE)
-        check(done.returncode == 1 and b"Standard output" in done.stderr, f"no output: {done}")
         self.run("pub", "-t", "kept", "-r", "-n")
         check(self.run("sub", "-t", "kept", "-W", "1", status=27) == b"", "removed")
 
@@ -338,7 +408,7 @@ class Test:
             self.run("pub", "-t", "large", "-q", qos, "-s", data=data)
             got = self.mosquitto("sub", "-c", "-i", name, "-q", "2", "-t", "large", "-C", "2", "-W",
                                  str(PATIENCE), "-N")
-            check(got == data + data, f"5 MB to mosquitto_sub at QoS {qos}")
+            check(got == data + data, f"5 MB to mosquitto_sub at QoS {qos} [MQTT-7.1.2-1]")
             child = self.start("sub", "-q", qos, "-t", "large", "-C", "2", "-v", "-N",
                                name="reader" + qos)
             self.mosquitto("pub", "-t", "large", "-q", qos, "-f", path)
@@ -367,17 +437,34 @@ class Test:
         begin = time.monotonic()
         self.run("sub", "-t", "silence", "-W", "1", status=27)
         check(0.9 < time.monotonic() - begin < PATIENCE, "-W 1 is not a second")
-        for arguments in ((), ("pub",), ("pub", "-t", "a"), ("pub", "-t", "a", "-m", "b", "-n"),
-                          ("pub", "-t", "a/#", "-m", "b"), ("sub", "-t", "a#"),
-                          ("sub", "-t", "a", "-q", "3"), ("sub", "-t", "a", "-c"),
-                          ("sub", "-t", "a", "-P", "b"), ("sub", "-t", "a", "--will-qos", "1"),
-                          ("sub", "-t", "a", "-k", "65536"), ("sub", "-t"), ("sub", "--nothing"),
-                          ("sub", "-t", "a", "-p", "x"), ("sub", "-t", "a", "-p", "0"),
-                          ("pub", "-t", "a", "-f", os.path.join(self.directory, "missing"))):
+        sub, pub = ("sub", "-t", "a"), ("pub", "-t", "a", "-m", "b")
+        not_utf8 = "MQTT-1.5.3-1"
+        for arguments, message in (
+                ((), "pub or sub"), (("pub",), "-t is missing"), (("pub", "-t", "a"), "one of -m"),
+                ((*pub, "-n"), "one of -m"), ((*sub, "-k", "65536"), "0 to 65535"),
+                ((*sub, "--will-qos", "1"), "--will-topic"), (("sub", "-t"), "needs a value"),
+                (("sub", "--nothing"), "no option"), ((*sub, "-p", "x"), "1 to 65535"),
+                ((*sub, "-p", "0"), "1 to 65535"), ((*sub, "-C", "0"), "from 1"),
+                ((*sub, "-W", "0"), "from 1"), ((*sub, "-q", "3"), "0 to 2"),
+                (("pub", "-t", "a", "-f", os.path.join(self.directory, "missing")), "missing: No"),
+                ((*sub, "-c"), "-c needs -i"),                             # [MQTT-3.1.3-7]
+                (("sub",), "-t is missing"),                               # [MQTT-3.8.3-3]
+                ((*sub, "--will-topic", "w", "--will-qos", "3"), "0 to 2"),  # [MQTT-3.1.2-14]
+                ((*sub, "-P", "b"), "MQTT-3.1.2-22"),
+                (("pub", "-t", "a/#", "-m", "b"), "MQTT-4.7.1-1"),         # [MQTT-3.3.2-2]
+                (("sub", "-t", "a#"), "MQTT-4.7.1-2"), (("sub", "-t", "a+"), "MQTT-4.7.1-3"),
+                (("sub", "-t", ""), "MQTT-4.7.3-1"),
+                (("sub", "-t", "x" * 65536), "65,535"),                    # [MQTT-4.7.3-3]
+                ((*sub, "-i", b"\xff"), not_utf8),                         # [MQTT-3.1.3-4]
+                ((*sub, "--will-topic", b"\xed\xa0\x80"), not_utf8),       # [MQTT-3.1.3-10]
+                ((*sub, "-u", b"\xff"), not_utf8),                         # [MQTT-3.1.3-11]
+                (("pub", "-t", b"\xff", "-m", "b"), not_utf8),             # [MQTT-3.3.2-1]
+                (("sub", "-t", b"\xff"), not_utf8)):                       # [MQTT-3.8.3-1]
             done = subprocess.run([self.client, *arguments], stderr=subprocess.PIPE, check=False,
                                   timeout=PATIENCE)
-            check(done.returncode == 1 and done.stderr.startswith(b"mqtt_client: "),
-                  f"{arguments}: {done}")
+            errors = done.stderr.decode()
+            check(done.returncode == 1 and errors.startswith("mqtt_client: ") and
+                  errors.count("\n") == 1 and message in errors, f"{arguments}: {done}")
         check(b"--will-topic" in subprocess.check_output([self.client, "--help"]), "--help")
         with listen() as probe:
             port = probe.getsockname()[1]
@@ -388,32 +475,130 @@ class Test:
         wait_for(lambda: "Received DISCONNECT from interrupted" in self.broker.log(),
                  "SIGINT without DISCONNECT")
 
-    def serve(self, *answers):
-        """A server that answers to one connection, and then reads until its end."""
-        def run():
-            with server, server.accept()[0] as connection:
-                for answer in answers:
-                    Proxy.read_packet(connection)
-                    connection.sendall(answer)
-                while connection.recv(65536):
-                    pass
-        server = listen()
-        threading.Thread(target=run, daemon=True).start()
-        return server.getsockname()[1]
+    def test_sent_packets(self):
+        """Everything that is sent, with and without what options add."""
+        accepted = b"\x20\x02\x00\x00"
+        seen = self.talk([accepted], arguments=("pub", "-t", "a", "-m", "x"))[0]
+        # CONNECT is the first [MQTT-3.1.0-1], its flags are clean session alone [MQTT-3.1.2-11]
+        # [MQTT-3.1.2-13] [MQTT-3.1.2-15], its payload is the client id alone [MQTT-3.1.3-3]
+        # [MQTT-3.1.2-18] [MQTT-3.1.2-20]. PUBLISH has no DUP [MQTT-3.3.1-2] [MQTT-4.3.1-1] and no
+        # packet id [MQTT-2.3.1-5]. Behind DISCONNECT there is but the end [MQTT-3.14.4-1]
+        # [MQTT-3.14.4-2]. It is plain MQTT 3.1.1 that the server needs [MQTT-7.0.0-2].
+        check(seen == [b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"\x30\x04\x00\x01ax",
+                       b"\xe0\x00"], f"the least: {seen}")
+
+        everything = ("-c", "-i", "id", "-k", "10", "-u", "user", "-P", "pass", "--will-topic", "w",
+                      "--will-payload", "m", "--will-qos", "2", "--will-retain")
+        suback = b"\x90\x04\x00\x01\x01\x80" + publish(0x30, 0, b"x")
+        seen = self.talk([accepted, suback], arguments=("sub", "-t", "a", "-t", "b/#", "-q", "1",
+                                                        "-C", "1", *everything))[0]
+        # The fields stand in their order [MQTT-3.1.3-1]: the will's [MQTT-3.1.2-9], the user name
+        # [MQTT-3.1.2-19], the password [MQTT-3.1.2-21].
+        connect = b"\x00\x04MQTT\x04\xf4\x00\x0a\x00\x02id\x00\x01w\x00\x01m"
+        connect += b"\x00\x04user\x00\x04pass"
+        check(seen[0] == bytes((0x10, len(connect))) + connect, f"CONNECT: {seen[0]}")
+        # The flags are those of Table 2.2 [MQTT-2.2.2-1] [MQTT-3.8.1-1], the id is not 0
+        # [MQTT-2.3.1-1].
+        check(seen[1] == b"\x82\x0c\x00\x01\x00\x01a\x01\x00\x03b/#\x01", f"SUBSCRIBE: {seen[1]}")
+        check(seen[2:] == [b"\xe0\x00"], f"after the message: {seen}")
+        check("subscription to b/#." in self.stderr and "to a." not in self.stderr,
+              f"the second code refuses the second filter [MQTT-3.9.3-1]: {self.stderr}")
+
+    def test_received_packets(self):
+        """What is printed and what is answered, in which order."""
+        topic = "\ufeffa".encode()
+
+        def message(first_byte, packet_id, payload):
+            return publish(first_byte, packet_id, payload, topic)
+
+        pubrec, pubrel, pubcomp = 0x50, 0x62, 0x70
+        script = [b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x02" + message(0x34, 8, b"1") +
+                  message(0x32, 7, b"2") + message(0x34, 9, b"3") + message(0x3A, 7, b"4") +
+                  message(0x3C, 8, b"1"), b"", b"", b"", b"",
+                  acknowledgement(pubrel, 8) + message(0x3C, 8, b"5") + message(0x32, 5, b"late"),
+                  b"", acknowledgement(pubrel, 9) + acknowledgement(pubrel, 77) +
+                  acknowledgement(pubrel, 8)]
+        seen = self.talk(script, arguments=("sub", "-v", "-q", "2", "-t", "#", "-C", "5"))[0]
+        # Each is answered as its QoS asks [MQTT-3.3.4-1] [MQTT-4.5.0-2], under its id
+        # [MQTT-2.3.1-6], in the order of [MQTT-4.6.0-2] and [MQTT-4.6.0-3]; the second of id 7, at
+        # QoS 1, is new [MQTT-4.3.2-2], that of id 8 is not [MQTT-4.3.3-2] as long as the session
+        # lasts [MQTT-4.1.0-2].
+        check(seen[2:7] == [acknowledgement(pubrec, 8), b"\x40\x02\x00\x07",
+                            acknowledgement(pubrec, 9), b"\x40\x02\x00\x07",
+                            acknowledgement(pubrec, 8)], f"acknowledged: {seen}")
+        # After PUBREL it is new, and an id that is not known gets its PUBCOMP. What comes after the
+        # fifth message is left to the session.
+        check(seen[7:] == [acknowledgement(pubcomp, 8), acknowledgement(pubrec, 8),
+                           acknowledgement(pubcomp, 9), acknowledgement(pubcomp, 77),
+                           acknowledgement(pubcomp, 8), b"\xe0\x00"], f"released: {seen}")
+        expected = b"".join(topic + b" %d\n" % i for i in range(1, 6))
+        check(self.printed == expected, f"U+FEFF is printed too [MQTT-1.5.3-3]: {self.printed}")
+
+    def test_acknowledging_publisher(self):
+        """A publisher's session may have subscriptions: what comes is acknowledged all the same."""
+        puback, pubrec, pubrel, pubcomp = 0x40, 0x50, 0x62, 0x70
+
+        def finish(packets):
+            own = next(packet for packet in packets if packet[0] == 0x32)
+            return acknowledgement(pubrel, 6) + b"\x40\x02" + own[5:7]
+
+        script = [b"\x20\x02\x01\x00" + publish(0x32, 5, b"x") + publish(0x34, 6, b"y"), b"", b"",
+                  finish]
+        seen = self.talk(script, arguments=("pub", "-q", "1", "-t", "a", "-m", "z", "-c", "-i",
+                                            "b"))[0]
+        answers = [packet for packet in seen[1:] if packet[0] != 0x32]
+        check(answers == [acknowledgement(puback, 5), acknowledgement(pubrec, 6),
+                          acknowledgement(pubcomp, 6), b"\xe0\x00"] and len(seen) == 6,
+              f"[MQTT-4.5.0-2]: {seen}")
+
+    def test_pings(self):
+        """PINGREQ comes before the keep alive is over."""
+        times = []
+
+        def at_once(answer):
+            return lambda packets: times.append(time.monotonic()) or answer
+
+        script = [at_once(b"\x20\x02\x00\x00"), at_once(b"\x90\x03\x00\x01\x00"),
+                  at_once(b"\xd0\x00"), at_once(b"\xd0\x00" + publish(0x30, 0, b"x"))]
+        seen = self.talk(script, arguments=("sub", "-t", "a", "-k", "2", "-C", "1"))[0]
+        check(seen[2:] == [b"\xc0\x00", b"\xc0\x00", b"\xe0\x00"], f"pings: {seen}")
+        check(max(times[2] - times[1], times[3] - times[2]) < 2, f"[MQTT-3.1.2-23]: {times}")
+
+    def test_errors_of_its_own(self):
+        """A message that cannot be printed is not acknowledged, and the connection ends."""
+        script = [b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01" + publish(0x32, 7, b"x")]
+        seen = self.talk(script, arguments=("sub", "-q", "1", "-t", "a"), status=1,
+                         prefix=("sh", "-c", 'exec "$@" >&-', "sh"))[0]
+        check(len(seen) == 2 and "Standard output" in self.stderr,
+              f"[MQTT-4.8.0-2]: {seen}, {self.stderr}")
 
     def test_bad_servers(self):
+        """What breaks a rule is not answered: the connection ends [MQTT-4.8.0-1]."""
         accepted = b"\x20\x02\x00\x00"
+        suback = b"\x90\x03\x00\x01\x00"
         for answers, status, message in (
-                ([b"\x20\x02\x00\x06"], 3, "3.2.2.3"), ([b"\x90\x03\x00\x01\x00"], 3, "3.2.0-1"),
-                ([b"\x20\x02\x01\x00"], 3, "3.2.2-1"), ([b"\x20\x02\x00\x03"], 2, "unavailable"),
-                ([accepted, accepted], 3, "3.2.0-1"), ([accepted, b"\x31\x00"], 3, "["),
-                ([accepted, b"\x90\x04\x00\x01\x00\x00"], 3, "3.8.4-5"),
-                ([accepted, b"\x90\x03\x00\x02\x00"], 3, "3.8.4-2"),
+                ([b"\x20\x02\x00\x06"], 3, "3.2.2.3"), ([suback], 3, "MQTT-3.2.0-1"),
+                ([b"\x20\x02\x01\x00"], 3, "MQTT-3.2.2-1"),
+                ([b"\x20\x02\x00\x03"], 2, "unavailable"),
+                ([b"\x20\x02\x01\x03"], 3, "MQTT-3.2.2-4"),
+                ([accepted, accepted], 3, "MQTT-3.2.0-1"),
+                ([accepted, b"\x41\x02\x00\x01"], 3, "MQTT-2.2.2-1"),  # [MQTT-2.2.2-2]
+                ([accepted, b"\x31\x00"], 3, "2.2.3"),
+                ([accepted, b"\x36\x05\x00\x01a\x00\x01"], 3, "MQTT-3.3.1-4"),
+                ([accepted, b"\x30\x03\x00\x01\xff"], 3, "MQTT-1.5.3-1"),
+                ([accepted, b"\x30\x03\x00\x01\x00"], 3, "MQTT-1.5.3-2"),  # [MQTT-4.7.3-2]
+                ([accepted, b"\x30\x03\x00\x01+"], 3, "MQTT-4.7.1-1"),
+                ([accepted, b"\x90\x03\x00\x01\x03"], 3, "MQTT-3.9.3-2"),
+                ([accepted, b"\x90\x04\x00\x01\x00\x00"], 3, "MQTT-3.8.4-5"),
+                ([accepted, b"\x90\x03\x00\x02\x00"], 3, "MQTT-3.8.4-2"),  # [MQTT-2.3.1-7]
+                ([accepted, suback + suback], 3, "MQTT-3.8.4-2"),
+                ([accepted, b"\xb0\x02\x00\x01"], 3, "MQTT-3.10.4-4"),
                 ([accepted, b"\x90\x03\x00\x01\x80"], 2, "refused the subscription"),
-                ([accepted, b"\x90\x03\x00\x01\x00"], 2, "PINGREQ")):
-            self.run("sub", "-t", "a", "-k", "1", "--retries", "0", status=status,
-                     port=self.serve(*answers))
-            check(message in self.stderr, f"{answers}: {self.stderr}")
+                ([accepted, suback, b""], 2, "PINGREQ")):
+            seen = self.talk(answers, status=status,
+                             arguments=("sub", "-t", "a", "-k", "1", "--retries", "0"))[0]
+            check(message in self.stderr, f"{answers}, {message}: {self.stderr}")
+            check(status == 2 or len(seen) == len(answers), f"{answers} is answered: {seen}")
 
     def test_keep_alive(self):
         child = self.start("sub", "-t", "late", "-k", "1", "-C", "1", name="patient")
@@ -519,39 +704,100 @@ class Test:
             listener.stop()
 
     def test_resent_packets(self):
-        """After PUBREC for the second of three messages the server closes: what is sent then?"""
-        def answer(connection, session_present):
-            packets = [Proxy.read_packet(connection)]
-            connection.sendall(bytes((0x20, 2, session_present, 0)))
-            packets += [Proxy.read_packet(connection) for _ in range(3)]
-            return packets
+        """Of four messages the second and the first get their PUBREC, then the server closes: what
+        is sent then?"""
+        def answers(first_byte, *numbers):
+            """To packets of those that the connection has seen so far."""
+            def make(packets):
+                ids = [packet[5:7] if packet[0] & 0x30 == 0x30 else packet[2:4]
+                       for packet in packets]
+                return b"".join(bytes((first_byte, 2)) + ids[number] for number in numbers)
+            return make
 
-        def serve(session_present):
-            with server.accept()[0] as connection:
-                packets = answer(connection, 0)
-                connection.sendall(b"\x50\x02" + packets[2][5:7])
-                packets += [Proxy.read_packet(connection)]
-            with server.accept()[0] as connection:
-                seen.put((packets, answer(connection, session_present)))
-
-        for session_present in (1, 0):
-            seen = queue.Queue()
-            with listen() as server:
-                threading.Thread(target=serve, args=(session_present,), daemon=True).start()
-                self.run("pub", "-q", "2", "-t", "a", "-c", "-i", "b", "-l", "--retries", "1",
-                         data=b"1\n2\n3\n", status=2, port=server.getsockname()[1])
-                before, after = seen.get(timeout=PATIENCE)
-            ids = [packet[5:7] for packet in before[1:4]]
-            expected = [b"\x34\x06\x00\x01a" + ids[i] + b"%d" % (i + 1) for i in range(3)]
-            check(before[1:4] == expected and len(set(ids)) == 3, f"sent: {before}")
-            check(before[4] == b"\x62\x02" + ids[1], f"after PUBREC: {before}")
-            if session_present:
-                expected = [b"\x62\x02" + ids[1], b"\x3c\x06\x00\x01a" + ids[0] + b"1",
-                            b"\x3c\x06\x00\x01a" + ids[2] + b"3"]
-                check(after[1:] == expected, f"sent again: {after}")
+        pubrec, pubcomp = 0x50, 0x70
+        before = [b"\x20\x02\x00\x00", b"", b"", b"", answers(pubrec, 2, 1), b"", None]
+        resumed = [b"\x20\x02\x01\x00", b"", b"", answers(pubcomp, 1, 2),
+                   answers(pubrec, 3, 4), b"", answers(pubcomp, 3, 4)]
+        anew = [b"\x20\x02\x00\x00", b"", b"", b"", answers(pubrec, 1, 2, 3, 4), b"", b"", b"",
+                answers(pubcomp, 1, 2, 3, 4)]
+        for after in resumed, anew:
+            first, second = self.talk(before, after, data=b"1\n2\n3\n4\n", arguments=(
+                "pub", "-q", "2", "-t", "a", "-c", "-i", "b", "-l"))
+            ids = [int.from_bytes(packet[5:7], "big") for packet in first[1:5]]
+            check(len(set(ids)) == 4, f"the ids differ: {first}")
+            messages = [publish(0x34, ids[i], b"%d" % (i + 1)) for i in range(4)]
+            releases = [acknowledgement(0x62, packet_id) for packet_id in ids]
+            # PUBLISH, then PUBREL [MQTT-4.3.3-1] with its flags [MQTT-3.6.1-1] in the order of the
+            # PUBRECs [MQTT-4.6.0-4]
+            check(first[1:] == messages + [releases[1], releases[0]], f"sent: {first}")
+            if after == resumed:
+                # PUBREL and PUBLISH again [MQTT-4.4.0-1], with their ids [MQTT-2.3.1-3], with DUP
+                # [MQTT-3.3.1-1], in their order [MQTT-4.6.0-1]
+                again = [b"\x3c" + message[1:] for message in messages[2:]]
+                check(second[1:] == [releases[1], releases[0], *again, releases[2], releases[3],
+                                     b"\xe0\x00"], f"sent again: {second}")
             else:
-                check(sorted(packet[7:] for packet in after[1:]) == [b"1", b"2", b"3"] and
-                      all(packet[0] == 0x34 for packet in after[1:]), f"sent anew: {after}")
+                check(sorted(packet[7:] for packet in second[1:5]) == [b"1", b"2", b"3", b"4"] and
+                      all(packet[0] == 0x34 for packet in second[1:5]), f"sent anew: {second}")
+
+        resumed = [b"\x20\x02\x01\x00", answers(0x40, 1)]
+        first, second = self.talk([b"\x20\x02\x00\x00", None], resumed, arguments=(
+            "pub", "-q", "1", "-t", "a", "-c", "-i", "b", "-m", "x"))
+        check(first[1][0] == 0x32 and second[1:] == [b"\x3a" + first[1][1:], b"\xe0\x00"],
+              f"unacknowledged until PUBACK [MQTT-4.3.2-1]: {first}, {second}")
+
+    def test_resumed_subscriber(self):
+        """A message of QoS 2 that comes again after a reconnect."""
+        accepted, suback = b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x02"
+        pubrec, pubrel, pubcomp = 0x50, 0x62, 0x70
+        before = [accepted, suback + publish(0x34, 8, b"x"), None]
+        resumed = [b"\x20\x02\x01\x00" + publish(0x3C, 8, b"x"),
+                   acknowledgement(pubrel, 8) + publish(0x34, 9, b"y"), b"",
+                   acknowledgement(pubrel, 9)]
+        anew = [accepted, suback + publish(0x3C, 8, b"x"), acknowledgement(pubrel, 8)]
+        subscribe = ("sub", "-q", "2", "-t", "a", "-C", "2")
+        kept = ("-c", "-i", "b")
+
+        first, second = self.talk(before, resumed, arguments=subscribe + kept)
+        # The session is resumed [MQTT-3.1.2-4] with what is stored [MQTT-4.1.0-1] of this client id
+        # [MQTT-3.1.3-2].
+        check(second == [first[0], acknowledgement(pubrec, 8), acknowledgement(pubcomp, 8),
+                         acknowledgement(pubrec, 9), acknowledgement(pubcomp, 9), b"\xe0\x00"] and
+              self.printed == b"x\ny\n", f"resumed: {second}, {self.printed}")
+
+        for more in kept, ():  # a session that the server has lost, a clean one [MQTT-3.1.2-6]
+            first, second = self.talk(before, anew, arguments=subscribe + more)
+            check(second == [*first[:2], acknowledgement(pubrec, 8), acknowledgement(pubcomp, 8),
+                             b"\xe0\x00"] and self.printed == b"x\nx\n",
+                  f"anew: {second}, {self.printed}")
+
+    def test_unused_packet_ids(self):
+        """The first message stays in flight until all ids have been used."""
+        total = 65600
+        ids = []
+
+        def serve():
+            with server.accept()[0] as connection:
+                connection.settimeout(PATIENCE)
+                Proxy.read_packet(connection)
+                connection.sendall(b"\x20\x02\x00\x00")
+                while len(ids) < total:
+                    received = skim(connection, 8)  # 32 06, 0001 "a", id, "x"
+                    if received is None:
+                        return
+                    ids.append(received[5:7])
+                    if len(ids) > 1:
+                        connection.sendall(b"\x40\x02" + ids[-1])
+                connection.sendall(b"\x40\x02" + ids[0])
+                skim(connection, 3)
+
+        with listen() as server:
+            server.settimeout(PATIENCE)
+            threading.Thread(target=serve, daemon=True).start()
+            self.run("pub", "-q", "1", "-t", "a", "-l", data=b"x\n" * total,
+                     port=server.getsockname()[1])
+        check(len(ids) == total and b"\0\0" not in ids, "an id is 0 [MQTT-2.3.1-1]")
+        check(ids.count(ids[0]) == 1, "an id in use is used again [MQTT-2.3.1-2]")
 
     def test_slow_reader(self):
         """While nobody reads the output, the connection is kept alive."""
@@ -566,10 +812,15 @@ class Test:
     def run_all(self):
         self.broker = Broker(self.directory, "open", "allow_anonymous true")
         try:
-            for name in ("exit_statuses", "every_qos", "many_lines", "retained", "will",
-                         "large_payloads_cut", "bad_servers", "keep_alive", "kept_session",
-                         "passwords", "resent_packets", "slow_reader", "restarted_broker",
+            for name in ("exit_statuses", "sent_packets", "received_packets", "bad_servers",
+                         "errors_of_its_own", "acknowledging_publisher", "pings",
+                         "resent_packets", "resumed_subscriber", "unused_packet_ids", "every_qos",
+                         "many_lines", "retained", "will", "large_payloads_cut", "keep_alive",
+                         "kept_session", "passwords", "slow_reader", "restarted_broker",
                          "cut_publisher", "cut_subscriber", "cut_clean_session"):
+                if "MQTT_TAP" in os.environ and name in NOT_TAPPED:
+                    print(f"{name}: left out with a tap, {NOT_TAPPED[name]}", flush=True)
+                    continue
                 begin = time.monotonic()
                 try:
                     getattr(self, "test_" + name)()

@@ -91,8 +91,10 @@ struct client_config {
 enum client_message_state {
     MESSAGE_NONE,
     MESSAGE_DUE,
-    MESSAGE_BEGUN, /* its header is sent, of its payload message_offset bytes */
-    MESSAGE_SENT   /* its PUBACK is awaited */
+    MESSAGE_BEGUN,       /* its header is sent, of its payload message_offset bytes */
+    MESSAGE_SENT,        /* its PUBACK or PUBREC is awaited */
+    MESSAGE_RELEASE_DUE, /* its PUBREC is here */
+    MESSAGE_RELEASED     /* its PUBREL is sent, its PUBCOMP is awaited */
 };
 
 /* All of the client's state: zeroed, then `config` set. What the standard calls the Session (4.1)
@@ -141,8 +143,8 @@ enum client_state client_step(struct client *client, uint32_t now);
 /* Whether a step has something to send now, without waiting for the clock or the server. */
 bool client_has_output(const struct client *client);
 
-/* Publishes at QoS 0 or 1, now or when connected; client->message_state is MESSAGE_NONE again when
- * that is done. Until then topic and payload stay where they are; a payload with a length but no
+/* Publishes, now or when connected; client->message_state is MESSAGE_NONE again when that is done:
+ * sent at QoS 0, acknowledged to the end at QoS 1 and 2. Until then topic and payload stay where they are; a payload with a length but no
  * data is asked from read_payload. Returns the size of the packet without its payload, 0 if a
  * message is in flight already, or an mqtt_status. */
 int32_t client_publish(struct client *client, const struct mqtt_publish *message);
@@ -196,14 +198,6 @@ static uint16_t *find_received(struct client *client, uint16_t packet_id)
     return NULL;
 }
 
-static void forget_received(struct client *client)
-{
-    size_t i;
-
-    for (i = 0; i < CLIENT_RECEIVED_MAX; i++)
-        client->received[i] = 0;
-}
-
 /* ---------------------------------------------------------------------------------------------
  * Sending: what is due next is encoded when `out` is empty, so that nothing gets between the
  * pieces of a payload
@@ -223,7 +217,7 @@ static void put_payload(struct client *client)
         client->config->read_payload(client->config->context, client->message_offset, to, count);
     client->out_length += count;
     client->message_offset += count;
-    if (count == left) /* unacknowledged until the PUBACK is here [MQTT-4.3.2-1] */
+    if (count == left) /* unacknowledged until the answer is here [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
         client->message_state = client->message.qos == 0 ? MESSAGE_NONE : MESSAGE_SENT;
 }
 
@@ -263,21 +257,6 @@ static void put_answers(struct client *client)
     client->answers_length = 0;
 }
 
-static void put_pingreq(struct client *client)
-{
-    client->out_length = (size_t)mqtt_encode_pingreq(client->out, sizeof client->out);
-    client->awaits_answer = true;
-    client->asked_at = client->now;
-}
-
-/* The Client MUST close the Network Connection after it, and MUST NOT send any more
- * [MQTT-3.14.4-1] [MQTT-3.14.4-2]. */
-static void put_disconnect(struct client *client)
-{
-    client->out_length = (size_t)mqtt_encode_disconnect(client->out, sizeof client->out);
-    client->state = CLIENT_CLOSING;
-}
-
 /* Early enough that the interval between packets stays below the keep alive [MQTT-3.1.2-23]. Where
  * the device sends often but hears nothing, it asks as well: the server may be gone. */
 static bool ping_is_due(const struct client *client)
@@ -296,6 +275,30 @@ static bool subscribe_is_due(const struct client *client)
            client->config->subscription_count > 0;
 }
 
+static void put_pingreq(struct client *client)
+{
+    client->out_length = (size_t)mqtt_encode_pingreq(client->out, sizeof client->out);
+    client->awaits_answer = true;
+    client->asked_at = client->now;
+}
+
+/* The port closes the connection after it [MQTT-3.14.4-1], on which nothing more is sent
+ * [MQTT-3.14.4-2]. */
+static void put_disconnect(struct client *client)
+{
+    client->out_length = (size_t)mqtt_encode_disconnect(client->out, sizeof client->out);
+    client->state = CLIENT_CLOSING;
+}
+
+/* From the PUBREC on the PUBLISH is not sent again, but this is, until the PUBCOMP is here
+ * [MQTT-4.3.3-1]. */
+static void put_pubrel(struct client *client)
+{
+    client->out_length =
+        (size_t)mqtt_encode_pubrel(client->out, sizeof client->out, client->message.packet_id);
+    client->message_state = MESSAGE_RELEASED;
+}
+
 static void put_next(struct client *client)
 {
     if (client->state != CLIENT_CONNECTED)
@@ -312,6 +315,8 @@ static void put_next(struct client *client)
         put_subscribe(client);
     else if (client->message_state == MESSAGE_DUE)
         put_publish(client);
+    else if (client->message_state == MESSAGE_RELEASE_DUE)
+        put_pubrel(client);
 }
 
 static void send_some(struct client *client)
@@ -402,7 +407,7 @@ static void handle_publish(struct client *client, const struct mqtt_publish *pub
     acknowledge(client, publish);
 }
 
-/* Even a packet id that is not known is answered [MQTT-3.6.4-1]: the device may have been reset. */
+/* Even a packet id that is not known is answered: the device may have been reset. */
 static void handle_pubrel(struct client *client, uint16_t packet_id)
 {
     uint16_t *place = find_received(client, packet_id);
@@ -412,17 +417,48 @@ static void handle_pubrel(struct client *client, uint16_t packet_id)
     answer(client, packet_id, mqtt_encode_pubcomp);
 }
 
+/* PUBACK, PUBREC or PUBCOMP. One that the message does not wait for is passed over: it may belong to
+ * what was sent before the device was reset. A PUBREC that comes again asks for PUBREL again. */
+static void handle_acknowledgement(struct client *client, enum mqtt_packet_type type,
+                                   uint16_t packet_id)
+{
+    const enum client_message_state state = client->message_state;
+    const uint8_t qos = client->message.qos;
+
+    if (packet_id != client->message.packet_id)
+        return;
+    if (type == MQTT_PUBREC && qos == 2 && (state == MESSAGE_SENT || state == MESSAGE_RELEASED))
+        client->message_state = MESSAGE_RELEASE_DUE;
+    else if ((type == MQTT_PUBACK && qos == 1 && state == MESSAGE_SENT) ||
+             (type == MQTT_PUBCOMP && state == MESSAGE_RELEASED))
+        client->message_state = MESSAGE_NONE; /* the packet id is free again [MQTT-2.3.1-3] */
+}
+
+/* The server has no session, as always with clean session 1 [MQTT-3.1.2-6]: what was in flight is a
+ * new message to it. */
+static void discard_session(struct client *client)
+{
+    size_t i;
+
+    for (i = 0; i < CLIENT_RECEIVED_MAX; i++)
+        client->received[i] = 0;
+    client->is_subscribed = false;
+    client->message.dup = false;
+    if (client->message_state == MESSAGE_RELEASE_DUE)
+        client->message_state = MESSAGE_DUE;
+}
+
 static void handle_connack(struct client *client, const struct mqtt_connack *connack)
 {
     if (connack->return_code != MQTT_CONNECTION_ACCEPTED) {
         end_connection(client, CLIENT_REFUSED, connack->return_code);
-        return;
-    }
-    client->state = CLIENT_CONNECTED;
-    client->awaits_answer = false;
-    if (!connack->session_present) { /* what the server does not remember has no meaning */
-        forget_received(client);
-        client->is_subscribed = false;
+    } else if (connack->session_present && client->config->connect.clean_session) {
+        end_connection(client, CLIENT_VIOLATION, MQTT_CONNACK); /* [MQTT-3.2.2-1] */
+    } else {
+        client->state = CLIENT_CONNECTED;
+        client->awaits_answer = false;
+        if (!connack->session_present)
+            discard_session(client);
     }
 }
 
@@ -447,8 +483,6 @@ static void handle_suback(struct client *client, const struct mqtt_suback *subac
         }
 }
 
-/* Acknowledgements of packets that the client does not know of are passed over: they may have been
- * sent before the device was reset. */
 static void handle_packet(struct client *client, const struct mqtt_packet *packet)
 {
     if ((client->state == CLIENT_CONNECTING) != (packet->type == MQTT_CONNACK)) {
@@ -462,10 +496,10 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
     case MQTT_PUBLISH:
         handle_publish(client, &packet->as.publish);
         break;
-    case MQTT_PUBACK: /* the packet id is free again [MQTT-2.3.1-3] */
-        if (client->message_state == MESSAGE_SENT &&
-            client->message.packet_id == packet->as.ack.packet_id)
-            client->message_state = MESSAGE_NONE;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBCOMP:
+        handle_acknowledgement(client, packet->type, packet->as.ack.packet_id);
         break;
     case MQTT_PUBREL:
         handle_pubrel(client, packet->as.ack.packet_id);
@@ -476,7 +510,8 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
     case MQTT_PINGRESP:
         client->awaits_answer = false;
         break;
-    default:
+    default: /* an UNSUBACK, though there was no UNSUBSCRIBE */
+        end_connection(client, CLIENT_VIOLATION, (int32_t)packet->type);
         break;
     }
 }
@@ -583,28 +618,23 @@ static void receive_some(struct client *client)
  * What the main loop calls
  * ------------------------------------------------------------------------------------------- */
 
-/* A reconnect re-sends what is unacknowledged, under its packet id [MQTT-4.4.0-1], with DUP
- * [MQTT-3.3.1-1]; to a clean session it is new [MQTT-3.1.2-6]. At QoS 0 what was begun is lost. */
+/* What is not acknowledged is sent again, under its packet id [MQTT-4.4.0-1] and, a PUBLISH, with DUP
+ * [MQTT-3.3.1-1]. At QoS 0 what was begun is lost. */
 static void requeue_message(struct client *client)
 {
-    if (client->message_state == MESSAGE_NONE || client->message_state == MESSAGE_DUE)
-        return;
-    client->message_state = client->message.qos == 0 ? MESSAGE_NONE : MESSAGE_DUE;
-    client->message.dup = client->message.qos > 0;
-}
-
-static void discard_session(struct client *client)
-{
-    forget_received(client);
-    client->is_subscribed = false;
-    client->message.dup = false;
+    if (client->message_state == MESSAGE_RELEASED)
+        client->message_state = MESSAGE_RELEASE_DUE;
+    if (client->message_state == MESSAGE_BEGUN || client->message_state == MESSAGE_SENT) {
+        client->message.dup = client->message.qos > 0; /* [MQTT-3.3.1-2] */
+        client->message_state = client->message.dup ? MESSAGE_DUE : MESSAGE_NONE;
+    }
 }
 
 /* CONNECT is the first packet [MQTT-3.1.0-1]. */
 void client_open(struct client *client, uint32_t now)
 {
-    const struct mqtt_connect *connect = &client->config->connect;
-    const int32_t size = mqtt_encode_connect(client->out, sizeof client->out, connect);
+    const int32_t size =
+        mqtt_encode_connect(client->out, sizeof client->out, &client->config->connect);
 
     client->state = CLIENT_CONNECTING;
     client->end = CLIENT_NOT_ENDED;
@@ -620,8 +650,6 @@ void client_open(struct client *client, uint32_t now)
     client->answers_length = 0;
     client->subscribe_id = 0;
     requeue_message(client);
-    if (connect->clean_session)
-        discard_session(client);
     if (size < 0)
         end_connection(client, CLIENT_WRONG_CONFIGURATION, size);
     else
@@ -658,7 +686,8 @@ bool client_has_output(const struct client *client)
     return client->out_length > 0 ||
            (client->state == CLIENT_CONNECTED &&
             (client->answers_length > 0 || client->wants_disconnect || subscribe_is_due(client) ||
-             client->message_state == MESSAGE_DUE || client->message_state == MESSAGE_BEGUN));
+             client->message_state == MESSAGE_DUE || client->message_state == MESSAGE_BEGUN ||
+             client->message_state == MESSAGE_RELEASE_DUE));
 }
 
 int32_t client_publish(struct client *client, const struct mqtt_publish *message)
@@ -668,9 +697,7 @@ int32_t client_publish(struct client *client, const struct mqtt_publish *message
 
     if (client->message_state != MESSAGE_NONE)
         return 0;
-    if (message->qos > 1)
-        return MQTT_ERROR_QOS; /* this client keeps no PUBREC */
-    next.dup = false;          /* [MQTT-4.3.1-1] [MQTT-4.3.2-1] */
+    next.dup = false; /* [MQTT-4.3.1-1] [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
     next.packet_id = new_packet_id(client);
     size = mqtt_encode_publish_header(NULL, 0, &next);
     if (size > (int32_t)sizeof client->out)
@@ -716,7 +743,7 @@ static const char usage[] =
     "  --topic TOPIC     publish to it, once\n"
     "  --message TEXT    this, or\n"
     "  --size BYTES      so many bytes of a pattern, made piece by piece\n"
-    "  --qos N           0 or 1, which is what it is if not given\n"
+    "  --qos N           of what is published, 1 if not given\n"
     "  --messages N      end when so many have come, 1 with --subscribe if not given, and what\n"
     "                    is published is acknowledged\n"
     "  --seconds N       end then in any case, 10 if not given; the exit status is then 1\n"
@@ -902,7 +929,7 @@ static bool parse_options(struct options *options, int count, char **arguments)
     if (options->filter == NULL)
         options->messages = 0;
     return count >= 3 && i == count && options->seconds < 1000000 && options->keep_alive < 65536 &&
-           options->subscribe_qos <= 2 && options->qos <= 1;
+           options->subscribe_qos <= 2 && options->qos <= 2;
 }
 
 static int32_t publish_message(struct client *client, const struct options *options)

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """Tests examples/embedded_client.c against mosquitto: embedded_test.py PATH_TO_EMBEDDED_CLIENT
 
-Where a broker does not do what is to be tested, a few lines here play the server.
+Where a broker does not do what is to be tested, a few lines here play the server. With
+MQTT_TAP=PATH_OF_MQTT_TAP in the environment, mqtt_tap --reencode stands before the broker.
 """
 
 import contextlib
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -22,6 +24,8 @@ BINARY = ""
 SECONDS = 30  # what takes longer has hung
 HOST = "127.0.0.1"
 TOOLS = ["mosquitto", "mosquitto_pub", "mosquitto_sub"]
+
+NOT_TAPPED = {"WithoutBroker": "a script is the server"}  # so nothing passes through a tap
 
 CONNACK = b"\x20\x02\x00\x00"
 CONNACK_SESSION_PRESENT = b"\x20\x02\x01\x00"
@@ -58,7 +62,8 @@ def stop(process):
 
 @contextlib.contextmanager
 def mosquitto():
-    """A broker that keeps messages of every QoS for a client that is away; gives its port."""
+    """A broker that keeps messages of every QoS for a client that is away; gives its port, or that
+    of the tap before it."""
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(5):  # somebody else may take the port
             port = free_port()
@@ -70,11 +75,30 @@ def mosquitto():
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as broker:
                 if listens(port, broker):
                     try:
-                        yield port
+                        with tapped(port) as front:
+                            yield front
                     finally:
                         stop(broker)
                     return
         raise RuntimeError("mosquitto does not start")
+
+
+@contextlib.contextmanager
+def tapped(port):
+    if "MQTT_TAP" not in os.environ:
+        yield port
+        return
+    with tempfile.TemporaryFile() as log, subprocess.Popen(
+            [os.environ["MQTT_TAP"], "--reencode", "--listen", "0", "--to", f"{HOST}:{port}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log) as tap:
+        try:
+            end, line = time.monotonic() + SECONDS, None
+            while line is None and time.monotonic() < end:
+                time.sleep(0.01)
+                line = re.search(rb"port (\d+)\n", os.pread(log.fileno(), 4096, 0))
+            yield int(line[1])
+        finally:
+            stop(tap)
 
 
 def listens(port, process):
@@ -193,6 +217,9 @@ def publish(first_byte, topic, packet_id, payload):
     return header + bytes([length]) + body
 
 
+NO_LIMIT = 1 << 30
+
+
 def copy(source, target, limit):
     """At most `limit` bytes, then both connections end."""
     try:
@@ -210,13 +237,13 @@ def copy(source, target, limit):
 
 
 def cutting_proxy(server, port, limits):
-    """Serves a connection for each of `limits`: the bytes that the broker may send."""
-    for limit in limits:
+    """Serves a connection for each of `limits`: the bytes from the client and from the broker."""
+    for client_limit, broker_limit in limits:
         with accept(server) as near, socket.create_connection((HOST, port)) as far:
             far.settimeout(SECONDS)
-            upward = threading.Thread(target=copy, args=(near, far, 1 << 30))
+            upward = threading.Thread(target=copy, args=(near, far, client_limit))
             upward.start()
-            copy(far, near, limit)
+            copy(far, near, broker_limit)
             upward.join(timeout=SECONDS)
 
 
@@ -266,7 +293,7 @@ class WithBroker(unittest.TestCase):
 
     def test_publish(self):
         large = pattern(1 << 20)
-        for qos in "0", "1":
+        for qos in "0", "1", "2":
             for arguments, payload in [(["--message", "hello"], b"hello"),
                                        (["--message", ""], b""),
                                        (["--message", "x" * 500], b"x" * 500),
@@ -294,8 +321,8 @@ class WithBroker(unittest.TestCase):
         """A message of QoS 2 that is cut twice comes whole, and once."""
         with listener() as (server, port), client(
                 port, "--id", "cut", "--subscribe", "cut", "--messages", "1") as device:
-            proxy = threading.Thread(target=cutting_proxy,
-                                     args=(server, self.port, [300000, 500000, 1 << 30]))
+            limits = [(NO_LIMIT, 300000), (NO_LIMIT, 500000), (NO_LIMIT, NO_LIMIT)]
+            proxy = threading.Thread(target=cutting_proxy, args=(server, self.port, limits))
             proxy.start()
             device.wait_for("subscribed")
             send_message(self.port, "cut", self.large, 2)
@@ -308,6 +335,27 @@ class WithBroker(unittest.TestCase):
         self.assertTrue(messages[0].startswith(message_line(2, self.large)), messages)
 
 
+    def test_cut_while_publishing(self):
+        """At QoS 2 a message arrives once, wherever its first connection is cut."""
+        connect, message = 22, 2 + 2 + 3 + 2 + 4  # bytes; all other packets have 4
+        for limits in [(NO_LIMIT, 3), (NO_LIMIT, 4), (NO_LIMIT, 6), (NO_LIMIT, 8), (NO_LIMIT, 10),
+                       (connect, NO_LIMIT), (connect + 8, NO_LIMIT), (connect + message, NO_LIMIT),
+                       (connect + message + 2, NO_LIMIT)]:
+            with self.subTest(limits), listener() as (server, port):
+                open_mailbox(self.port, "once", "one")
+                proxy = threading.Thread(target=cutting_proxy, args=(
+                    server, self.port, [limits, (NO_LIMIT, NO_LIMIT)]))
+                proxy.start()
+                with client(port, "--topic", "one", "--qos", "2", "--message", "text") as device:
+                    lines, err, status = device.finish()
+                proxy.join(timeout=SECONDS)
+                self.assertEqual((err, status), ("", 0))
+                self.assertEqual(lines.count("closed: the connection is gone (0)"), 1)
+                send_message(self.port, "one", b"|", 2)
+                self.assertEqual(fetch(self.port, "once", "one", 2), b"text|")
+
+
+@unittest.skipIf("MQTT_TAP" in os.environ, NOT_TAPPED["WithoutBroker"])
 class WithoutBroker(unittest.TestCase):
     def test_resend(self):
         """A PUBLISH that is not acknowledged goes out again: same id, DUP, all else the same."""
@@ -326,6 +374,37 @@ class WithoutBroker(unittest.TestCase):
                             self.assertEqual(connection.recv(1), b"")
                 self.assertEqual((seen[0][0], seen[1][0]), (0x32, 0x3A))
                 self.assertEqual(seen[0][1:], seen[1][1:])
+                self.assertEqual(device.finish()[2], 0)
+
+    def test_resend_at_qos_2(self):
+        """PUBLISH until the PUBREC comes, then PUBREL until the PUBCOMP comes."""
+        for last in CONNACK_SESSION_PRESENT, CONNACK:
+            with self.subTest(last), listener() as (server, port), client(
+                    port, "--topic", "t", "--qos", "2", "--message", "x") as device:
+                def accept_session(connack):
+                    connection = accept(server)
+                    self.assertEqual(read_packet(connection)[0], 0x10)
+                    connection.sendall(connack)
+                    return connection
+
+                with accept_session(CONNACK) as connection:
+                    message = read_packet(connection)
+                    packet_id = message[5:7]
+                    self.assertEqual(message, publish(0x34, "t", int.from_bytes(packet_id, "big"),
+                                                      b"x"))
+                with accept_session(CONNACK_SESSION_PRESENT) as connection:
+                    self.assertEqual(read_packet(connection), b"\x3c" + message[1:])
+                    connection.sendall(b"\x50\x02" + packet_id)
+                    self.assertEqual(read_packet(connection), b"\x62\x02" + packet_id)
+                with accept_session(last) as connection:
+                    if last == CONNACK:  # the session is lost, the message a new one
+                        self.assertEqual(read_packet(connection), message)
+                        connection.sendall(b"\x50\x02" + packet_id)
+                    self.assertEqual(read_packet(connection), b"\x62\x02" + packet_id)
+                    connection.sendall(b"\x50\x02" + packet_id)  # asks once more
+                    self.assertEqual(read_packet(connection), b"\x62\x02" + packet_id)
+                    connection.sendall(b"\x70\x02" + packet_id)
+                    self.assertEqual(read_packet(connection), b"\xe0\x00")
                 self.assertEqual(device.finish()[2], 0)
 
     def test_exactly_once(self):
@@ -359,11 +438,13 @@ class WithoutBroker(unittest.TestCase):
         """The server knows nothing any more: the client subscribes again, an id is new again."""
         with listener() as (server, port), client(port, "--subscribe", "t", "--messages",
                                                   "2") as device:
-            for _ in range(2):
+            for is_last in False, True:
                 with accept(server) as connection:
                     self.open_session(connection)
                     connection.sendall(publish(0x34, "t", 7, b"small"))
                     self.assertEqual(read_packet(connection), b"\x50\x02\x00\x07")
+                    if is_last:
+                        self.assertEqual(read_packet(connection), b"\xe0\x00")
             self.assertEqual(device.finish()[2], 0)
 
     def test_answer_after_the_payload(self):
@@ -399,6 +480,7 @@ class WithoutBroker(unittest.TestCase):
             (b"\x20\x02\x00\x06", "malformed, status (-30)"),
             (CONNACK + CONNACK, "not expected, type (2)"),
             (CONNACK + b"\xc0\x00", "malformed, status (-6)"),
+            (CONNACK + b"\xb0\x02\x00\x01", "not expected, type (11)"),
             (CONNACK + b"\x90\x03\x77\x77\x00", "not expected, type (9)"),
             (CONNACK + b"\x90\x83\x02\x00\x01", "too large, type (9)"),
             (CONNACK + publish(0x30, "t" * 251, 0, b"x"), "too large, type (3)"),
@@ -455,4 +537,7 @@ if __name__ == "__main__":
     if MISSING:
         print("skipped: there is no " + ", no ".join(MISSING))
         sys.exit(77)
+    if "MQTT_TAP" in os.environ:
+        for NAME, REASON in NOT_TAPPED.items():
+            print(f"{NAME}: left out with a tap, {REASON}", flush=True)
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])

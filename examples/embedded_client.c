@@ -4,13 +4,8 @@
  * no call that waits: a main loop calls client_step, which sends and receives what it can and
  * returns. Messages of any size pass through the buffers in pieces.
  *
- * The client, down to THE PORT, includes nothing but mqtt_codec.h. Its size on a Cortex-M0:
- *
- *     arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb -Os -ffreestanding -std=c99 \
- *         -DMQTT_CODEC_MEMCPY=__builtin_memcpy -c examples/embedded_client.c
- *     arm-none-eabi-size embedded_client.o
- *
- * Below it stands a port to POSIX sockets with a main, which -ffreestanding leaves out, and so does
+ * The client, down to THE PORT, includes nothing but mqtt_codec.h. docs/embedded_client.md says how
+ * to compile it for a Cortex-M0. Below it stands a port to POSIX sockets with a main, which -ffreestanding leaves out, and so does
  * -DEMBEDDED_CLIENT_ONLY:
  *
  *     cc -o embedded_client examples/embedded_client.c
@@ -221,42 +216,6 @@ static void put_payload(struct client *client)
         client->message_state = client->message.qos == 0 ? MESSAGE_NONE : MESSAGE_SENT;
 }
 
-/* client_publish has seen that the header fits. */
-static void put_publish(struct client *client)
-{
-    client->out_length =
-        (size_t)mqtt_encode_publish_header(client->out, sizeof client->out, &client->message);
-    client->message_state = MESSAGE_BEGUN;
-    client->message_offset = 0;
-    put_payload(client);
-}
-
-static void put_subscribe(struct client *client)
-{
-    struct mqtt_subscribe subscribe = {0};
-    int32_t size;
-
-    subscribe.subscriptions = client->config->subscriptions;
-    subscribe.count = client->config->subscription_count;
-    subscribe.packet_id = new_packet_id(client);
-    size = mqtt_encode_subscribe(client->out, sizeof client->out, &subscribe);
-    if (size < 0) {
-        end_connection(client, CLIENT_WRONG_CONFIGURATION, size);
-        return;
-    }
-    client->subscribe_id = subscribe.packet_id;
-    client->out_length = (size_t)size;
-}
-
-/* In the order in which they became due, that of the PUBLISH packets [MQTT-4.6.0-2]
- * [MQTT-4.6.0-3]. */
-static void put_answers(struct client *client)
-{
-    MQTT_CODEC_MEMCPY(client->out, client->answers, client->answers_length);
-    client->out_length = client->answers_length;
-    client->answers_length = 0;
-}
-
 /* Early enough that the interval between packets stays below the keep alive [MQTT-3.1.2-23]. Where
  * the device sends often but hears nothing, it asks as well: the server may be gone. */
 static bool ping_is_due(const struct client *client)
@@ -272,51 +231,63 @@ static bool ping_is_due(const struct client *client)
 static bool subscribe_is_due(const struct client *client)
 {
     return !client->is_subscribed && client->subscribe_id == 0 &&
-           client->config->subscription_count > 0;
+           client->config->subscription_count > 0; /* [MQTT-3.8.3-3] */
 }
 
-static void put_pingreq(struct client *client)
+static int32_t encode_subscribe(struct client *client)
 {
-    client->out_length = (size_t)mqtt_encode_pingreq(client->out, sizeof client->out);
-    client->awaits_answer = true;
-    client->asked_at = client->now;
+    struct mqtt_subscribe subscribe = {0};
+
+    client->subscribe_id = new_packet_id(client);
+    subscribe.packet_id = client->subscribe_id;
+    subscribe.subscriptions = client->config->subscriptions;
+    subscribe.count = client->config->subscription_count;
+    return mqtt_encode_subscribe(client->out, sizeof client->out, &subscribe);
 }
 
-/* The port closes the connection after it [MQTT-3.14.4-1], on which nothing more is sent
- * [MQTT-3.14.4-2]. */
-static void put_disconnect(struct client *client)
+static int32_t encode_next(struct client *client)
 {
-    client->out_length = (size_t)mqtt_encode_disconnect(client->out, sizeof client->out);
-    client->state = CLIENT_CLOSING;
-}
+    uint8_t *const out = client->out;
+    const size_t capacity = sizeof client->out;
+    int32_t size = 0;
 
-/* From the PUBREC on the PUBLISH is not sent again, but this is, until the PUBCOMP is here
- * [MQTT-4.3.3-1]. */
-static void put_pubrel(struct client *client)
-{
-    client->out_length =
-        (size_t)mqtt_encode_pubrel(client->out, sizeof client->out, client->message.packet_id);
-    client->message_state = MESSAGE_RELEASED;
+    if (client->answers_length > 0) { /* in their order [MQTT-4.6.0-2] [MQTT-4.6.0-3] */
+        MQTT_CODEC_MEMCPY(out, client->answers, client->answers_length);
+        size = (int32_t)client->answers_length;
+        client->answers_length = 0;
+    } else if (client->wants_disconnect) { /* nothing is sent after it [MQTT-3.14.4-2] */
+        size = mqtt_encode_disconnect(out, capacity);
+        client->state = CLIENT_CLOSING;
+    } else if (ping_is_due(client)) {
+        size = mqtt_encode_pingreq(out, capacity);
+        client->awaits_answer = true;
+        client->asked_at = client->now;
+    } else if (subscribe_is_due(client)) {
+        size = encode_subscribe(client);
+    } else if (client->message_state == MESSAGE_DUE) {
+        size = mqtt_encode_publish_header(out, capacity, &client->message);
+        client->message_state = MESSAGE_BEGUN;
+        client->message_offset = 0;
+    } else if (client->message_state == MESSAGE_RELEASE_DUE) {
+        /* From the PUBREC on not PUBLISH but this is sent again [MQTT-4.3.3-1]. */
+        size = mqtt_encode_pubrel(out, capacity, client->message.packet_id);
+        client->message_state = MESSAGE_RELEASED;
+    }
+    return size;
 }
 
 static void put_next(struct client *client)
 {
-    if (client->state != CLIENT_CONNECTED)
-        return;
-    if (client->message_state == MESSAGE_BEGUN)
+    int32_t size = 0;
+
+    if (client->state == CLIENT_CONNECTED && client->message_state != MESSAGE_BEGUN)
+        size = encode_next(client);
+    if (size < 0)
+        end_connection(client, CLIENT_WRONG_CONFIGURATION, size);
+    else
+        client->out_length = (size_t)size;
+    if (client->state == CLIENT_CONNECTED && client->message_state == MESSAGE_BEGUN)
         put_payload(client);
-    else if (client->answers_length > 0)
-        put_answers(client);
-    else if (client->wants_disconnect)
-        put_disconnect(client);
-    else if (ping_is_due(client))
-        put_pingreq(client);
-    else if (subscribe_is_due(client))
-        put_subscribe(client);
-    else if (client->message_state == MESSAGE_DUE)
-        put_publish(client);
-    else if (client->message_state == MESSAGE_RELEASE_DUE)
-        put_pubrel(client);
 }
 
 static void send_some(struct client *client)
@@ -343,7 +314,7 @@ static void send_some(struct client *client)
     client->out_length = 0;
     client->out_sent = 0;
     client->sent_at = client->now;
-    if (client->state == CLIENT_CLOSING)
+    if (client->state == CLIENT_CLOSING) /* and the port closes it [MQTT-3.14.4-1] */
         end_connection(client, CLIENT_DISCONNECTED, 0);
 }
 
@@ -387,7 +358,8 @@ static void deliver(struct client *client, const struct mqtt_publish *publish, s
         client->config->on_message(client->config->context, &whole, offset, piece);
 }
 
-/* Once all of it is delivered, as Table 3.4 says [MQTT-3.3.4-1]. */
+/* Once all of it is delivered, whatever the device makes of it [MQTT-4.5.0-2], as Table 3.4 says
+ * [MQTT-3.3.4-1], with its packet id [MQTT-2.3.1-6]. */
 static void acknowledge(struct client *client, const struct mqtt_publish *publish)
 {
     if (publish->qos == 1)
@@ -397,14 +369,6 @@ static void acknowledge(struct client *client, const struct mqtt_publish *publis
             *find_received(client, 0) = publish->packet_id;
         answer(client, publish->packet_id, mqtt_encode_pubrec); /* [MQTT-4.3.3-2] */
     }
-}
-
-static void handle_publish(struct client *client, const struct mqtt_publish *publish)
-{
-    if (!can_accept(client, publish))
-        return;
-    deliver(client, publish, 0, publish->payload);
-    acknowledge(client, publish);
 }
 
 /* Even a packet id that is not known is answered: the device may have been reset. */
@@ -485,6 +449,8 @@ static void handle_suback(struct client *client, const struct mqtt_suback *subac
 
 static void handle_packet(struct client *client, const struct mqtt_packet *packet)
 {
+    const struct mqtt_publish *publish = &packet->as.publish;
+
     if ((client->state == CLIENT_CONNECTING) != (packet->type == MQTT_CONNACK)) {
         end_connection(client, CLIENT_VIOLATION, (int32_t)packet->type); /* [MQTT-3.2.0-1] */
         return;
@@ -494,7 +460,10 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
         handle_connack(client, &packet->as.connack);
         break;
     case MQTT_PUBLISH:
-        handle_publish(client, &packet->as.publish);
+        if (can_accept(client, publish)) {
+            deliver(client, publish, 0, publish->payload);
+            acknowledge(client, publish);
+        }
         break;
     case MQTT_PUBACK:
     case MQTT_PUBREC:
@@ -586,7 +555,7 @@ static bool take_one(struct client *client)
     size = mqtt_decode_from_server(&packet, client->in, client->in_length);
     if (size == MQTT_INCOMPLETE)
         return begin_streaming(client);
-    if (size < 0) {
+    if (size < 0) { /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], strings [MQTT-1.5.3-1] and more */
         end_connection(client, CLIENT_MALFORMED, size); /* [MQTT-4.8.0-1] */
         return false;
     }
@@ -630,7 +599,10 @@ static void requeue_message(struct client *client)
     }
 }
 
-/* CONNECT is the first packet [MQTT-3.1.0-1]. */
+/* CONNECT is the first packet [MQTT-3.1.0-1]. The same configuration makes it each time, so the
+ * client id is that of the session [MQTT-3.1.3-2], whose state is not touched here [MQTT-3.1.2-4]
+ * [MQTT-4.1.0-1]. The encoder refuses an empty one without clean session [MQTT-3.1.3-7], a password
+ * without a user name [MQTT-3.1.2-22] and strings that are not UTF-8. */
 void client_open(struct client *client, uint32_t now)
 {
     const int32_t size =
@@ -769,7 +741,7 @@ struct host {
     int socket;             /* -1: none */
     unsigned long messages; /* that have come */
     uint32_t crc;           /* of the message that is coming */
-    char preview[PREVIEW_LENGTH + 1];
+    char preview[PREVIEW_LENGTH];
 };
 
 static uint32_t milliseconds(void)
@@ -825,49 +797,37 @@ static int port_connect(const struct options *options)
     return file;
 }
 
-static uint32_t crc32_of(uint32_t crc, struct mqtt_bytes bytes)
+static uint32_t crc32_with(uint32_t crc, uint8_t byte)
 {
-    size_t i;
     int bit;
 
-    crc = ~crc;
-    for (i = 0; i < bytes.length; i++) {
-        crc ^= bytes.data[i];
-        for (bit = 0; bit < 8; bit++)
-            crc = crc / 2 ^ ((crc & 1) != 0 ? 0xEDB88320u : 0u);
-    }
+    crc = ~crc ^ byte;
+    for (bit = 0; bit < 8; bit++)
+        crc = crc / 2 ^ ((crc & 1) != 0 ? 0xEDB88320u : 0u);
     return ~crc;
 }
 
-/* The beginning, without what could command a terminal. */
-static void keep_preview(struct host *host, struct mqtt_bytes piece)
-{
-    size_t i;
-
-    for (i = 0; i < piece.length && i < PREVIEW_LENGTH; i++) {
-        const uint8_t c = piece.data[i];
-        host->preview[i] = '.';
-        if (c >= 0x20 && c < 0x7F)
-            host->preview[i] = (char)c;
-    }
-    host->preview[i] = '\0';
-}
-
+/* Shows the beginning, without what could command a terminal. */
 static void print_message(void *context, const struct mqtt_publish *publish, size_t offset,
                           struct mqtt_bytes piece)
 {
     struct host *host = (struct host *)context;
+    const size_t length = publish->payload.length;
+    size_t i;
 
-    if (offset == 0) {
+    if (offset == 0)
         host->crc = 0;
-        keep_preview(host, piece);
+    for (i = 0; i < piece.length; i++) {
+        const uint8_t byte = piece.data[i];
+        host->crc = crc32_with(host->crc, byte);
+        if (offset + i < PREVIEW_LENGTH)
+            host->preview[offset + i] = (char)(byte >= 0x20 && byte < 0x7F ? byte : '.');
     }
-    host->crc = crc32_of(host->crc, piece);
-    if (offset + piece.length < publish->payload.length)
+    if (offset + piece.length < length)
         return;
     host->messages++;
-    printf("message: QoS %d, %zu bytes, CRC-32 %08" PRIx32 ", %s\n", publish->qos,
-           publish->payload.length, host->crc, host->preview);
+    printf("message: QoS %d, %zu bytes, CRC-32 %08" PRIx32 ", %.*s\n", publish->qos, length,
+           host->crc, (int)(length < PREVIEW_LENGTH ? length : PREVIEW_LENGTH), host->preview);
 }
 
 /* Stands for a sensor's memory or a file, which need not fit into RAM. */
@@ -887,19 +847,6 @@ struct option {
     unsigned long *number;
 };
 
-static bool set_option(const struct option *option, const char *value)
-{
-    char *end;
-
-    if (option->text != NULL) {
-        *option->text = value;
-        return true;
-    }
-    errno = 0;
-    *option->number = strtoul(value, &end, 10);
-    return end != value && *end == '\0' && errno == 0;
-}
-
 static bool parse_options(struct options *options, int count, char **arguments)
 {
     const struct option known[] = {
@@ -915,13 +862,22 @@ static bool parse_options(struct options *options, int count, char **arguments)
         {"--keep-alive", NULL, &options->keep_alive},
     };
     const size_t known_count = sizeof known / sizeof known[0];
+    char *end;
     int i;
 
     for (i = 3; i + 1 < count; i += 2) {
         size_t k = 0;
         while (k < known_count && strcmp(known[k].name, arguments[i]) != 0)
             k++;
-        if (k == known_count || !set_option(&known[k], arguments[i + 1]))
+        if (k == known_count)
+            return false;
+        if (known[k].text != NULL) {
+            *known[k].text = arguments[i + 1];
+            continue;
+        }
+        errno = 0;
+        *known[k].number = strtoul(arguments[i + 1], &end, 10);
+        if (end == arguments[i + 1] || *end != '\0' || errno != 0)
             return false;
     }
     options->host = count < 3 ? NULL : arguments[1];
@@ -985,7 +941,7 @@ static void turn(struct client *client, struct host *host, const struct options 
         return;
     }
     if (client_has_output(client))
-        wait.events = POLLIN | POLLOUT;
+        wait.events |= POLLOUT;
     poll(&wait, 1, 50);
     client_step(client, milliseconds());
     if (before == CLIENT_CONNECTING && client->state == CLIENT_CONNECTED)

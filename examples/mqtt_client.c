@@ -40,7 +40,7 @@
 /* The largest PUBLISH without its payload: type, remaining length, topic name, packet id */
 #define PUBLISH_HEADER_MAX (1u + 4u + 2u + MQTT_STRING_LENGTH_MAX + 2u)
 
-#define BUFFER_SIZE 131072u    /* bytes: a PUBLISH header, and a good piece of payload */
+#define BUFFER_SIZE 0x80000u   /* bytes: the longest CONNECT, and a good piece of payload */
 #define PIECE_SIZE  4096u      /* bytes read from a file at a time */
 #define SPOOL_LIMIT 0x1000000L /* bytes of published lines; then the file is used anew */
 
@@ -141,12 +141,12 @@ struct options {
  * and need not be held in memory. What cannot be read twice is copied to a temporary file. */
 struct source {
     const char *text; /* NULL: the file */
-    int file;
-    int pipe;      /* copied to the file until its end, then -1 */
-    off_t end;     /* of what has been copied */
-    off_t next;    /* where the next message starts */
-    off_t scanned; /* no line ends between `next` and this */
-    bool finished; /* there is no next message */
+    int file;         /* -1: the spool */
+    int pipe;         /* copied to the spool until its end, then -1 */
+    off_t end;        /* of what has been copied */
+    off_t next;       /* where the next message starts */
+    off_t scanned;    /* no line ends between `next` and this */
+    bool finished;    /* there is no next message */
 };
 
 /* A message that is being published, until it is acknowledged. */
@@ -166,8 +166,7 @@ struct printing {
 };
 
 struct buffer {
-    uint8_t *bytes;
-    size_t capacity;
+    uint8_t bytes[BUFFER_SIZE];
     size_t begin;
     size_t end;
 };
@@ -330,14 +329,14 @@ static struct mqtt_publish make_publish(const struct options *options,
     return publish;
 }
 
-/* The bytes that the longest packets take, payloads apart; or a status: an option breaks a rule of
- * the encoders. Strings are UTF-8 [MQTT-1.5.3-1]: the client id [MQTT-3.1.3-4], the will topic
- * [MQTT-3.1.3-10], the user name [MQTT-3.1.3-11], without which there is no password
- * [MQTT-3.1.2-22], the topic name [MQTT-3.3.2-1] and the filters [MQTT-3.8.3-1]. A topic has 1 to
- * 65,535 bytes [MQTT-4.7.3-1] [MQTT-4.7.3-3], a topic name no wildcards [MQTT-3.3.2-2]
- * [MQTT-4.7.1-1], a filter has them in their places [MQTT-4.7.1-2] [MQTT-4.7.1-3]. No argument of a
- * program holds U+0000 [MQTT-1.5.3-2] [MQTT-4.7.3-2]. */
-static int32_t measure(const struct options *options)
+/* Returns a negative status if an option breaks a rule of the encoders. Strings are UTF-8
+ * [MQTT-1.5.3-1]: the client id [MQTT-3.1.3-4], the will topic [MQTT-3.1.3-10], the user name
+ * [MQTT-3.1.3-11], without which there is no password [MQTT-3.1.2-22], the topic name
+ * [MQTT-3.3.2-1] and the filters [MQTT-3.8.3-1]. A topic has 1 to 65,535 bytes [MQTT-4.7.3-1]
+ * [MQTT-4.7.3-3], a topic name no wildcards [MQTT-3.3.2-2] [MQTT-4.7.1-1], a filter has them in
+ * their places [MQTT-4.7.1-2] [MQTT-4.7.1-3]. No argument of a program holds U+0000 [MQTT-1.5.3-2]
+ * [MQTT-4.7.3-2]. */
+static int32_t check_packets(const struct options *options)
 {
     const struct mqtt_connect connect = make_connect(options);
     const struct mqtt_subscribe subscribe = make_subscribe(options);
@@ -347,9 +346,7 @@ static int32_t measure(const struct options *options)
     const int32_t second = options->publishes ? mqtt_encode_publish_header(NULL, 0, &publish)
                                               : mqtt_encode_subscribe(NULL, 0, &subscribe);
 
-    if (first < 0)
-        return first;
-    return second < 0 ? second : first + second;
+    return first < 0 ? first : second;
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -369,7 +366,7 @@ static void add(struct client *client, int32_t size)
 
 static size_t room(const struct client *client)
 {
-    return client->sending.capacity - client->sending.end;
+    return BUFFER_SIZE - client->sending.end;
 }
 
 /* The encoder sets the reserved flags [MQTT-2.2.2-1], those of PUBREL [MQTT-3.6.1-1] and SUBSCRIBE
@@ -545,7 +542,6 @@ static bool is_all_sent(const struct client *client)
     return client->sending.begin == client->sending.end && client->payload_left == 0;
 }
 
-/* Sends what the socket takes. */
 static void flush_sending(struct client *client)
 {
     struct buffer *sending = &client->sending;
@@ -582,8 +578,7 @@ static void receive(struct client *client)
     }
     if (client->phase == CLOSING)
         received->end = 0; /* what would not be answered is not kept */
-    count = recv(client->socket, received->bytes + received->end,
-                 received->capacity - received->end, 0);
+    count = recv(client->socket, received->bytes + received->end, BUFFER_SIZE - received->end, 0);
     if (count > 0)
         received->end += (size_t)count;
     else if (count == 0)
@@ -596,18 +591,12 @@ static void receive(struct client *client)
  * The source of payloads
  * ------------------------------------------------------------------------------------------- */
 
-static bool open_spool(struct client *client)
-{
-    if (client->spool == NULL)
-        client->spool = tmpfile();
-    if (client->spool != NULL)
-        return true;
-    fail_local(client, "A temporary file");
-    return false;
-}
-
 static bool write_spool(struct client *client, const uint8_t *bytes, size_t length, off_t offset)
 {
+    if (client->spool == NULL && (client->spool = tmpfile()) == NULL) {
+        fail_local(client, "A temporary file");
+        return false;
+    }
     while (length > 0) {
         const ssize_t count = pwrite(fileno(client->spool), bytes, length, offset);
         if (count < 0 && errno != EINTR) {
@@ -633,7 +622,8 @@ static size_t read_source(struct client *client, uint8_t *bytes, size_t length, 
         return length;
     }
     do {
-        count = pread(client->source.file, bytes, length, offset);
+        count = pread(client->source.file >= 0 ? client->source.file : fileno(client->spool), bytes,
+                      length, offset);
     } while (count < 0 && errno == EINTR);
     if (count > 0)
         return (size_t)count;
@@ -662,14 +652,13 @@ static void open_source(struct client *client)
         fail_local(client, options->file != NULL ? options->file : "Standard input");
     } else if (S_ISREG(state.st_mode)) {
         source->end = state.st_size;
-        if (options->file == NULL)
-            source->next = lseek(source->file, 0, SEEK_CUR); /* some of it may be read already */
+        source->next = lseek(source->file, 0, SEEK_CUR); /* some of it may be read already */
         if (source->next > source->end)
             source->next = source->end;
         source->scanned = source->next;
-    } else if (open_spool(client)) {
+    } else {
         source->pipe = source->file;
-        source->file = fileno(client->spool);
+        source->file = -1;
     }
 }
 
@@ -690,28 +679,25 @@ static bool wants_input(const struct client *client)
 static void copy_input(struct client *client)
 {
     struct source *source = &client->source;
-    const off_t begun = source->end - source->next;
     uint8_t piece[PIECE_SIZE];
-    size_t kept = 0;
+    const size_t begun = (size_t)(source->end - source->next);
+    size_t length = 0;
     ssize_t count;
 
-    if (client->outgoing_count == 0 && begun > 0 && source->next > begun && begun < PIECE_SIZE / 2)
-        kept = read_source(client, piece, (size_t)begun, source->next);
-    count = read(source->pipe, piece + kept, sizeof piece - kept);
+    if (client->outgoing_count == 0 && begun < sizeof piece / 2 &&
+        (begun == 0 || read_source(client, piece, begun, source->next) == begun)) {
+        source->next = source->scanned = source->end = 0;
+        length = begun;
+    }
+    count = read(source->pipe, piece + length, sizeof piece - length);
     if (count < 0 && errno != EINTR && errno != EAGAIN)
         fail_local(client, "The input");
     if (count == 0)
         source->pipe = -1;
-    if (count <= 0)
-        return;
-    if (client->outgoing_count == 0 && (begun == 0 || kept > 0)) {
-        source->next = 0;
-        source->scanned = (off_t)kept;
-        source->end = 0;
-    }
-    count += (ssize_t)kept;
-    if (write_spool(client, piece, (size_t)count, source->end))
-        source->end += count;
+    if (count > 0)
+        length += (size_t)count;
+    if (write_spool(client, piece, length, source->end))
+        source->end += (off_t)length;
 }
 
 /* Advances `scanned` to the next end of a line; false if there is none yet. */
@@ -940,8 +926,7 @@ static bool spool_payload(struct client *client, const struct mqtt_publish *publ
     const size_t available = received->end - received->begin - header;
     const size_t count = smaller(available, publish->payload.length - client->spooled);
 
-    if (is_printed(client, publish) &&
-        (!open_spool(client) || !write_spool(client, payload, count, (off_t)client->spooled)))
+    if (is_printed(client, publish) && !write_spool(client, payload, count, (off_t)client->spooled))
         return false;
     client->spooled += count;
     received->end -= count;
@@ -962,7 +947,7 @@ static int32_t take_publish(struct client *client)
 
     if (result < 0)
         return result;
-    if (size + publish.payload.length <= received->capacity) {
+    if (size + publish.payload.length <= BUFFER_SIZE) {
         publish.payload.data = bytes + size;
         size += publish.payload.length;
         if (length < size)
@@ -1155,7 +1140,7 @@ static bool take_next(struct client *client)
     result = type == MQTT_PUBLISH ? take_publish(client)
                                   : mqtt_decode_from_server(&packet, bytes, length);
     if (result == MQTT_INCOMPLETE) {
-        if (type != MQTT_PUBLISH && length == received->capacity)
+        if (type != MQTT_PUBLISH && length == BUFFER_SIZE)
             fail_protocol(client, "A SUBACK has too many return codes.", "MQTT-3.8.4-5");
         return false;
     }
@@ -1392,27 +1377,25 @@ static void run(struct client *client)
 
 static int run_client(const struct options *options)
 {
-    struct client client = {.options = options, .socket = -1, .source = {.file = -1, .pipe = -1}};
-    const int32_t size = measure(options);
+    static struct client client;
+    int32_t status;
+    size_t i;
 
-    if (size < 0) {
-        complain("An option breaks a rule: %s [%s]", mqtt_status_message(size),
-                 mqtt_status_clause(size));
+    for (i = 0; i < options->topic_count; i++)
+        options->topics[i].qos = (uint8_t)options->qos;
+    status = check_packets(options);
+    if (status < 0) {
+        complain("An option breaks a rule: %s [%s]", mqtt_status_message(status),
+                 mqtt_status_clause(status));
         return FAILED;
     }
-    client.sending.capacity = (size_t)size + BUFFER_SIZE;
-    client.sending.bytes = (uint8_t *)malloc(client.sending.capacity);
-    client.received.capacity = BUFFER_SIZE;
-    client.received.bytes = (uint8_t *)malloc(client.received.capacity);
-    if (client.sending.bytes != NULL && client.received.bytes != NULL)
-        run(&client);
-    else
-        fail_local(&client, "Memory");
+    client.options = options;
+    client.socket = -1;
+    client.source.pipe = -1;
+    run(&client);
     close_connection(&client);
     if (client.spool != NULL)
         fclose(client.spool);
-    free(client.sending.bytes);
-    free(client.received.bytes);
     return client.status;
 }
 
@@ -1571,23 +1554,6 @@ static bool check_options(const struct options *options)
     return fault == NULL;
 }
 
-static int run_with(struct options *options, int argc, char **argv)
-{
-    size_t i;
-
-    if (!parse_arguments(options, argc, argv))
-        return FAILED;
-    if (options->help) {
-        fputs(usage, stdout);
-        return fflush(stdout) == 0 ? ALL_IS_WELL : FAILED;
-    }
-    if (!check_options(options))
-        return FAILED;
-    for (i = 0; i < options->topic_count; i++)
-        options->topics[i].qos = (uint8_t)options->qos;
-    return run_client(options);
-}
-
 /* Where standard input, output or error is closed, the next file opened would take its place: the
  * socket would get what is printed. What takes it instead fails when it is used. */
 static bool occupy_standard_files(void)
@@ -1603,12 +1569,12 @@ static bool occupy_standard_files(void)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.host = "localhost",
-                              .port = "1883",
-                              .client_id = "",
-                              .will_payload = "",
-                              .keep_alive = 60,
-                              .retries = 10};
+    static struct options options = {.host = "localhost",
+                                     .port = "1883",
+                                     .client_id = "",
+                                     .will_payload = "",
+                                     .keep_alive = 60,
+                                     .retries = 10};
     struct sigaction ignore = {0};
     int status = FAILED;
 
@@ -1618,10 +1584,14 @@ int main(int argc, char **argv)
     if (!occupy_standard_files())
         return FAILED;
     options.topics = (struct mqtt_subscription *)calloc((size_t)argc + 1, sizeof options.topics[0]);
-    if (options.topics != NULL)
-        status = run_with(&options, argc, argv);
-    else
+    if (options.topics == NULL) {
         complain("Memory: %s.", strerror(errno));
+    } else if (parse_arguments(&options, argc, argv)) {
+        if (options.help)
+            status = fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? ALL_IS_WELL : FAILED;
+        else if (check_options(&options))
+            status = run_client(&options);
+    }
     free(options.topics);
     return status;
 }

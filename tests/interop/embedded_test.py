@@ -524,7 +524,7 @@ class WithoutBroker(unittest.TestCase):
             self.assertEqual((err, status), ("", 0))
             messages = [line for line in lines if line.startswith("message")]
             self.assertEqual(len(messages), 3)
-            self.assertEqual(messages[2], message_line(0, b"z" * 300) + "z")
+            self.assertEqual(messages[2], message_line(0, b"z" * 300) + "z" * 40)
             self.assertEqual(messages[0], message_line(1, b"hello") + "hello")
             self.assertTrue(messages[1].startswith(message_line(1, b"y" * 600)), messages)
 

@@ -344,7 +344,7 @@ static bool can_accept(struct client *client, const struct mqtt_publish *publish
 {
     if (!is_new(client, publish) || publish->qos < 2 || find_received(client, 0) != NULL)
         return true;
-    end_connection(client, CLIENT_TOO_MANY, 0);
+    end_connection(client, CLIENT_TOO_MANY, 0); /* a transient error [MQTT-4.8.0-2] */
     return false;
 }
 
@@ -601,7 +601,7 @@ static void requeue_message(struct client *client)
 
 /* CONNECT is the first packet [MQTT-3.1.0-1]. The same configuration makes it each time, so the
  * client id is that of the session [MQTT-3.1.3-2], whose state is not touched here [MQTT-3.1.2-4]
- * [MQTT-4.1.0-1]. The encoder refuses an empty one without clean session [MQTT-3.1.3-7], a password
+ * [MQTT-4.1.0-1] [MQTT-4.1.0-2]. The encoder refuses an empty one without clean session [MQTT-3.1.3-7], a password
  * without a user name [MQTT-3.1.2-22] and strings that are not UTF-8. */
 void client_open(struct client *client, uint32_t now)
 {
@@ -668,9 +668,9 @@ int32_t client_publish(struct client *client, const struct mqtt_publish *message
     int32_t size;
 
     if (client->message_state != MESSAGE_NONE)
-        return 0;
+        return 0;     /* one at a time keeps every order [MQTT-4.6.0-1] [MQTT-4.6.0-4] */
     next.dup = false; /* [MQTT-4.3.1-1] [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
-    next.packet_id = new_packet_id(client);
+    next.packet_id = new_packet_id(client); /* that QoS 0 does not use [MQTT-2.3.1-5] */
     size = mqtt_encode_publish_header(NULL, 0, &next);
     if (size > (int32_t)sizeof client->out)
         return MQTT_ERROR_BUFFER_TOO_SMALL;

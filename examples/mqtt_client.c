@@ -158,7 +158,7 @@ struct outgoing {
     bool dup; /* its PUBLISH has been sent before */
 };
 
-/* A message that is being printed. */
+/* A message that has arrived, and is printed if it is to be. */
 struct printing {
     struct mqtt_publish publish; /* payload.data NULL: it lies in the spool */
     size_t position;
@@ -746,25 +746,27 @@ static bool next_message(struct client *client, struct outgoing *message)
  * The sender
  * ------------------------------------------------------------------------------------------- */
 
-static bool find_outgoing(const struct client *client, uint16_t packet_id, size_t *index)
+/* Returns its index, outgoing_count if there is none. */
+static size_t find_outgoing(const struct client *client, uint16_t packet_id)
 {
-    for (*index = 0; *index < client->outgoing_count; *index += 1)
-        if (client->outgoing[*index].packet_id == packet_id)
-            return true;
-    return false;
+    size_t i = 0;
+
+    while (i < client->outgoing_count && client->outgoing[i].packet_id != packet_id)
+        i++;
+    return i;
 }
 
 /* Puts a new message, if there is one, behind those in flight. */
 static bool begin_message(struct client *client)
 {
     struct outgoing message = {.due = true};
-    size_t index;
 
     if (client->outgoing_count == WINDOW || !next_message(client, &message))
         return false;
     do { /* one that is not in use, and not 0 [MQTT-2.3.1-1] [MQTT-2.3.1-2] */
         client->last_packet_id++;
-    } while (client->last_packet_id == 0 || find_outgoing(client, client->last_packet_id, &index));
+    } while (client->last_packet_id == 0 ||
+             find_outgoing(client, client->last_packet_id) < client->outgoing_count);
     message.packet_id = client->last_packet_id;
     client->outgoing[client->outgoing_count++] = message;
     return true;
@@ -847,10 +849,10 @@ static bool finish_at_qos_0(struct client *client)
 static void take_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                  uint16_t packet_id)
 {
+    const size_t index = find_outgoing(client, packet_id);
     struct outgoing message;
-    size_t index;
 
-    if (!find_outgoing(client, packet_id, &index))
+    if (index == client->outgoing_count)
         return; /* one that repeats another: what it acknowledges is done */
     message = client->outgoing[index];
     if ((client->options->qos == 1) != (type == MQTT_PUBACK) || client->options->qos == 0 ||
@@ -891,8 +893,9 @@ static bool is_printed(const struct client *client, const struct mqtt_publish *p
  * lost. Packets are taken one after the other, which keeps the order of [MQTT-4.6.0-2] and
  * [MQTT-4.6.0-3]. What comes after the last message asked for is left to the session, which sends
  * it again, and has it acknowledged, when it is resumed; until then only a DISCONNECT is sent. */
-static void finish_publish(struct client *client, const struct mqtt_publish *publish)
+static void finish_publish(struct client *client)
 {
+    const struct mqtt_publish *publish = &client->printing.publish;
     const bool is_left = is_count_reached(client) && !is_duplicate(client, publish);
 
     if (client->printing.is_under_way)
@@ -905,16 +908,6 @@ static void finish_publish(struct client *client, const struct mqtt_publish *pub
     if (client->phase == ONLINE) /* offline: the server sends it again */
         send_acknowledgement(client, publish->qos == 1 ? MQTT_PUBACK : MQTT_PUBREC,
                              publish->packet_id);
-}
-
-/* Prints the message, if it is to be, or is done with it. */
-static void take_message(struct client *client, const struct mqtt_publish *publish)
-{
-    client->printing.publish = *publish;
-    client->printing.position = 0;
-    client->printing.is_under_way = is_printed(client, publish);
-    if (!client->printing.is_under_way)
-        finish_publish(client, publish);
 }
 
 /* Copies the payload that is there to the spool and drops it from behind the header. Printing it at
@@ -957,7 +950,11 @@ static int32_t take_publish(struct client *client)
     }
     client->spooled = 0;
     received->begin += size; /* its bytes stay where they are until it is printed */
-    take_message(client, &publish);
+    client->printing.publish = publish;
+    client->printing.position = 0;
+    client->printing.is_under_way = is_printed(client, &publish);
+    if (!client->printing.is_under_way)
+        finish_publish(client);
     return result;
 }
 
@@ -1010,7 +1007,7 @@ static void print(struct client *client)
     if (count > 0)
         client->printing.position += (size_t)count;
     if (length < sizeof piece && (count == (ssize_t)length))
-        finish_publish(client, &client->printing.publish);
+        finish_publish(client);
 }
 
 /* ---------------------------------------------------------------------------------------------

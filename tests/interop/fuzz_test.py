@@ -14,6 +14,7 @@ import contextlib
 import os
 import pathlib
 import random
+import re
 import selectors
 import socket
 import struct
@@ -279,12 +280,13 @@ class Bystanders(threading.Thread):
 
 
 def memory(broker):
-    """KiB in use; None where /proc does not tell it."""
+    """KiB in use; None if it has ended, or where /proc does not tell it."""
     try:
         text = pathlib.Path(f"/proc/{broker.process.pid}/status").read_text(encoding="ascii")
     except OSError:
         return None
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS:"))
+    found = re.search(r"^VmRSS:\s*(\d+)", text, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def run(seconds, seed):
@@ -300,6 +302,10 @@ def run(seconds, seed):
         finally:
             attackers.end()
             bystanders.end()
+            finding = re.search(r"(==\d+==ERROR|.*runtime error)(.*\n){1,15}", broker.text())
+            if finding:
+                print(finding[0])
+        check(broker.process.poll() is None, f"it ended with status {broker.process.poll()}")
         count = attackers.count
         print(f"{count['connections']} connections, {count['packets']} packets, {count['sent']} bytes "
               f"sent, {count['received']} received; the server closed {count['closed']} of them")

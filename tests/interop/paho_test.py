@@ -385,6 +385,21 @@ class Resumed(Test):
             with self.subTest(step):
                 self.exchange(None, step)
 
+    def test_published_again(self):
+        """The server has the message, but the PUBREC gets lost."""
+        with self.client("receiver") as receiver, self.client("sender", clean=False) as sender:
+            receiver.subscribe(("once", 2))
+            sender.paho.loop_stop()  # nothing is read from now on
+            packet_id = sender.begin("once", "1", 2)
+            self.assertEqual(receiver.next("message"), ("once", b"1", 2, False))
+            sender.paho.reconnect()
+            sender.paho.loop_start()
+            self.assertEqual(sender.next("connect"), (True, 0))
+            sender.complete([packet_id])
+            self.assertEqual(len([line for line in sender.log if line.startswith(
+                f"Sending PUBLISH (d1, q2, r0, m{packet_id})")]), 1)
+            receiver.check_nothing()  # [MQTT-4.3.3-2]
+
     def test_both(self):
         self.exchange("Sending PUBREL", "Received PUBREL")
 

@@ -331,7 +331,7 @@ class Sessions(Test):
             self.assertTrue(first.told["message"].empty())
 
     def test_keep_alive(self):
-        """Its thread looks at the time each second, which is too seldom: so it has none here."""
+        """Paho's thread looks at the time once a second; without it a busy machine has time to spare."""
         with self.client("alive", keepalive=3, threaded=False) as alive:
             end = time.monotonic() + 7
             while time.monotonic() < end:

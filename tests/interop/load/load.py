@@ -55,9 +55,9 @@ class Work:
 
 
 def works(scale):
-    for qos, messages in enumerate((120, 80, 40)):
+    for qos, messages in enumerate((120, 60, 30)):
         yield Work(f"500 to 500, QoS {qos}", 500, 500, qos, int(messages * scale))
-    for qos, messages in enumerate((150, 80)):
+    for qos, messages in enumerate((100, 60)):
         yield Work(f"1 to 999, QoS {qos}", 1, 999, qos, int(messages * scale))
     yield Work("1,000 idle", 1000, 0, 0, 0)
 

@@ -50,7 +50,7 @@
 
 #define VERSION "mqtt_broker 0.1.0"
 
-#define BUCKETS          4096u /* of the two hash tables */
+#define BUCKETS          1024u /* of the two hash tables */
 #define IN_FLIGHT_MAX    64u   /* PUBLISH packets of a session that wait for an acknowledgement */
 #define INPUT_CAPACITY   8192u /* bytes, to begin with */
 #define NEVER            INT64_MAX
@@ -60,8 +60,10 @@
 #define PACKET_IDS       65536u
 #define ACCEPTS_PER_TURN 64u
 #define PACKETS_PER_TURN 32u /* of one connection */
+#define TURN_YOUNG       10  /* milliseconds; in an older turn, one packet of each connection */
 #define WRITES_PER_TURN  4u  /* to one connection */
 #define VECTORS          64  /* of one write */
+#define LOG_LINE_MAX     512 /* bytes that a pipe takes whole, _POSIX_PIPE_BUF */
 
 static const char usage[] =
     "Usage: mqtt_broker [OPTION]...\n"
@@ -104,16 +106,9 @@ struct options {
     bool help;
 };
 
-/* The bytes of a PUBLISH before its payload. */
-struct header {
-    uint8_t *bytes;
-    size_t length;
-};
-
 struct message {
     size_t references;
     struct mqtt_publish publish; /* as it was published; its strings are in `bytes` */
-    struct header headers[2][3]; /* by RETAIN and QoS, encoded when first needed */
     uint8_t bytes[];             /* topic name, payload */
 };
 
@@ -137,9 +132,10 @@ struct delivery {
 };
 
 struct subscription {
-    char *filter;
-    size_t length;
+    struct subscription *next;
     uint8_t qos; /* granted */
+    size_t length;
+    char filter[];
 };
 
 struct session {
@@ -147,15 +143,13 @@ struct session {
     struct connection *connection; /* NULL: the client is away */
     struct subscription *subscriptions;
     size_t subscription_count;
-    size_t subscription_capacity;
-    struct delivery *first; /* the queue: those in flight, in the order sent, then those waiting */
+    struct delivery *first; /* the queue: those in flight in the order sent, then those waiting */
     struct delivery *last;
     struct delivery *next_to_send; /* on this connection; NULL: all are sent */
     size_t queued;
     size_t queued_qos_0;
     size_t in_flight;
     uint8_t *received; /* a bit for each QoS 2 id not yet released; NULL: none ever came */
-    size_t index;      /* in the array of sessions */
     uint16_t last_packet_id;
     bool clean;
     bool overflowing; /* it is logged that messages are dropped */
@@ -182,8 +176,8 @@ struct connection {
     struct output *first_output;
     struct output *last_output;
     size_t output_sent;   /* bytes of the first that are gone */
-    size_t publish_bytes; /* pending in PUBLISH packets, payloads included */
-    size_t other_bytes;   /* pending in all other packets */
+    size_t publish_bytes; /* memory of pending PUBLISH packets, payloads included */
+    size_t other_bytes;   /* memory of all other pending packets */
     int64_t deadline;     /* when it is ended unless something comes */
     uint16_t keep_alive;
     bool backlog; /* a complete packet may be in the input */
@@ -195,22 +189,16 @@ struct retained {
     struct message *message;
 };
 
-struct user {
-    char *name;
-    char *password;
-};
-
 struct broker {
     struct options options;
     struct pollfd *polls; /* 0 is the listener, i + 1 belongs to connections[i] */
     struct connection **connections;
     size_t connection_count;
-    struct session **sessions;
-    size_t session_count;
     struct session *session_buckets[BUCKETS];
+    size_t session_count;
     struct retained *retained_buckets[BUCKETS];
     size_t retained_count;
-    struct user *users;
+    char **users; /* lines of name:password */
     size_t user_count;
     uint64_t assigned_ids;
     int64_t now; /* milliseconds, read once a turn */
@@ -226,48 +214,33 @@ static volatile sig_atomic_t must_end;
  * The log
  * ------------------------------------------------------------------------------------------- */
 
-/* What a stranger sent cannot command the terminal that shows the log. */
-static void log_text(const char *text, size_t length)
-{
-    size_t i;
-
-    for (i = 0; i < length; i++)
-        fputc(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?', stderr);
-}
-
-static void log_line(const struct connection *connection, const char *format, va_list arguments)
-{
-    fputs("mqtt_broker: ", stderr);
-    if (connection != NULL)
-        fprintf(stderr, "%s: ", connection->peer);
-    if (connection != NULL && connection->session != NULL) {
-        log_text(connection->session->id, connection->session->id_length);
-        fputs(": ", stderr);
-    }
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-}
-
+/* Who reads the log holds up nobody: a line that would have to wait is lost. */
 static void report(const struct connection *connection, const char *format, ...)
 {
+    const struct session *session = connection == NULL ? NULL : connection->session;
+    struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char line[LOG_LINE_MAX];
+    size_t length;
+    size_t i;
     va_list arguments;
 
+    snprintf(line, sizeof line, "mqtt_broker: %s%s%.*s%s",
+             connection == NULL ? "" : connection->peer, connection == NULL ? "" : ": ",
+             session == NULL ? 0 : (int)session->id_length, session == NULL ? "" : session->id,
+             session == NULL ? "" : ": ");
+    length = strlen(line);
     va_start(arguments, format);
-    log_line(connection, format, arguments);
+    vsnprintf(line + length, sizeof line - length, format, arguments);
     va_end(arguments);
-}
-
-/* As report, but only with -v. */
-static void trace(const struct broker *broker, const struct connection *connection,
-                  const char *format, ...)
-{
-    va_list arguments;
-
-    if (!broker->options.verbose)
-        return;
-    va_start(arguments, format);
-    log_line(connection, format, arguments);
-    va_end(arguments);
+    length = strlen(line);
+    /* What a stranger sent cannot command the terminal that shows the log. */
+    for (i = 0; i < length; i++) {
+        if (line[i] < ' ' || line[i] > '~')
+            line[i] = '?';
+    }
+    line[length] = '\n'; /* in place of the NUL */
+    if (poll(&log, 1, 0) == 1)
+        (void)!write(STDERR_FILENO, line, length + 1);
 }
 
 static void doom(struct connection *connection)
@@ -303,8 +276,6 @@ static struct message *message_new(const struct mqtt_publish *publish)
     message->publish = *publish;
     message->publish.topic.data = (const char *)message->bytes;
     message->publish.payload.data = message->bytes + topic;
-    message->publish.packet_id = 1; /* stands for those that the receivers are given */
-    message->publish.dup = false;   /* the sender's DUP goes no further [MQTT-3.3.1-3] */
     return message;
 }
 
@@ -316,41 +287,24 @@ static struct message *message_hold(struct message *message)
 
 static void message_release(struct message *message)
 {
-    size_t i;
-
-    if (message == NULL || --message->references > 0)
-        return;
-    for (i = 0; i < 3; i++) {
-        free(message->headers[0][i].bytes);
-        free(message->headers[1][i].bytes);
-    }
-    free(message);
-}
-
-/* NULL: out of memory. */
-static const struct header *message_header(struct message *message, uint8_t qos, bool retain)
-{
-    struct header *header = &message->headers[retain ? 1 : 0][qos];
-    struct mqtt_publish publish = message->publish;
-    int32_t size;
-
-    if (header->bytes != NULL)
-        return header;
-    publish.qos = qos;
-    publish.retain = retain;
-    size = mqtt_encode_publish_header(NULL, 0, &publish);
-    if (size <= 0)
-        return NULL;
-    header->bytes = (uint8_t *)malloc((size_t)size);
-    if (header->bytes == NULL)
-        return NULL;
-    header->length = (size_t)mqtt_encode_publish_header(header->bytes, (size_t)size, &publish);
-    return header;
+    if (message != NULL && --message->references == 0)
+        free(message);
 }
 
 /* ---------------------------------------------------------------------------------------------
  * Output
  * ------------------------------------------------------------------------------------------- */
+
+static size_t output_size(const struct output *output)
+{
+    return output->length + (output->message == NULL ? 0 : output->message->publish.payload.length);
+}
+
+/* Where the memory of an output is counted. */
+static size_t *output_account(struct connection *connection, const struct output *output)
+{
+    return output->message == NULL ? &connection->other_bytes : &connection->publish_bytes;
+}
 
 /* Adds a packet of which the caller fills `bytes`. NULL: out of memory. */
 static struct output *output_add(struct connection *connection, size_t length,
@@ -368,16 +322,8 @@ static struct output *output_add(struct connection *connection, size_t length,
     else
         connection->last_output->next = output;
     connection->last_output = output;
-    if (message == NULL)
-        connection->other_bytes += length;
-    else
-        connection->publish_bytes += length + message->publish.payload.length;
+    *output_account(connection, output) += sizeof *output + output_size(output);
     return output;
-}
-
-static size_t output_size(const struct output *output)
-{
-    return output->length + (output->message == NULL ? 0 : output->message->publish.payload.length);
 }
 
 static void output_drop_first(struct connection *connection)
@@ -387,10 +333,7 @@ static void output_drop_first(struct connection *connection)
     connection->first_output = output->next;
     if (output->next == NULL)
         connection->last_output = NULL;
-    if (output->message == NULL)
-        connection->other_bytes -= output->length;
-    else
-        connection->publish_bytes -= output_size(output);
+    *output_account(connection, output) -= sizeof *output + output_size(output);
     message_release(output->message);
     free(output);
 }
@@ -468,7 +411,7 @@ static void drop_sent(struct connection *connection, size_t sent)
 }
 
 /* Writes what the socket takes, within bounds: the others have their turn too. */
-static void write_output(const struct broker *broker, struct connection *connection)
+static void write_output(struct connection *connection)
 {
     struct iovec vectors[VECTORS];
     unsigned round;
@@ -478,7 +421,6 @@ static void write_output(const struct broker *broker, struct connection *connect
         if (sent < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (sent < 0) {
-            trace(broker, connection, "cannot be written to: %s", strerror(errno));
             doom(connection);
             return;
         }
@@ -530,20 +472,30 @@ static struct session *session_new(struct broker *broker, struct mqtt_string id)
     session->id_length = id.length;
     session->next_in_bucket = broker->session_buckets[bucket];
     broker->session_buckets[bucket] = session;
-    session->index = broker->session_count;
-    broker->sessions[broker->session_count++] = session;
+    broker->session_count++;
     return session;
+}
+
+/* Before `next`; NULL: at the end. */
+static void queue_insert(struct session *session, struct delivery *delivery, struct delivery *next)
+{
+    delivery->next = next;
+    delivery->previous = next == NULL ? session->last : next->previous;
+    *(delivery->previous == NULL ? &session->first : &delivery->previous->next) = delivery;
+    *(next == NULL ? &session->last : &next->previous) = delivery;
+}
+
+static void queue_unlink(struct session *session, const struct delivery *delivery)
+{
+    *(delivery->previous == NULL ? &session->first : &delivery->previous->next) = delivery->next;
+    *(delivery->next == NULL ? &session->last : &delivery->next->previous) = delivery->previous;
+    if (session->next_to_send == delivery)
+        session->next_to_send = delivery->next;
 }
 
 static void queue_append(struct session *session, struct delivery *delivery)
 {
-    delivery->next = NULL;
-    delivery->previous = session->last;
-    if (session->last == NULL)
-        session->first = delivery;
-    else
-        session->last->next = delivery;
-    session->last = delivery;
+    queue_insert(session, delivery, NULL);
     if (session->next_to_send == NULL)
         session->next_to_send = delivery;
     session->queued++;
@@ -558,16 +510,7 @@ static void delivery_free(struct delivery *delivery)
 
 static void queue_remove(struct session *session, struct delivery *delivery)
 {
-    if (delivery->previous == NULL)
-        session->first = delivery->next;
-    else
-        delivery->previous->next = delivery->next;
-    if (delivery->next == NULL)
-        session->last = delivery->previous;
-    else
-        delivery->next->previous = delivery->previous;
-    if (session->next_to_send == delivery)
-        session->next_to_send = delivery->next;
+    queue_unlink(session, delivery);
     session->queued--;
     session->queued_qos_0 -= delivery->qos == 0;
     session->in_flight -= delivery->packet_id != 0;
@@ -591,21 +534,13 @@ static void queue_drop_qos_0(struct session *session, size_t count)
     }
 }
 
-static void session_free(struct session *session)
+static void subscription_remove(struct session *session, struct subscription **link)
 {
-    struct delivery *delivery = session->first;
-    size_t i;
+    struct subscription *subscription = *link;
 
-    while (delivery != NULL) {
-        struct delivery *next = delivery->next;
-        delivery_free(delivery);
-        delivery = next;
-    }
-    for (i = 0; i < session->subscription_count; i++)
-        free(session->subscriptions[i].filter);
-    free(session->subscriptions);
-    free(session->received);
-    free(session);
+    *link = subscription->next;
+    session->subscription_count--;
+    free(subscription);
 }
 
 /* Forgets all of it; retained messages are no part of it [MQTT-3.1.2-7]. */
@@ -616,9 +551,13 @@ static void session_end(struct broker *broker, struct session *session)
     while (*link != session)
         link = &(*link)->next_in_bucket;
     *link = session->next_in_bucket;
-    broker->sessions[session->index] = broker->sessions[--broker->session_count];
-    broker->sessions[session->index]->index = session->index;
-    session_free(session);
+    broker->session_count--;
+    while (session->first != NULL)
+        queue_remove(session, session->first);
+    while (session->subscriptions != NULL)
+        subscription_remove(session, &session->subscriptions);
+    free(session->received);
+    free(session);
 }
 
 /* The deliveries in flight stand first. */
@@ -647,20 +586,22 @@ static uint16_t unused_packet_id(struct session *session)
 
 static void send_publish(struct connection *connection, struct delivery *delivery)
 {
-    const struct header *header =
-        message_header(delivery->message, delivery->qos, delivery->retain);
-    struct output *output =
-        header == NULL ? NULL : output_add(connection, header->length, delivery->message);
+    struct mqtt_publish publish = delivery->message->publish;
+    struct output *output;
+    int32_t size;
 
+    publish.packet_id = delivery->packet_id; /* the same each time [MQTT-2.3.1-4] [MQTT-4.4.0-1] */
+    publish.qos = delivery->qos;
+    publish.retain = delivery->retain;
+    /* Whether it is sent again [MQTT-3.3.1-1]; the sender's DUP goes no further [MQTT-3.3.1-3]. */
+    publish.dup = delivery->sent;
+    size = mqtt_encode_publish_header(NULL, 0, &publish);
+    output = size > 0 ? output_add(connection, (size_t)size, delivery->message) : NULL;
     if (output == NULL) {
         doom_without_memory(connection);
         return;
     }
-    memcpy(output->bytes, header->bytes, header->length); /* DUP 0 [MQTT-4.3.1-1] */
-    if (delivery->qos > 0)
-        mqtt_publish_set_packet_id(output->bytes, output->length, delivery->packet_id);
-    if (delivery->sent)
-        mqtt_publish_set_dup(output->bytes, output->length, true); /* [MQTT-3.3.1-1] */
+    mqtt_encode_publish_header(output->bytes, (size_t)size, &publish);
     delivery->sent = delivery->qos > 0;
 }
 
@@ -700,38 +641,21 @@ static bool queue_has_room(const struct broker *broker, struct session *session,
     if (session->queued < broker->options.max_queue)
         return true;
     if (!session->overflowing && qos > 0) {
-        fputs("mqtt_broker: ", stderr);
-        log_text(session->id, session->id_length);
-        fputs(": the queue is full, new messages are dropped\n", stderr);
+        report(NULL, "%.*s: the queue is full, new messages are dropped", (int)session->id_length,
+               session->id);
         session->overflowing = true;
     }
     return false;
-}
-
-/* NULL: out of memory. */
-static struct delivery *delivery_new(struct session *session, struct message *message, uint8_t qos,
-                                     bool retain)
-{
-    struct delivery *delivery = (struct delivery *)calloc(1, sizeof *delivery);
-
-    if (delivery == NULL)
-        return NULL;
-    delivery->session = session;
-    delivery->message = message_hold(message);
-    delivery->qos = qos;
-    delivery->retain = retain;
-    return delivery;
 }
 
 /* The highest QoS that the subscriptions which match the topic have been granted [MQTT-3.3.5-1], or
  * -1: none matches. One delivery stands for all of them. */
 static int subscribed_qos(const struct session *session, struct mqtt_string topic)
 {
+    const struct subscription *subscription = session->subscriptions;
     int qos = -1;
-    size_t i;
 
-    for (i = 0; i < session->subscription_count && qos < 2; i++) {
-        const struct subscription *subscription = &session->subscriptions[i];
+    for (; subscription != NULL && qos < 2; subscription = subscription->next) {
         const struct mqtt_string filter = {subscription->filter, subscription->length};
         /* [MQTT-3.3.2-3], and [MQTT-4.7.2-1] for topics that begin with $ */
         if (subscription->qos > qos && mqtt_topic_matches(filter, topic))
@@ -740,15 +664,39 @@ static int subscribed_qos(const struct session *session, struct mqtt_string topi
     return qos;
 }
 
-static bool wants_now(const struct broker *broker, const struct session *session, uint8_t qos)
+/* Whether a QoS 0 message is for a session now or never. */
+static bool takes_qos_0(const struct broker *broker, const struct session *session)
 {
     const struct connection *connection = session->connection;
 
-    /* What needs an acknowledgement can wait, for a client that is away too [MQTT-3.1.2-5]. */
-    if (qos > 0)
-        return true;
     return connection != NULL && connection->state == CONNECTED &&
            connection->publish_bytes < broker->options.max_output;
+}
+
+/* Adds a delivery to the list, unless it is to be dropped. False: out of memory. */
+static bool make_delivery(const struct broker *broker, struct session *session,
+                          struct message *message, uint8_t granted, bool retain,
+                          struct delivery **list)
+{
+    const uint8_t published = message->publish.qos;
+    const uint8_t qos = published < granted ? published : granted; /* [MQTT-3.8.4-6] */
+    struct delivery *delivery;
+
+    /* What needs an acknowledgement can wait, for a client that is away too [MQTT-3.1.2-5]. */
+    if (qos == 0 && !retain && !takes_qos_0(broker, session))
+        return true;
+    if (!queue_has_room(broker, session, qos))
+        return true;
+    delivery = (struct delivery *)calloc(1, sizeof *delivery);
+    if (delivery == NULL)
+        return false;
+    delivery->session = session;
+    delivery->message = message_hold(message);
+    delivery->qos = qos;
+    delivery->retain = retain;
+    delivery->next = *list;
+    *list = delivery;
+    return true;
 }
 
 /* Makes a delivery for each session that is to have the message [MQTT-4.5.0-1], a list in *list.
@@ -756,27 +704,34 @@ static bool wants_now(const struct broker *broker, const struct session *session
 static bool make_deliveries(const struct broker *broker, struct message *message,
                             struct delivery **list)
 {
+    struct session *session;
     size_t i;
 
-    for (i = 0; i < broker->session_count; i++) {
-        struct session *session = broker->sessions[i];
-        const int granted = subscribed_qos(session, message->publish.topic);
-        struct delivery *delivery;
-        uint8_t qos;
-        if (granted < 0)
-            continue;
-        qos = (uint8_t)granted;
-        if (qos > message->publish.qos)
-            qos = message->publish.qos; /* [MQTT-3.8.4-6] */
-        if (!wants_now(broker, session, qos) || !queue_has_room(broker, session, qos))
-            continue;
-        delivery = delivery_new(session, message, qos, false); /* [MQTT-3.3.1-9] */
-        if (delivery == NULL)
-            return false;
-        delivery->next = *list;
-        *list = delivery;
+    for (i = 0; i < BUCKETS; i++) {
+        for (session = broker->session_buckets[i]; session != NULL;
+             session = session->next_in_bucket) {
+            const int granted = subscribed_qos(session, message->publish.topic);
+            if (granted >= 0 && /* RETAIN 0 [MQTT-3.3.1-9] */
+                !make_delivery(broker, session, message, (uint8_t)granted, false, list))
+                return false;
+        }
     }
     return true;
+}
+
+/* Queues the deliveries of a list, or frees them. */
+static void use_deliveries(const struct broker *broker, struct delivery *list, bool are_taken)
+{
+    while (list != NULL) {
+        struct delivery *delivery = list;
+        list = delivery->next;
+        if (are_taken) {
+            queue_append(delivery->session, delivery);
+            send_queued(broker, delivery->session);
+        } else {
+            delivery_free(delivery);
+        }
+    }
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -823,10 +778,8 @@ static bool retain_message(struct broker *broker, struct message *message)
         retained->message = message_hold(message);
         return true;
     }
-    if (broker->retained_count >= broker->options.max_retained) {
-        report(NULL, "there is no place for another retained message");
+    if (broker->retained_count >= broker->options.max_retained)
         return message->publish.qos == 0;
-    }
     retained = (struct retained *)malloc(sizeof *retained);
     if (retained == NULL)
         return false;
@@ -846,20 +799,13 @@ static bool retained_for(const struct broker *broker, struct session *session,
     for (i = 0; i < BUCKETS; i++) {
         const struct retained *retained;
         for (retained = broker->retained_buckets[i]; retained != NULL; retained = retained->next) {
-            struct message *message = retained->message;
-            struct delivery *delivery;
-            uint8_t qos = message->publish.qos;
-            if (!mqtt_topic_matches(subscription->filter, message->publish.topic))
+            struct delivery *delivery = NULL;
+            if (!mqtt_topic_matches(subscription->filter, retained->message->publish.topic))
                 continue;
-            if (qos > subscription->qos)
-                qos = subscription->qos; /* [MQTT-3.8.4-6] */
-            if (!queue_has_room(broker, session, qos))
-                continue;
-            delivery = delivery_new(session, message, qos, true); /* [MQTT-3.3.1-8] */
-            if (delivery == NULL)
+            if (!make_delivery(broker, session, retained->message, subscription->qos,
+                               true /* [MQTT-3.3.1-8] */, &delivery))
                 return false;
-            queue_append(session, delivery);
-            send_queued(broker, session);
+            use_deliveries(broker, delivery, true);
         }
     }
     return true;
@@ -879,16 +825,7 @@ static bool publish_message(struct broker *broker, struct message *message)
     /* Without RETAIN nothing that is retained changes [MQTT-3.3.1-12]. */
     if (taken && message->publish.retain)
         taken = retain_message(broker, message);
-    while (list != NULL) {
-        struct delivery *delivery = list;
-        list = delivery->next;
-        if (!taken) {
-            delivery_free(delivery);
-            continue;
-        }
-        queue_append(delivery->session, delivery);
-        send_queued(broker, delivery->session);
-    }
+    use_deliveries(broker, list, taken);
     return taken;
 }
 
@@ -986,7 +923,8 @@ static void remove_doomed(struct broker *broker)
             if (connection->state != DOOMED)
                 continue;
             again = true;
-            trace(broker, connection, "closed");
+            if (broker->options.verbose)
+                report(connection, "closed");
             end_connection(broker, connection);
             broker->connections[i] = broker->connections[--broker->connection_count];
             connection_free(connection);
@@ -1032,10 +970,11 @@ static uint8_t check_login(const struct broker *broker, const struct mqtt_connec
     if (connect->has_password)
         password = connect->password;
     for (i = 0; i < broker->user_count; i++) {
-        const struct mqtt_string name = mqtt_string_from(broker->users[i].name);
-        if (name.length == connect->user_name.length &&
-            memcmp(name.data, connect->user_name.data, name.length) == 0)
-            return is_password(broker->users[i].password, password)
+        const char *line = broker->users[i];
+        const size_t length = (size_t)(strchr(line, ':') - line);
+        if (length == connect->user_name.length &&
+            memcmp(line, connect->user_name.data, length) == 0)
+            return is_password(line + length + 1, password)
                        ? MQTT_CONNECTION_ACCEPTED
                        : MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD;
     }
@@ -1047,9 +986,8 @@ static bool keep_will(struct connection *connection, const struct mqtt_connect *
 {
     struct mqtt_publish will = {0};
 
-    if (!connect->has_will)
-        return true;
-    if (is_sys_topic(connect->will.topic)) /* as a PUBLISH to it, dropped */
+    /* One for $SYS is dropped as a PUBLISH to it is. */
+    if (!connect->has_will || is_sys_topic(connect->will.topic)) /* [MQTT-3.1.2-12] */
         return true;
     will.topic = connect->will.topic;
     will.payload = connect->will.message;
@@ -1127,7 +1065,8 @@ static void handle_connect(struct broker *broker, struct connection *connection,
     connection->session = session;
     connection->state = CONNECTED;
     connection->keep_alive = connect->keep_alive;
-    trace(broker, connection, "connected");
+    if (broker->options.verbose)
+        report(connection, "connected");
     send_connack(connection, present, MQTT_CONNECTION_ACCEPTED); /* [MQTT-3.1.4-4] [MQTT-3.2.0-1] */
     /* Everything that is not acknowledged goes out again, with its id [MQTT-4.4.0-1] and in its
      * order [MQTT-4.6.0-1]. */
@@ -1146,15 +1085,13 @@ static bool take_message(struct broker *broker, struct connection *connection,
     struct message *message;
     bool taken;
 
-    if (is_sys_topic(received->topic)) {
-        trace(broker, connection, "published to $SYS, which is dropped");
-        return true; /* and acknowledged as usual [MQTT-3.3.5-2] */
-    }
+    if (is_sys_topic(received->topic))
+        return true; /* dropped, and acknowledged as usual [MQTT-3.3.5-2] */
     message = message_new(received);
     taken = message != NULL && publish_message(broker, message);
     message_release(message);
     if (!taken) {
-        report(connection, "its message cannot be taken, the connection is closed");
+        report(connection, "its message cannot be taken or retained, the connection is closed");
         doom(connection); /* [MQTT-4.8.0-2] */
     }
     return taken;
@@ -1201,16 +1138,28 @@ static void handle_puback(const struct broker *broker, struct session *session, 
     send_queued(broker, session);
 }
 
+/* The PUBREC has come: the PUBLISH is never sent again [MQTT-4.3.3-1]. The PUBRELs stand first in the
+ * queue, so that they go out again in the order in which they were first sent [MQTT-4.6.0-4]. */
+static void release(struct session *session, struct delivery *delivery)
+{
+    struct delivery *next;
+
+    queue_unlink(session, delivery);
+    for (next = session->first; next != NULL && next->released;)
+        next = next->next;
+    queue_insert(session, delivery, next);
+    delivery->released = true;
+    message_release(delivery->message);
+    delivery->message = NULL;
+}
+
 /* Answers an id that is not known, too: a client that lost track would ask for ever. */
 static void handle_pubrec(struct connection *connection, uint16_t packet_id)
 {
     struct delivery *delivery = in_flight_find(connection->session, packet_id);
 
-    if (delivery != NULL && delivery->qos == 2 && !delivery->released) {
-        delivery->released = true; /* the PUBLISH is never sent again [MQTT-4.3.3-1] */
-        message_release(delivery->message);
-        delivery->message = NULL;
-    }
+    if (delivery != NULL && delivery->qos == 2 && !delivery->released)
+        release(connection->session, delivery);
     send_answer(connection, MQTT_PUBREL,
                 packet_id); /* at once, so in the order asked for [MQTT-4.6.0-4] */
 }
@@ -1237,59 +1186,40 @@ static void handle_pubcomp(const struct broker *broker, struct session *session,
  * SUBSCRIBE and UNSUBSCRIBE
  * ------------------------------------------------------------------------------------------- */
 
-/* Filters are compared byte by byte [MQTT-3.10.4-1] [MQTT-4.7.3-4]. NULL: there is none. */
-static struct subscription *subscription_find(const struct session *session,
-                                              struct mqtt_string filter)
+/* The place of a subscription, or where the next one goes. Filters are compared byte by byte
+ * [MQTT-3.10.4-1] [MQTT-4.7.3-4]. */
+static struct subscription **subscription_find(struct session *session, struct mqtt_string filter)
 {
-    size_t i;
+    struct subscription **link = &session->subscriptions;
 
-    for (i = 0; i < session->subscription_count; i++) {
-        struct subscription *subscription = &session->subscriptions[i];
-        if (subscription->length == filter.length &&
-            memcmp(subscription->filter, filter.data, filter.length) == 0)
-            return subscription;
-    }
-    return NULL;
-}
-
-/* False: out of memory. */
-static bool subscription_add(struct session *session, const struct mqtt_subscription *wanted)
-{
-    struct subscription *added;
-    char *filter;
-
-    if (session->subscription_count == session->subscription_capacity) {
-        const size_t capacity = session->subscription_capacity * 2 + 4;
-        struct subscription *grown =
-            (struct subscription *)realloc(session->subscriptions, capacity * sizeof *grown);
-        if (grown == NULL)
-            return false;
-        session->subscriptions = grown;
-        session->subscription_capacity = capacity;
-    }
-    filter = (char *)malloc(wanted->filter.length);
-    if (filter == NULL)
-        return false;
-    memcpy(filter, wanted->filter.data, wanted->filter.length);
-    added = &session->subscriptions[session->subscription_count++];
-    added->filter = filter;
-    added->length = wanted->filter.length;
-    added->qos = wanted->qos;
-    return true;
+    while (*link != NULL && ((*link)->length != filter.length ||
+                             memcmp((*link)->filter, filter.data, filter.length) != 0))
+        link = &(*link)->next;
+    return link;
 }
 
 /* The return code for one filter [MQTT-3.8.4-5], or -1: out of memory. */
 static int subscribe_one(const struct broker *broker, struct session *session,
                          const struct mqtt_subscription *wanted)
 {
-    struct subscription *subscription = subscription_find(session, wanted->filter);
+    struct subscription **link = subscription_find(session, wanted->filter);
+    struct subscription *added;
 
-    if (subscription != NULL)
-        subscription->qos = wanted->qos; /* [MQTT-3.8.4-3] */
-    else if (session->subscription_count >= broker->options.max_subscriptions)
+    if (*link != NULL) {
+        (*link)->qos = wanted->qos; /* [MQTT-3.8.4-3] */
+        return wanted->qos;
+    }
+    if (session->subscription_count >= broker->options.max_subscriptions)
         return MQTT_SUBACK_FAILURE;
-    else if (!subscription_add(session, wanted))
+    added = (struct subscription *)malloc(sizeof *added + wanted->filter.length);
+    if (added == NULL)
         return -1;
+    added->next = NULL;
+    added->qos = wanted->qos;
+    added->length = wanted->filter.length;
+    memcpy(added->filter, wanted->filter.data, added->length);
+    *link = added;
+    session->subscription_count++;
     return wanted->qos;
 }
 
@@ -1351,12 +1281,10 @@ static void handle_unsubscribe(struct connection *connection,
     size_t position = 0;
 
     while (mqtt_next_filter(unsubscribe, &position, &filter)) { /* [MQTT-3.10.4-6] */
-        struct subscription *subscription = subscription_find(session, filter);
-        if (subscription == NULL)
-            continue;
+        struct subscription **link = subscription_find(session, filter);
         /* No new messages from now on [MQTT-3.10.4-2]; what is queued goes out [MQTT-3.10.4-3]. */
-        free(subscription->filter);
-        *subscription = session->subscriptions[--session->subscription_count];
+        if (*link != NULL)
+            subscription_remove(session, link);
     }
     /* Whether there was one or not [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-2.3.1-7]. */
     send_answer(connection, MQTT_UNSUBACK, unsubscribe->packet_id);
@@ -1369,7 +1297,8 @@ static void handle_unsubscribe(struct connection *connection,
 static void handle_packet(struct broker *broker, struct connection *connection,
                           const struct mqtt_packet *packet)
 {
-    trace(broker, connection, "%s", mqtt_packet_type_name(packet->type));
+    if (broker->options.verbose)
+        report(connection, "%s", mqtt_packet_type_name(packet->type));
     switch (packet->type) {
     case MQTT_CONNECT:
         handle_connect(broker, connection, &packet->as.connect);
@@ -1457,6 +1386,14 @@ static bool is_read(const struct broker *broker, const struct connection *connec
     return connection->state != DOOMED && connection->other_bytes < broker->options.max_output;
 }
 
+static int64_t milliseconds(void)
+{
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Processes the packets that have arrived whole, some of them: the others have their turn too. */
 static void take_packets(struct broker *broker, struct connection *connection)
 {
@@ -1481,8 +1418,8 @@ static void take_packets(struct broker *broker, struct connection *connection)
         }
         connection->begin += (size_t)size;
         handle_packet(broker, connection, &packet);
-        if (packet.type == MQTT_SUBSCRIBE || packet.type == MQTT_UNSUBSCRIBE)
-            break; /* with many filters, it was work enough for a turn */
+        if (milliseconds() - broker->now > TURN_YOUNG)
+            break;
     }
     connection->backlog = connection->state == CONNECTED && connection->begin < connection->end;
 }
@@ -1520,7 +1457,7 @@ static void shrink_input(struct connection *connection)
     connection->begin = connection->end = connection->capacity = 0;
 }
 
-static void receive(struct broker *broker, struct connection *connection)
+static void receive(struct connection *connection)
 {
     ssize_t count;
 
@@ -1534,25 +1471,15 @@ static void receive(struct broker *broker, struct connection *connection)
                  connection->capacity - connection->end, 0);
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (count <= 0) {
-        trace(broker, connection, count == 0 ? "the client closed it" : strerror(errno));
+    if (count <= 0)
         doom(connection);
-        return;
-    }
-    connection->end += (size_t)count;
+    else
+        connection->end += (size_t)count;
 }
 
 /* ---------------------------------------------------------------------------------------------
  * The loop
  * ------------------------------------------------------------------------------------------- */
-
-static int64_t milliseconds(void)
-{
-    struct timespec now = {0};
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool set_non_blocking(int socket)
 {
@@ -1561,17 +1488,17 @@ static bool set_non_blocking(int socket)
     return flags >= 0 && fcntl(socket, F_SETFL, flags | O_NONBLOCK) >= 0;
 }
 
-static void name_peer(struct connection *connection, const struct sockaddr *address,
-                      socklen_t length)
+/* Writes "ADDRESS:PORT". */
+static void name_address(char *text, size_t size, const struct sockaddr *address, socklen_t length)
 {
     char host[64];
     char port[8];
 
     if (getnameinfo(address, length, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-        snprintf(connection->peer, sizeof connection->peer, "%s:%s", host, port);
+        snprintf(text, size, "%s:%s", host, port);
     else
-        snprintf(connection->peer, sizeof connection->peer, "unknown");
+        snprintf(text, size, "unknown");
 }
 
 /* False: the limit is reached, or there is no memory. */
@@ -1588,10 +1515,12 @@ static bool connection_new(struct broker *broker, int socket, const struct socka
         return false;
     /* Packets are gathered here; to wait for more of them would only delay them. */
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* A client without keep alive whose machine is gone is noticed, if late. */
+    setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     connection->socket = socket;
     connection->state = AWAITING_CONNECT;
     connection->deadline = broker->now + (int64_t)broker->options.connect_timeout * 1000;
-    name_peer(connection, address, length);
+    name_address(connection->peer, sizeof connection->peer, address, length);
     broker->connections[broker->connection_count++] = connection;
     return true;
 }
@@ -1650,7 +1579,7 @@ static void serve_connection(struct broker *broker, struct connection *connectio
     if (connection->state == DOOMED) /* by another connection, in this turn */
         return;
     if ((events & POLLIN) != 0)
-        receive(broker, connection);
+        receive(connection);
     else if ((events & (POLLHUP | POLLERR | POLLNVAL)) != 0 && !connection->backlog)
         doom(connection); /* it is gone, and all that it sent was read */
     if (connection->backlog || (events & POLLIN) != 0) {
@@ -1676,7 +1605,7 @@ static void send_output(const struct broker *broker, struct connection *connecti
 {
     if (connection->first_output == NULL)
         return;
-    write_output(broker, connection);
+    write_output(connection);
     if (connection->session != NULL)
         send_queued(broker, connection->session);
 }
@@ -1782,65 +1711,63 @@ static bool announce(const struct broker *broker)
     struct sockaddr_storage storage;
     struct sockaddr *address = (struct sockaddr *)&storage;
     socklen_t length = sizeof storage;
-    char host[64];
-    char port[8];
+    char name[80];
 
-    if (getsockname(broker->listener, address, &length) != 0 ||
-        getnameinfo(address, length, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    if (getsockname(broker->listener, address, &length) != 0)
         return false;
-    printf("listening on %s:%s\n", host, port);
+    name_address(name, sizeof name, address, length);
+    printf("listening on %s\n", name);
     return fflush(stdout) == 0;
 }
 
-/* Adds the user of a line "name:password", which is cut at the colon. False: there is none, or no
- * memory. */
-static bool add_user(struct broker *broker, const char *line, size_t length)
+/* Takes over a line "name:password". False: it is none, or there is no memory. */
+static bool add_user(struct broker *broker, char *line)
 {
-    const char *colon = (const char *)memchr(line, ':', length);
-    struct user *users;
-    struct user *user;
+    char **users;
 
-    if (colon == NULL)
+    line[strcspn(line, "\r\n")] = '\0';
+    if (strchr(line, ':') == NULL) {
+        const bool is_empty = line[0] == '\0';
+        free(line);
+        return is_empty;
+    }
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is wanted */
+    users = (char **)realloc(broker->users, (broker->user_count + 1) * sizeof *users);
+    if (users == NULL) {
+        free(line);
         return false;
-    users = (struct user *)realloc(broker->users, (broker->user_count + 1) * sizeof *users);
-    if (users == NULL)
-        return false;
+    }
     broker->users = users;
-    user = &users[broker->user_count++];
-    user->name = strndup(line, (size_t)(colon - line));
-    user->password = strndup(colon + 1, length - (size_t)(colon - line) - 1);
-    return user->name != NULL && user->password != NULL;
+    users[broker->user_count++] = line;
+    return true;
 }
 
 static bool load_users(struct broker *broker)
 {
-    FILE *file;
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t length = 0;
+    const char *path = broker->options.users_path;
     bool is_good = true;
+    FILE *file;
 
-    if (broker->options.users_path == NULL)
+    if (path == NULL)
         return true;
-    file = fopen(broker->options.users_path, "r");
-    if (file == NULL) {
-        report(NULL, "%s: %s", broker->options.users_path, strerror(errno));
-        return false;
-    }
-    while (is_good && (length = getline(&line, &capacity, file)) > 0) {
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
-            length--;
-        is_good = length == 0 || add_user(broker, line, (size_t)length);
+    file = fopen(path, "r");
+    while (file != NULL && is_good) {
+        char *line = NULL;
+        size_t capacity = 0;
+        if (getline(&line, &capacity, file) < 0) {
+            free(line);
+            break;
+        }
+        is_good = add_user(broker, line);
     }
     if (!is_good)
-        report(NULL, "%s: not a line of name:password, or no memory", broker->options.users_path);
-    else if (ferror(file)) {
-        report(NULL, "%s: %s", broker->options.users_path, strerror(errno));
+        report(NULL, "%s: not a line of name:password, or no memory", path);
+    else if (file == NULL || ferror(file)) {
+        report(NULL, "%s: %s", path, strerror(errno));
         is_good = false;
     }
-    free(line);
-    fclose(file);
+    if (file != NULL)
+        fclose(file);
     return is_good;
 }
 
@@ -1855,10 +1782,8 @@ static bool start(struct broker *broker)
         (struct connection **)calloc(options->max_connections, sizeof *broker->connections);
     broker->polls =
         (struct pollfd *)calloc((size_t)options->max_connections + 1, sizeof *broker->polls);
-    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is wanted */
-    broker->sessions = (struct session **)calloc(options->max_sessions, sizeof *broker->sessions);
-    if (broker->connections == NULL || broker->polls == NULL || broker->sessions == NULL) {
-        report(NULL, "there is no memory for so many connections and sessions");
+    if (broker->connections == NULL || broker->polls == NULL) {
+        report(NULL, "there is no memory for so many connections");
         return false;
     }
     if (!load_users(broker) || !set_signals() || !start_listening(broker))
@@ -1875,20 +1800,17 @@ static void finish(struct broker *broker)
 
     for (i = 0; i < broker->connection_count; i++)
         connection_free(broker->connections[i]);
-    for (i = 0; i < broker->session_count; i++)
-        session_free(broker->sessions[i]);
     for (i = 0; i < BUCKETS; i++) {
+        while (broker->session_buckets[i] != NULL)
+            session_end(broker, broker->session_buckets[i]);
         while (broker->retained_buckets[i] != NULL)
             retained_remove(broker, &broker->retained_buckets[i]);
     }
-    for (i = 0; i < broker->user_count; i++) {
-        free(broker->users[i].name);
-        free(broker->users[i].password);
-    }
+    for (i = 0; i < broker->user_count; i++)
+        free(broker->users[i]);
     free(broker->users);
     free(broker->connections);
     free(broker->polls);
-    free(broker->sessions);
     if (broker->listener >= 0)
         close(broker->listener);
 }
@@ -1993,7 +1915,6 @@ int main(int argc, char **argv)
     };
     bool is_started;
 
-    setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a line of the log is one write */
     if (!parse_arguments(&broker.options, argc, argv))
         return EXIT_FAILURE;
     if (broker.options.help)

@@ -8,8 +8,7 @@
  *
  * How it is built, from the bottom up:
  *
- *   message     an application message, counted by reference: one copy, however many receive it
- *   output      a packet on its way to a socket; the payload of a PUBLISH is the message's own
+ *   message     an application message, counted by reference: one copy, however many wait for it
  *   delivery    a message in a session's queue, in flight or waiting
  *   session     what the server keeps under a client id: subscriptions, queue, received QoS 2 ids
  *   connection  a socket, what has come from it and what has still to go out, and its will
@@ -44,15 +43,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define VERSION "mqtt_broker 0.1.0"
 
-#define BUCKETS          1024u /* of the two hash tables */
-#define IN_FLIGHT_MAX    64u   /* PUBLISH packets of a session that wait for an acknowledgement */
-#define INPUT_CAPACITY   8192u /* bytes, to begin with */
+#define BUCKETS          1024u  /* of the two hash tables */
+#define IN_FLIGHT_MAX    64u    /* PUBLISH packets of a session that wait for an acknowledgement */
+#define BUFFER_CAPACITY  8192u  /* bytes, to begin with */
+#define WRITE_SOON       65536u /* bytes of output that do not wait for the end of the turn */
 #define NEVER            INT64_MAX
 #define TURN_MAX         500  /* milliseconds: a signal that comes just before poll waits so long */
 #define LINGER           3000 /* milliseconds that a refused client has to read its CONNACK */
@@ -61,8 +60,6 @@
 #define ACCEPTS_PER_TURN 64u
 #define PACKETS_PER_TURN 32u /* of one connection */
 #define TURN_YOUNG       10  /* milliseconds; in an older turn, one packet of each connection */
-#define WRITES_PER_TURN  4u  /* to one connection */
-#define VECTORS          64  /* of one write */
 #define LOG_LINE_MAX     512 /* bytes that a pipe takes whole, _POSIX_PIPE_BUF */
 
 static const char usage[] =
@@ -112,13 +109,6 @@ struct message {
     uint8_t bytes[];             /* topic name, payload */
 };
 
-struct output {
-    struct output *next;
-    struct message *message; /* its payload follows `bytes`; NULL: this is no PUBLISH */
-    size_t length;
-    uint8_t bytes[];
-};
-
 struct delivery {
     struct delivery *previous;
     struct delivery *next;
@@ -157,6 +147,14 @@ struct session {
     char id[];
 };
 
+/* The bytes from `begin` to `end` are in it. */
+struct buffer {
+    uint8_t *bytes;
+    size_t begin;
+    size_t end;
+    size_t capacity;
+};
+
 enum connection_state {
     AWAITING_CONNECT,
     CONNECTED,
@@ -169,15 +167,8 @@ struct connection {
     enum connection_state state;
     struct session *session;
     struct message *will;
-    uint8_t *input; /* bytes begin..end are received and not yet processed */
-    size_t begin;
-    size_t end;
-    size_t capacity;
-    struct output *first_output;
-    struct output *last_output;
-    size_t output_sent;   /* bytes of the first that are gone */
-    size_t publish_bytes; /* memory of pending PUBLISH packets, payloads included */
-    size_t other_bytes;   /* memory of all other pending packets */
+    struct buffer input;  /* received and not yet processed */
+    struct buffer output; /* not yet written */
     int64_t deadline;     /* when it is ended unless something comes */
     uint16_t keep_alive;
     bool backlog; /* a complete packet may be in the input */
@@ -295,58 +286,79 @@ static void message_release(struct message *message)
  * Output
  * ------------------------------------------------------------------------------------------- */
 
-static size_t output_size(const struct output *output)
+static size_t buffer_length(const struct buffer *buffer)
 {
-    return output->length + (output->message == NULL ? 0 : output->message->publish.payload.length);
+    return buffer->end - buffer->begin;
 }
 
-/* Where the memory of an output is counted. */
-static size_t *output_account(struct connection *connection, const struct output *output)
+/* Makes room for so many bytes behind the end. What is there moves to the front if no more is to be
+ * moved than was taken out, else to a larger place: appending byte by byte takes linear time. */
+static bool buffer_reserve(struct buffer *buffer, size_t size)
 {
-    return output->message == NULL ? &connection->other_bytes : &connection->publish_bytes;
+    const size_t length = buffer_length(buffer);
+    size_t capacity = buffer->capacity;
+    uint8_t *bytes = buffer->bytes;
+
+    if (capacity - buffer->end >= size)
+        return true;
+    if (buffer->begin < length || capacity - length < size) {
+        do {
+            capacity = capacity == 0 ? BUFFER_CAPACITY : capacity * 2;
+        } while (capacity - length < size);
+        bytes = (uint8_t *)malloc(capacity);
+        if (bytes == NULL)
+            return false;
+    }
+    if (length > 0)
+        memmove(bytes, buffer->bytes + buffer->begin, length);
+    if (bytes != buffer->bytes)
+        free(buffer->bytes);
+    buffer->bytes = bytes;
+    buffer->begin = 0;
+    buffer->end = length;
+    buffer->capacity = capacity;
+    return true;
 }
 
-/* Adds a packet of which the caller fills `bytes`. NULL: out of memory. */
-static struct output *output_add(struct connection *connection, size_t length,
-                                 struct message *message)
+/* What grew for much is given back when it is empty. */
+static void buffer_shrink(struct buffer *buffer)
 {
-    struct output *output = (struct output *)malloc(sizeof *output + length);
-
-    if (output == NULL)
-        return NULL;
-    output->next = NULL;
-    output->message = message == NULL ? NULL : message_hold(message);
-    output->length = length;
-    if (connection->last_output == NULL)
-        connection->first_output = output;
-    else
-        connection->last_output->next = output;
-    connection->last_output = output;
-    *output_account(connection, output) += sizeof *output + output_size(output);
-    return output;
+    if (buffer_length(buffer) > 0 || buffer->capacity <= BUFFER_CAPACITY)
+        return;
+    free(buffer->bytes);
+    memset(buffer, 0, sizeof *buffer);
 }
 
-static void output_drop_first(struct connection *connection)
+/* Writes what the socket takes. */
+static void write_output(struct connection *connection)
 {
-    struct output *output = connection->first_output;
+    struct buffer *output = &connection->output;
+    const ssize_t sent =
+        write(connection->socket, output->bytes + output->begin, buffer_length(output));
 
-    connection->first_output = output->next;
-    if (output->next == NULL)
-        connection->last_output = NULL;
-    *output_account(connection, output) -= sizeof *output + output_size(output);
-    message_release(output->message);
-    free(output);
+    if (sent >= 0)
+        output->begin += (size_t)sent;
+    else if (errno != EAGAIN && errno != EINTR)
+        doom(connection);
+    /* To close at once, with input unread, could take the CONNACK from the client. */
+    if (connection->state == REFUSED && buffer_length(output) == 0)
+        shutdown(connection->socket, SHUT_WR); /* [MQTT-3.2.2-5] */
+    buffer_shrink(output);
 }
 
 static void send_packet(struct connection *connection, const struct mqtt_packet *packet)
 {
+    struct buffer *output = &connection->output;
     const int32_t size = mqtt_encode(NULL, 0, packet);
-    struct output *output = size > 0 ? output_add(connection, (size_t)size, NULL) : NULL;
 
-    if (output == NULL)
+    if (size <= 0 || !buffer_reserve(output, (size_t)size)) {
         doom_without_memory(connection);
-    else
-        mqtt_encode(output->bytes, (size_t)size, packet);
+        return;
+    }
+    mqtt_encode(output->bytes + output->end, (size_t)size, packet);
+    output->end += (size_t)size;
+    if (buffer_length(output) >= WRITE_SOON)
+        write_output(connection);
 }
 
 /* Sends a packet that is nothing but a packet id, that of what it answers [MQTT-2.3.1-6]; a PINGRESP
@@ -369,66 +381,6 @@ static void send_connack(struct connection *connection, bool session_present, ui
     packet.as.connack.session_present = session_present;
     packet.as.connack.return_code = code;
     send_packet(connection, &packet);
-}
-
-static int add_vector(struct iovec *vectors, int count, uint8_t *bytes, size_t length, size_t *skip)
-{
-    if (*skip >= length) {
-        *skip -= length;
-        return count;
-    }
-    vectors[count].iov_base = bytes + *skip;
-    vectors[count].iov_len = length - *skip;
-    *skip = 0;
-    return count + 1;
-}
-
-static int gather(const struct connection *connection, struct iovec *vectors)
-{
-    struct output *output;
-    size_t skip = connection->output_sent;
-    int count = 0;
-
-    for (output = connection->first_output; output != NULL && count + 2 <= VECTORS;
-         output = output->next) {
-        struct message *message = output->message;
-        count = add_vector(vectors, count, output->bytes, output->length, &skip);
-        if (message != NULL)
-            count = add_vector(vectors, count, message->bytes + message->publish.topic.length,
-                               message->publish.payload.length, &skip);
-    }
-    return count;
-}
-
-static void drop_sent(struct connection *connection, size_t sent)
-{
-    connection->output_sent += sent;
-    while (connection->first_output != NULL &&
-           connection->output_sent >= output_size(connection->first_output)) {
-        connection->output_sent -= output_size(connection->first_output);
-        output_drop_first(connection);
-    }
-}
-
-/* Writes what the socket takes, within bounds: the others have their turn too. */
-static void write_output(struct connection *connection)
-{
-    struct iovec vectors[VECTORS];
-    unsigned round;
-
-    for (round = 0; round < WRITES_PER_TURN && connection->first_output != NULL; round++) {
-        const ssize_t sent = writev(connection->socket, vectors, gather(connection, vectors));
-        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (sent < 0) {
-            doom(connection);
-            return;
-        }
-        drop_sent(connection, (size_t)sent);
-    }
-    /* To close at once, with input unread, could take the CONNACK from the client. */
-    if (connection->state == REFUSED && connection->first_output == NULL)
-        shutdown(connection->socket, SHUT_WR); /* [MQTT-3.2.2-5] */
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -586,23 +538,25 @@ static uint16_t unused_packet_id(struct session *session)
 
 static void send_publish(struct connection *connection, struct delivery *delivery)
 {
-    struct mqtt_publish publish = delivery->message->publish;
-    struct output *output;
-    int32_t size;
+    struct mqtt_packet packet = {0};
+    struct mqtt_publish *publish = &packet.as.publish;
 
-    publish.packet_id = delivery->packet_id; /* the same each time [MQTT-2.3.1-4] [MQTT-4.4.0-1] */
-    publish.qos = delivery->qos;
-    publish.retain = delivery->retain;
+    packet.type = MQTT_PUBLISH;
+    *publish = delivery->message->publish;
+    publish->packet_id = delivery->packet_id; /* the same each time [MQTT-2.3.1-4] [MQTT-4.4.0-1] */
+    publish->qos = delivery->qos;
+    publish->retain = delivery->retain;
     /* Whether it is sent again [MQTT-3.3.1-1]; the sender's DUP goes no further [MQTT-3.3.1-3]. */
-    publish.dup = delivery->sent;
-    size = mqtt_encode_publish_header(NULL, 0, &publish);
-    output = size > 0 ? output_add(connection, (size_t)size, delivery->message) : NULL;
-    if (output == NULL) {
-        doom_without_memory(connection);
-        return;
-    }
-    mqtt_encode_publish_header(output->bytes, (size_t)size, &publish);
+    publish->dup = delivery->sent;
+    send_packet(connection, &packet);
     delivery->sent = delivery->qos > 0;
+}
+
+/* Whether the output takes another PUBLISH. */
+static bool takes_publish(const struct broker *broker, const struct connection *connection)
+{
+    return connection != NULL && connection->state == CONNECTED &&
+           buffer_length(&connection->output) < broker->options.max_output;
 }
 
 /* Sends from the queue, in its order [MQTT-4.6.0-5] [MQTT-4.6.0-6], until so much is in flight or
@@ -612,9 +566,7 @@ static void send_queued(const struct broker *broker, struct session *session)
     struct connection *connection = session->connection;
     struct delivery *delivery;
 
-    while (connection != NULL && connection->state == CONNECTED &&
-           connection->publish_bytes < broker->options.max_output &&
-           (delivery = session->next_to_send) != NULL) {
+    while (takes_publish(broker, connection) && (delivery = session->next_to_send) != NULL) {
         if (delivery->qos > 0 && delivery->packet_id == 0) {
             if (session->in_flight >= IN_FLIGHT_MAX)
                 return;
@@ -664,15 +616,6 @@ static int subscribed_qos(const struct session *session, struct mqtt_string topi
     return qos;
 }
 
-/* Whether a QoS 0 message is for a session now or never. */
-static bool takes_qos_0(const struct broker *broker, const struct session *session)
-{
-    const struct connection *connection = session->connection;
-
-    return connection != NULL && connection->state == CONNECTED &&
-           connection->publish_bytes < broker->options.max_output;
-}
-
 /* Adds a delivery to the list, unless it is to be dropped. False: out of memory. */
 static bool make_delivery(const struct broker *broker, struct session *session,
                           struct message *message, uint8_t granted, bool retain,
@@ -683,7 +626,7 @@ static bool make_delivery(const struct broker *broker, struct session *session,
     struct delivery *delivery;
 
     /* What needs an acknowledgement can wait, for a client that is away too [MQTT-3.1.2-5]. */
-    if (qos == 0 && !retain && !takes_qos_0(broker, session))
+    if (qos == 0 && !retain && !takes_publish(broker, session->connection))
         return true;
     if (!queue_has_room(broker, session, qos))
         return true;
@@ -902,10 +845,9 @@ static void end_connection(struct broker *broker, struct connection *connection)
 
 static void connection_free(struct connection *connection)
 {
-    while (connection->first_output != NULL)
-        output_drop_first(connection);
     message_release(connection->will);
-    free(connection->input);
+    free(connection->input.bytes);
+    free(connection->output.bytes);
     close(connection->socket);
     free(connection);
 }
@@ -1380,10 +1322,13 @@ static bool is_expected(const struct broker *broker, struct connection *connecti
     return false;
 }
 
-/* Whether the connection is to be read: not while it leaves our acknowledgements unread. */
+/* Whether the connection is to be read: not while it leaves unread more than the PUBLISH packets that
+ * it can be sent, our answers. */
 static bool is_read(const struct broker *broker, const struct connection *connection)
 {
-    return connection->state != DOOMED && connection->other_bytes < broker->options.max_output;
+    return connection->state != DOOMED &&
+           buffer_length(&connection->output) <
+               (size_t)broker->options.max_output + broker->options.max_packet;
 }
 
 static int64_t milliseconds(void)
@@ -1403,8 +1348,8 @@ static void take_packets(struct broker *broker, struct connection *connection)
     for (count = 0;
          count < PACKETS_PER_TURN && is_read(broker, connection) && connection->state != REFUSED;
          count++) {
-        const uint8_t *bytes = connection->input + connection->begin;
-        const size_t length = connection->end - connection->begin;
+        const uint8_t *bytes = connection->input.bytes + connection->input.begin;
+        const size_t length = buffer_length(&connection->input);
         struct mqtt_packet packet;
         int32_t size;
         if (length == 0 || !is_expected(broker, connection, bytes, length))
@@ -1416,65 +1361,31 @@ static void take_packets(struct broker *broker, struct connection *connection)
             handle_malformed(broker, connection, size, packet.error_offset);
             return;
         }
-        connection->begin += (size_t)size;
+        connection->input.begin += (size_t)size;
         handle_packet(broker, connection, &packet);
         if (milliseconds() - broker->now > TURN_YOUNG)
             break;
     }
-    connection->backlog = connection->state == CONNECTED && connection->begin < connection->end;
-}
-
-/* Makes room for input: by moving what is left of it to the front, by growing. Memory grows with
- * what has come, not with what a fixed header announces. */
-static bool make_room(struct connection *connection)
-{
-    const size_t length = connection->end - connection->begin;
-    size_t capacity = connection->capacity;
-    uint8_t *grown;
-
-    if (connection->begin > 0 && length > 0)
-        memmove(connection->input, connection->input + connection->begin, length);
-    connection->begin = 0;
-    connection->end = length;
-    if (length < capacity)
-        return true;
-    capacity = capacity == 0 ? INPUT_CAPACITY : capacity * 2;
-    grown = (uint8_t *)realloc(connection->input, capacity);
-    if (grown == NULL)
-        return false;
-    connection->input = grown;
-    connection->capacity = capacity;
-    return true;
-}
-
-/* What grew for one large packet is given back. */
-static void shrink_input(struct connection *connection)
-{
-    if (connection->begin < connection->end || connection->capacity <= INPUT_CAPACITY)
-        return;
-    free(connection->input);
-    connection->input = NULL;
-    connection->begin = connection->end = connection->capacity = 0;
+    connection->backlog = connection->state == CONNECTED && buffer_length(&connection->input) > 0;
 }
 
 static void receive(struct connection *connection)
 {
+    struct buffer *input = &connection->input;
     ssize_t count;
 
     if (connection->state == REFUSED) /* nothing of it is processed [MQTT-3.1.4-5] */
-        connection->begin = connection->end = 0;
-    if (!make_room(connection)) {
+        input->begin = input->end;
+    /* Memory grows with what has come, not with what a fixed header announces. */
+    if (!buffer_reserve(input, 1)) {
         doom_without_memory(connection);
         return;
     }
-    count = recv(connection->socket, connection->input + connection->end,
-                 connection->capacity - connection->end, 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (count <= 0)
+    count = recv(connection->socket, input->bytes + input->end, input->capacity - input->end, 0);
+    if (count > 0)
+        input->end += (size_t)count;
+    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
         doom(connection);
-    else
-        connection->end += (size_t)count;
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -1566,7 +1477,7 @@ static int prepare_poll(struct broker *broker)
             wait = 0;
         else if (reads)
             entry->events |= POLLIN;
-        if (connection->first_output != NULL)
+        if (buffer_length(&connection->output) > 0)
             entry->events |= POLLOUT;
         if (connection->deadline - broker->now < wait)
             wait = connection->deadline - broker->now;
@@ -1584,7 +1495,7 @@ static void serve_connection(struct broker *broker, struct connection *connectio
         doom(connection); /* it is gone, and all that it sent was read */
     if (connection->backlog || (events & POLLIN) != 0) {
         take_packets(broker, connection);
-        shrink_input(connection);
+        buffer_shrink(&connection->input);
     }
 }
 
@@ -1603,7 +1514,7 @@ static void check_deadline(const struct broker *broker, struct connection *conne
  * last chance: the CONNACK, say, that a malformed packet came right behind. */
 static void send_output(const struct broker *broker, struct connection *connection)
 {
-    if (connection->first_output == NULL)
+    if (buffer_length(&connection->output) == 0)
         return;
     write_output(connection);
     if (connection->session != NULL)

@@ -104,6 +104,7 @@ struct options {
 };
 
 struct message {
+    struct message *next_retained; /* in its bucket */
     size_t references;
     struct mqtt_publish publish; /* as it was published; its strings are in `bytes` */
     uint8_t bytes[];             /* topic name, payload */
@@ -175,11 +176,6 @@ struct connection {
     char peer[80];
 };
 
-struct retained {
-    struct retained *next;
-    struct message *message;
-};
-
 struct broker {
     struct options options;
     struct pollfd *polls; /* 0 is the listener, i + 1 belongs to connections[i] */
@@ -187,7 +183,7 @@ struct broker {
     size_t connection_count;
     struct session *session_buckets[BUCKETS];
     size_t session_count;
-    struct retained *retained_buckets[BUCKETS];
+    struct message *retained_buckets[BUCKETS];
     size_t retained_count;
     char **users; /* lines of name:password */
     size_t user_count;
@@ -681,54 +677,40 @@ static void use_deliveries(const struct broker *broker, struct delivery *list, b
  * Retained messages
  * ------------------------------------------------------------------------------------------- */
 
-static struct retained **retained_find(struct broker *broker, struct mqtt_string topic)
+/* The place of what is retained for a topic, or where the next one goes. */
+static struct message **retained_find(struct broker *broker, struct mqtt_string topic)
 {
-    struct retained **link = &broker->retained_buckets[bucket_of(topic.data, topic.length)];
+    struct message **link = &broker->retained_buckets[bucket_of(topic.data, topic.length)];
 
-    while (*link != NULL) {
-        const struct mqtt_string other = (*link)->message->publish.topic;
-        if (other.length == topic.length && memcmp(other.data, topic.data, topic.length) == 0)
-            break;
-        link = &(*link)->next;
-    }
+    while (*link != NULL && ((*link)->publish.topic.length != topic.length ||
+                             memcmp((*link)->bytes, topic.data, topic.length) != 0))
+        link = &(*link)->next_retained;
     return link;
 }
 
-static void retained_remove(struct broker *broker, struct retained **link)
+static void retained_remove(struct broker *broker, struct message **link)
 {
-    struct retained *retained = *link;
+    struct message *message = *link;
 
-    *link = retained->next;
+    *link = message->next_retained;
     broker->retained_count--;
-    message_release(retained->message);
-    free(retained);
+    message_release(message);
 }
 
 /* Whether the message takes its place; where there is none for another topic, a QoS 0 message need
  * not be retained, and a sender that asks for more is told by the end of its connection. */
 static bool retain_message(struct broker *broker, struct message *message)
 {
-    struct retained **link = retained_find(broker, message->publish.topic);
-    struct retained *retained = *link;
+    struct message **link = retained_find(broker, message->publish.topic);
 
-    if (message->publish.payload.length == 0) { /* never stored [MQTT-3.3.1-11] */
-        if (retained != NULL)
-            retained_remove(broker, link); /* [MQTT-3.3.1-10] */
+    if (*link != NULL)
+        retained_remove(broker, link);        /* [MQTT-3.3.1-7] [MQTT-3.3.1-10] */
+    if (message->publish.payload.length == 0) /* never stored [MQTT-3.3.1-11] */
         return true;
-    }
-    if (retained != NULL) { /* [MQTT-3.3.1-7] */
-        message_release(retained->message);
-        retained->message = message_hold(message);
-        return true;
-    }
     if (broker->retained_count >= broker->options.max_retained)
         return message->publish.qos == 0;
-    retained = (struct retained *)malloc(sizeof *retained);
-    if (retained == NULL)
-        return false;
-    retained->message = message_hold(message); /* and its QoS [MQTT-3.3.1-5] */
-    retained->next = NULL;
-    *link = retained;
+    message->next_retained = *link;
+    *link = message_hold(message); /* and its QoS [MQTT-3.3.1-5] */
     broker->retained_count++;
     return true;
 }
@@ -740,12 +722,12 @@ static bool retained_for(const struct broker *broker, struct session *session,
     size_t i;
 
     for (i = 0; i < BUCKETS; i++) {
-        const struct retained *retained;
-        for (retained = broker->retained_buckets[i]; retained != NULL; retained = retained->next) {
+        struct message *message = broker->retained_buckets[i];
+        for (; message != NULL; message = message->next_retained) {
             struct delivery *delivery = NULL;
-            if (!mqtt_topic_matches(subscription->filter, retained->message->publish.topic))
+            if (!mqtt_topic_matches(subscription->filter, message->publish.topic))
                 continue;
-            if (!make_delivery(broker, session, retained->message, subscription->qos,
+            if (!make_delivery(broker, session, message, subscription->qos,
                                true /* [MQTT-3.3.1-8] */, &delivery))
                 return false;
             use_deliveries(broker, delivery, true);

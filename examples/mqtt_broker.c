@@ -49,6 +49,7 @@
 #define VERSION "mqtt_broker 0.1.0"
 
 #define BUCKETS          1024u  /* of the two hash tables */
+#define BUCKETS_AT_ONCE  128u   /* of retained messages, compared with a new subscription */
 #define IN_FLIGHT_MAX    64u    /* PUBLISH packets of a session that wait for an acknowledgement */
 #define BUFFER_CAPACITY  8192u  /* bytes, to begin with */
 #define WRITE_SOON       65536u /* bytes of output that do not wait for the end of the turn */
@@ -124,7 +125,8 @@ struct delivery {
 
 struct subscription {
     struct subscription *next;
-    uint8_t qos; /* granted */
+    uint8_t qos;        /* granted */
+    size_t next_bucket; /* of the retained messages, to be sent; BUCKETS: all are sent */
     size_t length;
     char filter[];
 };
@@ -134,6 +136,7 @@ struct session {
     struct connection *connection; /* NULL: the client is away */
     struct subscription *subscriptions;
     size_t subscription_count;
+    size_t owing;           /* subscriptions for which there are retained messages to be sent */
     struct delivery *first; /* the queue: those in flight in the order sent, then those waiting */
     struct delivery *last;
     struct delivery *next_to_send; /* on this connection; NULL: all are sent */
@@ -172,7 +175,7 @@ struct connection {
     struct buffer output; /* not yet written */
     int64_t deadline;     /* when it is ended unless something comes */
     uint16_t keep_alive;
-    bool backlog; /* a complete packet may be in the input */
+    bool backlog; /* a whole packet may be in the input */
     char peer[80];
 };
 
@@ -488,6 +491,7 @@ static void subscription_remove(struct session *session, struct subscription **l
 
     *link = subscription->next;
     session->subscription_count--;
+    session->owing -= subscription->next_bucket < BUCKETS;
     free(subscription);
 }
 
@@ -621,10 +625,10 @@ static bool make_delivery(const struct broker *broker, struct session *session,
     const uint8_t qos = published < granted ? published : granted; /* [MQTT-3.8.4-6] */
     struct delivery *delivery;
 
-    /* What needs an acknowledgement can wait, for a client that is away too [MQTT-3.1.2-5]. */
-    if (qos == 0 && !retain && !takes_publish(broker, session->connection))
-        return true;
-    if (!queue_has_room(broker, session, qos))
+    /* What needs an acknowledgement can wait, for a client that is away too [MQTT-3.1.2-5]. What is
+     * retained comes when there is room. */
+    if (!retain && ((qos == 0 && !takes_publish(broker, session->connection)) ||
+                    !queue_has_room(broker, session, qos)))
         return true;
     delivery = (struct delivery *)calloc(1, sizeof *delivery);
     if (delivery == NULL)
@@ -715,25 +719,37 @@ static bool retain_message(struct broker *broker, struct message *message)
     return true;
 }
 
-/* Queues what is retained for a new subscription [MQTT-3.3.1-6]. False: out of memory. */
-static bool retained_for(const struct broker *broker, struct session *session,
-                         const struct mqtt_subscription *subscription)
+/* Whether retained messages for new subscriptions can be sent. They wait while the queue is full, so
+ * that none is lost, however many there are. */
+static bool owes_retained(const struct broker *broker, const struct session *session)
 {
-    size_t i;
+    return session != NULL && session->owing > 0 && session->queued < broker->options.max_queue;
+}
 
-    for (i = 0; i < BUCKETS; i++) {
-        struct message *message = broker->retained_buckets[i];
+/* Sends what is retained for a new subscription [MQTT-3.3.1-6], some of it: to match thousands of
+ * topics takes milliseconds. */
+static void send_retained(const struct broker *broker, struct session *session)
+{
+    struct subscription *subscription = session->subscriptions;
+    size_t left = BUCKETS_AT_ONCE;
+
+    while (subscription->next_bucket == BUCKETS)
+        subscription = subscription->next;
+    for (; owes_retained(broker, session) && subscription->next_bucket < BUCKETS && left > 0;
+         left--) {
+        const struct mqtt_string filter = {subscription->filter, subscription->length};
+        struct message *message = broker->retained_buckets[subscription->next_bucket++];
+        session->owing -= subscription->next_bucket == BUCKETS;
         for (; message != NULL; message = message->next_retained) {
             struct delivery *delivery = NULL;
-            if (!mqtt_topic_matches(subscription->filter, message->publish.topic))
+            if (!mqtt_topic_matches(filter, message->publish.topic))
                 continue;
             if (!make_delivery(broker, session, message, subscription->qos,
                                true /* [MQTT-3.3.1-8] */, &delivery))
-                return false;
+                doom_without_memory(session->connection);
             use_deliveries(broker, delivery, true);
         }
     }
-    return true;
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -1129,8 +1145,10 @@ static int subscribe_one(const struct broker *broker, struct session *session,
     struct subscription **link = subscription_find(session, wanted->filter);
     struct subscription *added;
 
-    if (*link != NULL) {
-        (*link)->qos = wanted->qos; /* [MQTT-3.8.4-3] */
+    if (*link != NULL) { /* takes its place, with the retained messages once more [MQTT-3.8.4-3] */
+        session->owing += (*link)->next_bucket == BUCKETS;
+        (*link)->next_bucket = 0;
+        (*link)->qos = wanted->qos;
         return wanted->qos;
     }
     if (session->subscription_count >= broker->options.max_subscriptions)
@@ -1139,16 +1157,18 @@ static int subscribe_one(const struct broker *broker, struct session *session,
     if (added == NULL)
         return -1;
     added->next = NULL;
+    added->next_bucket = 0;
     added->qos = wanted->qos;
     added->length = wanted->filter.length;
     memcpy(added->filter, wanted->filter.data, added->length);
     *link = added;
     session->subscription_count++;
+    session->owing++;
     return wanted->qos;
 }
 
-/* Fills `codes`, of which there is one for each filter, in their order [MQTT-3.9.3-1]. What one
- * packet may ask for is bounded, repeated filters too: each costs a walk over what is retained. */
+/* Fills `codes`, of which there is one for each filter, in their order [MQTT-3.9.3-1]. How many filters
+ * one packet may bring is bounded: each is looked for among the subscriptions. */
 static bool subscribe_all(const struct broker *broker, struct session *session,
                           const struct mqtt_subscribe *subscribe, uint8_t *codes)
 {
@@ -1168,31 +1188,20 @@ static bool subscribe_all(const struct broker *broker, struct session *session,
     return true;
 }
 
-/* The SUBACK goes before what is retained: clients expect it so. */
 static void handle_subscribe(const struct broker *broker, struct connection *connection,
                              const struct mqtt_subscribe *subscribe)
 {
     struct mqtt_packet answer = {0};
-    struct mqtt_subscription wanted;
     uint8_t *codes = (uint8_t *)calloc(subscribe->count, 1);
-    size_t position = 0;
-    size_t i;
 
-    if (codes == NULL || !subscribe_all(broker, connection->session, subscribe, codes)) {
+    if (codes != NULL && subscribe_all(broker, connection->session, subscribe, codes)) {
+        answer.type = MQTT_SUBACK;
+        answer.as.suback.packet_id = subscribe->packet_id; /* [MQTT-3.8.4-2] [MQTT-2.3.1-7] */
+        answer.as.suback.return_codes = codes;
+        answer.as.suback.count = subscribe->count;
+        send_packet(connection, &answer); /* [MQTT-3.8.4-1] */
+    } else {
         doom_without_memory(connection);
-        free(codes);
-        return;
-    }
-    answer.type = MQTT_SUBACK;
-    answer.as.suback.packet_id = subscribe->packet_id; /* [MQTT-3.8.4-2] [MQTT-2.3.1-7] */
-    answer.as.suback.return_codes = codes;
-    answer.as.suback.count = subscribe->count;
-    send_packet(connection, &answer); /* [MQTT-3.8.4-1] */
-    for (i = 0; connection->state == CONNECTED && i < subscribe->count; i++) {
-        if (mqtt_next_subscription(subscribe, &position, &wanted) &&
-            codes[i] != MQTT_SUBACK_FAILURE &&
-            !retained_for(broker, connection->session, &wanted)) /* [MQTT-3.8.4-3] */
-            doom_without_memory(connection);
     }
     free(codes);
 }
@@ -1218,6 +1227,7 @@ static void handle_unsubscribe(struct connection *connection,
  * Input
  * ------------------------------------------------------------------------------------------- */
 
+/* The packets of the standard, and no other, are all that a client needs [MQTT-7.0.0-2]. */
 static void handle_packet(struct broker *broker, struct connection *connection,
                           const struct mqtt_packet *packet)
 {
@@ -1263,12 +1273,8 @@ static void handle_packet(struct broker *broker, struct connection *connection,
                                    : broker->now + (int64_t)connection->keep_alive * 1500;
 }
 
-/* What the decoder refuses closes the connection [MQTT-4.8.0-1], without a CONNACK [MQTT-3.1.4-1]
- * [MQTT-3.2.2-6] unless the standard has a return code for it. Among it are strings [MQTT-1.5.3-1]
- * [MQTT-1.5.3-2], flags [MQTT-2.2.2-2] [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1] [MQTT-3.14.1-1],
- * the QoS [MQTT-3.3.1-4] [MQTT-3.8.3-4], protocol name and reserved flag of a CONNECT [MQTT-3.1.2-1]
- * [MQTT-3.1.2-3], wildcards in a topic name [MQTT-3.3.2-2], lists without a filter [MQTT-3.8.3-3]
- * [MQTT-3.10.3-2]. */
+/* What the decoder refuses closes the connection, without a CONNACK unless the standard has a return
+ * code for it. No client id is refused but one that the decoder refuses. */
 static void handle_malformed(const struct broker *broker, struct connection *connection,
                              int32_t status, uint32_t error_offset)
 {
@@ -1277,9 +1283,10 @@ static void handle_malformed(const struct broker *broker, struct connection *con
     report(connection, "byte %" PRIu32 " of a packet: %s [%s]", error_offset,
            mqtt_status_message(status), mqtt_status_clause(status));
     if (connection->state == AWAITING_CONNECT && code >= 0)
-        refuse(broker, connection, (uint8_t)code); /* [MQTT-3.1.2-2] [MQTT-3.1.3-8] */
+        refuse(broker, connection,
+               (uint8_t)code); /* [MQTT-3.1.2-2] [MQTT-3.1.3-8] [MQTT-3.1.3-9] */
     else
-        doom(connection);
+        doom(connection); /* [MQTT-4.8.0-1] [MQTT-3.1.4-1] [MQTT-3.2.2-6] */
 }
 
 /* Judges a packet by its fixed header, before memory is spent on the rest. */
@@ -1321,19 +1328,25 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Processes the packets that have arrived whole, some of them: the others have their turn too. */
+/* Processes the packets that have arrived whole, some of them: the others have their turn too. What is
+ * retained for one SUBSCRIBE goes out before the next packet is processed, if the queue allows. */
 static void take_packets(struct broker *broker, struct connection *connection)
 {
     unsigned count;
 
     connection->backlog = false;
     for (count = 0;
-         count < PACKETS_PER_TURN && is_read(broker, connection) && connection->state != REFUSED;
+         count < PACKETS_PER_TURN && is_read(broker, connection) && connection->state != REFUSED &&
+         (count == 0 || milliseconds() - broker->now <= TURN_YOUNG);
          count++) {
         const uint8_t *bytes = connection->input.bytes + connection->input.begin;
         const size_t length = buffer_length(&connection->input);
         struct mqtt_packet packet;
         int32_t size;
+        if (owes_retained(broker, connection->session)) {
+            send_retained(broker, connection->session);
+            continue;
+        }
         if (length == 0 || !is_expected(broker, connection, bytes, length))
             return;
         size = mqtt_decode_from_client(&packet, bytes, length);
@@ -1345,8 +1358,6 @@ static void take_packets(struct broker *broker, struct connection *connection)
         }
         connection->input.begin += (size_t)size;
         handle_packet(broker, connection, &packet);
-        if (milliseconds() - broker->now > TURN_YOUNG)
-            break;
     }
     connection->backlog = connection->state == CONNECTED && buffer_length(&connection->input) > 0;
 }
@@ -1441,6 +1452,12 @@ static void accept_connections(struct broker *broker)
     }
 }
 
+/* Whether there is something to do without new input. */
+static bool has_work(const struct broker *broker, const struct connection *connection)
+{
+    return connection->backlog || owes_retained(broker, connection->session);
+}
+
 /* Says what to wait for, and for how long at most, in milliseconds. */
 static int prepare_poll(struct broker *broker)
 {
@@ -1455,7 +1472,7 @@ static int prepare_poll(struct broker *broker)
         const bool reads = is_read(broker, connection);
         entry->fd = connection->socket;
         entry->events = 0;
-        if (reads && connection->backlog)
+        if (reads && has_work(broker, connection))
             wait = 0;
         else if (reads)
             entry->events |= POLLIN;
@@ -1475,7 +1492,7 @@ static void serve_connection(struct broker *broker, struct connection *connectio
         receive(connection);
     else if ((events & (POLLHUP | POLLERR | POLLNVAL)) != 0 && !connection->backlog)
         doom(connection); /* it is gone, and all that it sent was read */
-    if (connection->backlog || (events & POLLIN) != 0) {
+    if ((events & POLLIN) != 0 || has_work(broker, connection)) {
         take_packets(broker, connection);
         buffer_shrink(&connection->input);
     }
@@ -1496,9 +1513,8 @@ static void check_deadline(const struct broker *broker, struct connection *conne
  * last chance: the CONNACK, say, that a malformed packet came right behind. */
 static void send_output(const struct broker *broker, struct connection *connection)
 {
-    if (buffer_length(&connection->output) == 0)
-        return;
-    write_output(connection);
+    if (buffer_length(&connection->output) > 0)
+        write_output(connection);
     if (connection->session != NULL)
         send_queued(broker, connection->session);
 }

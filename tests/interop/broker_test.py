@@ -3,12 +3,16 @@
 
 Talks to it with mosquitto's clients and with sockets of its own, on 127.0.0.1. Each test has a server
 of its own, which has to end with status 0 when it is told to: a sanitizer's findings change that.
+
+If the environment variable MQTT_TAP names examples/mqtt_tap.c's program, this stands between the
+server and all clients. Tags such as [MQTT-3.1.4-2] stand where a statement of the standard is shown.
 """
 
 import contextlib
 import os
 import pathlib
 import random
+import re
 import select
 import shutil
 import signal
@@ -21,6 +25,7 @@ import time
 SECONDS = 15  # for anything that should come at once
 SEED = 20141029
 SKIPPED = 77
+TAP = os.environ.get("MQTT_TAP")
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 10, 11, 12, 13, 14
@@ -121,7 +126,7 @@ class Client:
         self.last_id = 0
         if client_id is not None:
             self.send(connect(client_id, **options))
-            equal(self.receive(), (0x20, bytes([present, 0])), "CONNACK")
+            equal(self.receive(), (0x20, bytes([present, 0])), "[MQTT-3.1.4-4] [MQTT-3.2.0-1] CONNACK")
 
     def __enter__(self):
         return self
@@ -167,7 +172,7 @@ class Client:
 
     def expect(self, kind, packet_id):
         first = kind << 4 | (2 if kind == PUBREL else 0)
-        equal(self.receive(), (first, number(packet_id)), f"acknowledgement {kind}")
+        equal(self.receive(), (first, number(packet_id)), f"[MQTT-2.3.1-6] acknowledgement {kind}")
 
     def message(self, answer=True):
         """The next PUBLISH, its QoS protocol gone through."""
@@ -188,7 +193,8 @@ class Client:
         self.last_id += 1
         self.send(subscribe(self.last_id, *filters))
         first, body = self.receive()
-        equal((first, body[:2]), (0x90, number(self.last_id)), "SUBACK")
+        equal(first, 0x90, "[MQTT-3.8.4-1] SUBACK")
+        equal(body[:2], number(self.last_id), "[MQTT-3.8.4-2] [MQTT-2.3.1-7] its packet id")
         return list(body[2:])
 
     def unsubscribe(self, *filters):
@@ -209,7 +215,7 @@ class Client:
     def nothing(self):
         """That nothing has come: what was due stands before the answer to a PINGREQ."""
         self.send(packet(0xC0, b""))
-        equal(self.receive(), (0xD0, b""), "PINGRESP")
+        equal(self.receive(), (0xD0, b""), "[MQTT-3.12.4-1] PINGRESP")
 
     def is_closed(self):
         """That the server closes the connection, and sends nothing more before."""
@@ -217,29 +223,55 @@ class Client:
             equal(self.bytes + self.socket.recv(65536), b"", "after the end")
 
 
+def end(process):
+    """Tells a process to end; gives its status."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
 class Broker:
-    def __init__(self, *options):
+    """The server, and the tap in front of it, which ends with status 1 if there are malformed packets."""
+
+    def __init__(self, *options, malformed=False, log=None):
         self.work = tempfile.TemporaryDirectory()
         self.log = pathlib.Path(self.work.name) / "log"
-        with self.log.open("wb") as log:
+        self.tap = None
+        self.tap_status = 1 if malformed else 0
+        with self.log.open("wb") as file:
             self.process = subprocess.Popen(
                 [sys.argv[1], "-p", "0", "-v", *options],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log or file,
             )  # fmt: skip
         line = self.process.stdout.readline().decode()
         check(line.startswith("listening on 127.0.0.1:"), f"{line!r} {self.text()}")
         self.port = int(line.rpartition(":")[2])
+        if TAP:
+            self.start_tap()
+
+    def start_tap(self):
+        path = pathlib.Path(self.work.name) / "tap"
+        with path.open("wb") as file:
+            self.tap = subprocess.Popen(
+                [TAP, "--reencode", "--malformed", "forward", "--listen", "0",
+                 "--to", f"127.0.0.1:{self.port}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file,
+            )  # fmt: skip
+        limit = time.monotonic() + SECONDS
+        while not (found := re.match(r"mqtt_tap: listening at .*, port (\d+)\n", path.read_text())):
+            check(time.monotonic() < limit, "the tap does not listen")
+            time.sleep(0.01)
+        self.port = int(found[1])
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            status = self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            status = self.process.wait()
+        tap_status = end(self.tap) if self.tap else self.tap_status
+        status = end(self.process)
         self.process.stdout.close()
         text = self.text()
         self.work.cleanup()
@@ -247,6 +279,7 @@ class Broker:
             print("\n".join(text.splitlines()[-40:]))
         if not kind:
             equal(status, 0, "exit status")
+            equal(tap_status, self.tap_status, "exit status of the tap")
 
     def text(self):
         return self.log.read_text(errors="replace")
@@ -298,6 +331,7 @@ def mosquitto_clients_at_each_qos():
                                                   "-s" if payload else "-n", data=payload)
                     equal(status, 0, "mosquitto_pub")
                 wanted = [f"{qos} 0 a/{qos}/b {payload.hex()}" for payload in PAYLOADS]
+                # Clients that know the standard alone [MQTT-7.0.0-2].
                 equal(output().decode().splitlines(), wanted, "mosquitto_sub")
         lines = "".join(f"{i}\n" for i in range(300))
         with broker.mosquitto_sub("lines", "-q", "2", "-t", "lines", "-C", "300") as output:
@@ -331,14 +365,47 @@ def every_pair_of_qos():
                 with broker.client("s") as receiver:
                     equal(receiver.subscribe(("t/#", granted)), [granted], "granted")
                     sender.publish("t", "m", published)
+                    sender.nothing()  # but the acknowledgements of the QoS [MQTT-3.3.4-1]
                     got = receiver.message()
-                    equal((got.qos, got.dup, got.retain), (min(published, granted), 0, 0), "QoS")
+                    equal(got.qos, min(published, granted), "[MQTT-3.8.4-6] QoS")
+                    equal((got.dup, got.retain), (0, 0), "DUP, RETAIN")
                     receiver.nothing()
                     receiver.leave()
 
 
+def order_of_messages():
+    """Of each QoS, to each subscriber [MQTT-4.6.0-5] [MQTT-4.6.0-6] [MQTT-4.5.0-1]."""
+    with Broker() as broker, broker.client("p") as sender, contextlib.ExitStack() as stack:
+        receivers = [stack.enter_context(broker.client(f"s{i}")) for i in range(6)]
+        for granted, receiver in enumerate(receivers):
+            receiver.subscribe(("t/+", granted % 3))
+        for i in range(90):
+            sender.publish(f"t/{i % 2}", str(i), i % 3)
+        for granted, receiver in enumerate(receivers):
+            got = [receiver.message() for _ in range(90)]
+            equal([int(m.payload) for m in got], list(range(90)), "order")
+            equal([m.qos for m in got], [min(i % 3, granted % 3) for i in range(90)], "QoS")
+
+
+def the_senders_dup_and_ids():
+    with Broker() as broker, broker.client("p") as sender, broker.client("s") as receiver:
+        receiver.subscribe(("t", 2))
+        for qos in (1, 2):
+            sender.publish("t", "again, it says", qos, dup=True)
+            equal(receiver.message().dup, 0, "[MQTT-3.3.1-3] DUP")
+        for payload in ("one", "two"):  # the id is free once it is acknowledged
+            sender.send(publish("t", payload, 1, 77))
+            sender.expect(PUBACK, 77)
+            equal(receiver.message().payload, payload.encode(), "[MQTT-4.3.2-2] a new message")
+        sender.send(publish("t", "three", 1, 77, dup=True))  # DUP or not
+        sender.expect(PUBACK, 77)
+        equal(receiver.message().payload, b"three", "[MQTT-4.3.2-2] a new message")
+        receiver.nothing()
+
+
 def byte_by_byte_and_all_at_once():
     with Broker() as broker, broker.client() as client:
+        # The stream has no boundaries but those of the packets [MQTT-7.1.1-1].
         for byte in connect("a") + subscribe(1, ("t", 1)) + publish("t", "m" * 200, 1, 7):
             client.send(bytes([byte]))
         equal(client.receive(), (0x20, b"\0\0"), "CONNACK")
@@ -351,30 +418,46 @@ def byte_by_byte_and_all_at_once():
 
 
 def retained_messages():
-    with Broker() as broker, broker.client("p") as sender, broker.client("s") as receiver:
+    with Broker() as broker, broker.client("s") as receiver:
+        sender = broker.client("p")
         equal(receiver.subscribe(("r/#", 2)), [2], "granted")
         sender.publish("r/1", "first", 2, retain=True)
         got = receiver.message()
-        equal((got.payload, got.retain), (b"first", 0), "to an established subscription")
+        equal((got.payload, got.retain), (b"first", 0), "[MQTT-3.3.1-9] established subscription")
         sender.publish("r/1", "second", 1, retain=True)
         sender.publish("r/1", "passing", 1)
+        sender.publish("r/2", "replaced", 2, retain=True)
         sender.publish("r/2", "other", 0, retain=True)
-        equal([receiver.message().payload for _ in range(3)], [b"second", b"passing", b"other"], "")
-        with broker.client("late") as late:
+        got = [receiver.message().payload for _ in range(4)]
+        equal(got, [b"second", b"passing", b"replaced", b"other"], "")
+        sender.leave()
+        broker.logs("p: closed")
+        with broker.client("p") as sender, broker.client("late") as late:
             for granted in (2, 0):  # the second time in place of the first subscription
                 equal(late.subscribe(("r/+", granted)), [granted], "granted")
                 got = sorted((m.topic, m.payload, m.qos, m.retain)
                              for m in (late.message(), late.message()))  # fmt: skip
+                # The last ones [MQTT-3.3.1-6], with their QoS [MQTT-3.3.1-5] [MQTT-3.8.4-6] and
+                # RETAIN [MQTT-3.3.1-8], though their sender is gone [MQTT-3.1.2-7]; QoS 0 takes the
+                # place of QoS 2 [MQTT-3.3.1-7], what is not retained none [MQTT-3.3.1-12]; and
+                # they come again with a subscription that replaces another [MQTT-3.8.4-3].
                 equal(got, [("r/1", b"second", min(1, granted), 1), ("r/2", b"other", 0, 1)], "")
             sender.publish("r/1", "", 1, retain=True)
             got = late.message()
-            equal((got.payload, got.retain, got.qos), (b"", 0, 0), "the removal is passed on")
+            equal((got.payload, got.retain, got.qos), (b"", 0, 0), "[MQTT-3.3.1-10] is passed on")
+            late.nothing()  # there is one subscription [MQTT-3.8.4-3]
             equal(late.subscribe(("r/1", 1)), [1], "granted")
+            late.nothing()  # removed [MQTT-3.3.1-10], and nothing stored for it [MQTT-3.3.1-11]
+            sender.publish("r/3", "third", 1, retain=True)
+            late.message()
+            equal(late.subscribe(("r/3", 2), ("none", 1), ("r/2", 1)), [2, 1, 1], "granted")
+            got = [(m.topic, m.qos) for m in (late.message(), late.message())]
+            equal(got, [("r/3", 1), ("r/2", 0)], "[MQTT-3.8.4-4] retained for two of three filters")
             late.nothing()
 
 
 def wills():
-    with Broker() as broker, broker.client("w") as watcher:
+    with Broker(malformed=True) as broker, broker.client("w") as watcher:
         watcher.subscribe(("w/#", 2))
 
         def dying(name, qos=1, retain=0, **options):
@@ -384,12 +467,13 @@ def wills():
         def gone(name, qos=1):
             got = watcher.message()
             equal((got.topic, got.payload.decode(), got.qos, got.retain),
-                  (f"w/{name}", f"{name} is gone", qos, 0), "will")  # fmt: skip
+                  (f"w/{name}", f"{name} is gone", qos, 0), "[MQTT-3.1.2-8] will")  # fmt: skip
 
         dying("cut", 2).cut()
         gone("cut", 2)
         dying("polite").leave()
-        watcher.nothing()
+        broker.logs("polite: closed")
+        watcher.nothing()  # [MQTT-3.14.4-3]
         with dying("rude") as client:
             client.send(b"\xf0\0")
             client.is_closed()
@@ -401,12 +485,22 @@ def wills():
         with dying("silent", keep_alive=1) as client:
             client.is_closed()
         gone("silent")
+        # One is published once, and what comes after it in its session has none [MQTT-3.1.2-10]
+        # [MQTT-3.1.2-12].
+        dying("again", clean=False).cut()
+        gone("again")
+        broker.client("again", clean=False, present=True).cut()
+        dying("again", clean=False, present=True).leave()
+        broker.client("again", clean=False, present=True).cut()
+        while broker.text().count("again: closed") < 4:
+            watcher.nothing()
+        watcher.subscribe(("w/+", 0))
+        watcher.nothing()  # and none is retained [MQTT-3.1.2-16]
         dying("remembered", retain=1).cut()
-        gone("remembered")
-        watcher.nothing()
+        watcher.message()
         watcher.subscribe(("w/remembered", 0))
         got = watcher.message()
-        equal((got.payload, got.retain), (b"remembered is gone", 1), "a retained will")
+        equal((got.payload, got.retain), (b"remembered is gone", 1), "[MQTT-3.1.2-17] retained")
         will = ("$SYS/x", "x", 1, 0)
         watcher.subscribe(("$SYS/x", 1))
         broker.client("sys", will=will).cut()
@@ -416,34 +510,73 @@ def wills():
 
 def sessions():
     with Broker() as broker, broker.client("p") as sender:
-        client = broker.client("s", clean=False)
-        client.subscribe(("q/#", 2), ("away", 1), ("gone", 1))
-        client.unsubscribe("gone", "never there")
-        sender.publish("gone", "1", 1)
-        client.nothing()
+        client = broker.client("s", clean=False)  # there is none yet [MQTT-3.2.2-3]
+        client.subscribe(("q/#", 2), ("away", 1))
         client.leave()
         wanted = []
         for i in range(60):
             sender.publish(f"q/{i % 3}", str(i), i % 3)
             if i % 3:
                 wanted.append((f"q/{i % 3}", str(i).encode(), i % 3, 0, 0))
-        with broker.client("s", clean=False, present=True) as client:
+        with broker.client("S", clean=False, present=False) as client:
+            client.nothing()  # it is the id that counts, and all of it [MQTT-3.1.3-2]
+        with broker.client("s", clean=False, present=True) as client:  # [MQTT-3.2.2-2]
             got = [client.message() for _ in wanted]
-            equal([(m.topic, m.payload, m.qos, m.dup, m.retain) for m in got], wanted, "the queue")
+            equal([(m.topic, m.payload, m.qos, m.dup, m.retain) for m in got], wanted,
+                  "[MQTT-3.1.2-5] the queue")  # fmt: skip
             client.nothing()
             sender.publish("away", "now", 1)
-            equal(client.message().payload, b"now", "the subscriptions")
+            equal(client.message().payload, b"now", "[MQTT-3.1.2-4] [MQTT-4.1.0-1] subscriptions")
             client.leave()
-        with broker.client("s", clean=True) as client:  # forgets it
+        with broker.client("s", clean=True, present=False) as client:  # [MQTT-3.2.2-1]
             sender.publish("away", "now", 1)
-            client.nothing()
+            client.nothing()  # forgotten [MQTT-3.1.2-6] [MQTT-3.1.4-3]
+            client.subscribe(("away", 1))
+            for _ in range(3):
+                sender.publish("away", "now", 1)
+                equal(client.message().payload, b"now", "[MQTT-4.1.0-2] while it is connected")
             client.leave()
         with broker.client("s", clean=False, present=False) as client:
             sender.publish("away", "now", 1)
-            client.nothing()
-        with broker.client("") as one, broker.client("") as two:  # assigned ids are different
+            client.nothing()  # the clean session is not used again [MQTT-3.1.2-6]
+        with broker.client("") as one, broker.client("") as two:  # different ids [MQTT-3.1.3-6]
+            for client, topic in ((one, "one"), (two, "two")):
+                client.subscribe((topic, 1))
+                sender.publish(topic, topic, 1)
+                equal(client.message().payload.decode(), topic, "[MQTT-3.1.3-6] as with an id")
             one.nothing()
             two.nothing()
+
+
+def unsubscribing():
+    with Broker() as broker, broker.client("p") as sender:
+        client = broker.client("s", clean=False)
+        client.subscribe(("a/+", 1), ("a/b", 2), ("A/b", 1), ("a", 1), ("c", 1), ("d", 0), ("e", 2))
+        client.unsubscribe("never there")  # [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-2.3.1-7]
+        client.unsubscribe("a/+")
+        client.unsubscribe("A/+", "a/#", "A")
+        for topic in ("a/b", "a/x", "A/b", "a"):
+            sender.publish(topic, topic, 2)
+        got = [(m.topic, m.qos) for m in (client.message() for _ in range(3))]
+        equal(got, [("a/b", 2), ("A/b", 1), ("a", 1)], "[MQTT-3.10.4-1] the others remain")
+        client.nothing()
+        client.unsubscribe("d", "none", "a/b", "c")
+        for topic in ("d", "a/b", "c", "A/b"):
+            sender.publish(topic, topic, 1)
+        equal(client.message().topic, "A/b", "[MQTT-3.10.4-2] [MQTT-3.10.4-6]")
+        client.nothing()
+        client.subscribe(("c", 1), ("e", 2))
+        for topic, qos in (("c", 1), ("e", 2)):
+            sender.publish(topic, "begun", qos)
+        begun = [client.message(answer=False) for _ in range(2)]
+        client.unsubscribe("c", "e")
+        client.cut()
+        broker.logs("s: closed")
+        with broker.client("s", clean=False, present=True) as client:
+            again = [client.message() for _ in range(2)]
+            equal([(m.id, m.topic, m.qos, m.dup) for m in again],
+                  [(m.id, m.topic, m.qos, 1) for m in begun], "[MQTT-3.10.4-3]")  # fmt: skip
+            client.nothing()
 
 
 def takeover():
@@ -453,7 +586,7 @@ def takeover():
         sender.publish("t", "unanswered", 1)
         equal(first.message(answer=False).dup, 0, "DUP")
         with broker.client("s", clean=False, present=True) as second:
-            first.is_closed()
+            first.is_closed()  # [MQTT-3.1.4-2]
             got = second.message()
             equal((got.payload, got.dup), (b"unanswered", 1), "goes on here")
             with broker.client("s", clean=True):
@@ -473,7 +606,7 @@ def overlapping_subscriptions():
         with broker.client("p") as sender:
             for qos in range(3):
                 sender.publish("o/x", "once", qos)
-                equal(client.message().qos, qos, "the highest QoS")
+                equal(client.message().qos, qos, "[MQTT-3.3.5-1] the highest QoS")
                 client.nothing()
 
 
@@ -489,12 +622,12 @@ def sys_topics():
         while (got := client.message()).topic != "$SYS/broker/version":
             pass
         check(got.payload.startswith(b"mqtt_broker") and got.retain, "version")
-        client.subscribe(("$other/#", 0))
-        client.send(publish("$SYS/mine", "m", 2, 1, retain=True), publish("$other/x", "m"))
-        while (taken := client.receive())[0] >> 4 != PUBREC:
-            pass
-        while not (taken[0] >> 4 == PUBLISH and Message(*taken).topic == "$other/x"):
-            taken = client.receive()
+    with Broker("--sys-interval", "0") as broker, broker.client("s") as client:
+        client.subscribe(("$other/#", 0), ("$SYS/#", 2))
+        for qos in range(3):  # acknowledged, and dropped [MQTT-3.3.5-2]
+            client.publish("$SYS/mine", "m", qos, retain=True)
+        client.publish("$other/x", "m")
+        equal(client.message().topic, "$other/x", "not the server's own")
     with Broker("--sys-interval", "0") as broker, broker.client("s") as client:
         client.subscribe(("$SYS/#", 0))
         client.nothing()
@@ -503,15 +636,15 @@ def sys_topics():
 def keep_alive():
     with Broker("--connect-timeout", "1") as broker:
         silent = broker.client()
-        with broker.client("pings", keep_alive=1) as client, broker.client("for ever") as still:
+        with broker.client("pings", keep_alive=2) as client, broker.client("for ever") as still:
             start = time.monotonic()
-            while time.monotonic() < start + 2:
+            while time.monotonic() < start + 4:
+                time.sleep(0.5)
+                last = time.monotonic()
                 client.nothing()
-                time.sleep(0.2)
-            start = time.monotonic()
             client.is_closed()
-            took = time.monotonic() - start
-            check(1 < took < 6, f"{took} seconds after a keep alive of 1")
+            took = time.monotonic() - last
+            check(2.99 < took < 4, f"[MQTT-3.1.2-24] {took} seconds after a keep alive of 2")
             still.nothing()
         silent.is_closed()
         silent.cut()
@@ -520,7 +653,7 @@ def keep_alive():
 def violations():
     cases = {
         "PINGREQ first": packet(0xC0, b""),
-        "PUBLISH first": b"\x30\xff\xff\xff\x7f",  # its fixed header is enough
+        "PUBLISH first": publish("a", "m"),
         "another protocol": packet(0x10, field("MQIsdp") + b"\3\2\0\0" + field("a")),
         "reserved connect flag": packet(0x10, field("MQTT") + b"\4\3\0\0" + field("a")),
         "second CONNECT": connect("a") + connect("a"),
@@ -538,20 +671,31 @@ def violations():
         "a server's packet": connect("a") + packet(0xD0, b""),
         "user name missing": packet(0x10, field("MQTT") + b"\4\x82\0\0" + field("a")),
     }
-    with Broker() as broker, broker.client("other") as other:
+    with Broker(malformed=True) as broker, broker.client("other") as other:
+        other.subscribe(("#", 0))
         for name, data in cases.items():
             with broker.client() as client:
                 client.send(data)
                 if data.startswith(connect("a")):
                     equal(client.receive(), (0x20, b"\0\0"), name)
+                # [MQTT-3.1.0-1] [MQTT-3.1.0-2] [MQTT-4.8.0-1], and no CONNACK [MQTT-3.2.2-6]
                 client.is_closed()
             other.nothing()
         for code, data in ((1, connect("a", level=5)), (2, connect("", clean=False))):
-            with broker.client() as client:  # nothing behind it is processed
+            with broker.client() as client:
                 client.send(data, publish("t", "m", 1, 1), packet(0xC0, b""))
-                equal(client.receive(), (0x20, bytes([0, code])), "CONNACK")
-                client.is_closed()
+                equal(client.receive(), (0x20, bytes([0, code])), "[MQTT-3.1.3-9] CONNACK")
+                client.is_closed()  # [MQTT-3.2.2-5]
+            other.nothing()  # of what came behind it [MQTT-3.1.4-5]
         check("[MQTT-3.1.0-1]" in broker.text(), "the log has the clause")
+
+
+def a_fixed_header_is_enough():
+    with Broker("--max-packet", "1000") as broker:
+        for data in (b"\x30\xff\xff\xff\x7f", b"\x10\xff\xff\xff\x7f", b"\x10\xe6\x07"):
+            with broker.client() as client:
+                client.send(data)
+                client.is_closed()
 
 
 def users():
@@ -598,7 +742,7 @@ def limits():
             client.is_closed()
         with broker.client("s") as client:
             wanted = [("1", 1), ("2", 2), ("1", 0), ("3", 1)]
-            equal(client.subscribe(*wanted), [1, 2, 0, 128], "in one packet")
+            equal(client.subscribe(*wanted), [1, 2, 0, 128], "[MQTT-3.9.3-1] in one packet")
             equal(client.subscribe(("3", 1), ("4", 1)), [1, 128], "one by one")
             client.unsubscribe("1")
             equal(client.subscribe(("4", 1)), [1], "in the place of another")
@@ -630,33 +774,40 @@ def limits():
         equal(sorted(sender.message().topic for _ in range(3)), ["r/0", "r/1", "r/2"], "retained")
         sender.nothing()
         sender.send(publish("r/4", "m", 1, 9, retain=True))
-        sender.is_closed()
+        sender.is_closed()  # [MQTT-4.8.0-2]
 
 
 def qos_2_is_taken_once():
-    with Broker() as broker, broker.client("s") as receiver:
-        receiver.subscribe(("t", 2))
-        sender = broker.client("p", clean=False)
-        sender.send(publish("t", "once", 2, 5))
-        sender.expect(PUBREC, 5)
-        equal(receiver.message().payload, b"once", "message")
-        for _ in range(2):
-            sender.cut()
-            broker.logs("p: closed")
-            sender = broker.client("p", clean=False, present=True)
-            sender.send(publish("t", "once", 2, 5, dup=True))
-            sender.expect(PUBREC, 5)
-        sender.send(publish("t", "twice", 2, 6), ack(PUBREL, 5), ack(PUBREL, 5))
-        sender.expect(PUBREC, 6)
-        sender.expect(PUBCOMP, 5)
-        sender.expect(PUBCOMP, 5)
-        equal(receiver.message().payload, b"twice", "message")
-        sender.send(publish("t", "a new one", 2, 5))
-        equal(receiver.message().payload, b"a new one", "message")
-        receiver.send(ack(PUBREC, 77))
-        receiver.expect(PUBREL, 77)
-        receiver.nothing()
-        sender.cut()
+    """Two messages are eight packets; their sender is cut after each, and sends again what it should."""
+    for steps in range(9):
+        with Broker() as broker, broker.client("s") as receiver:
+            receiver.subscribe(("t", 2))
+            flow = [publish("t", "one", 2, 5), publish("t", "two", 2, 6), ack(PUBREL, 5), ack(PUBREL, 6)]
+            answers = [(PUBREC, 5), (PUBREC, 6), (PUBCOMP, 5), (PUBCOMP, 6)]
+            with broker.client("p", clean=False) as sender:
+                for packets, answer in zip(flow[: (steps + 1) // 2], answers):
+                    sender.send(packets)
+                    if flow.index(packets) < steps // 2:
+                        sender.expect(*answer)
+                sender.socket.shutdown(socket.SHUT_WR)  # what was sent will be read
+                broker.logs("p: closed")
+            with broker.client("p", clean=False, present=True) as sender:
+                for packets, answer in list(zip(flow, answers))[steps // 2 :]:
+                    dup = packets[0] >> 4 == PUBLISH and packets in flow[: (steps + 1) // 2]
+                    sender.send(bytes([packets[0] | dup << 3]) + packets[1:])
+                    sender.expect(*answer)
+                got = [receiver.message().payload for _ in range(2)]
+                equal(got, [b"one", b"two"], f"[MQTT-4.3.3-2] cut after {steps}")
+                receiver.nothing()
+                sender.send(ack(PUBREL, 5))
+                sender.expect(PUBCOMP, 5)
+                sender.publish("t", "a new one", 2)  # with an id that is free again
+                sender.send(publish("t", "and another", 2, 5))
+                got = [receiver.message().payload for _ in range(2)]
+                equal(got, [b"a new one", b"and another"], "[MQTT-4.3.3-2] new messages")
+            receiver.send(ack(PUBREC, 77))
+            receiver.expect(PUBREL, 77)
+            receiver.nothing()
 
 
 class Subscriber:
@@ -716,11 +867,59 @@ def qos_2_is_resumed_at_every_boundary():
             with broker.client("s", clean=False, present=True) as client:
                 again = subscriber.finish(client)
                 equal([m.payload for m in again], [b"one", b"two"][answered:], f"after {steps}")
-                equal({m.dup for m in again} - {1}, set(), "DUP")
+                equal({m.dup for m in again} - {1}, set(), "[MQTT-3.3.1-1] DUP")
                 client.leave()
+            # [MQTT-4.3.3-1] [MQTT-4.4.0-1]
             equal(subscriber.taken, [b"one", b"two"], f"messages, cut after {steps}")
             with broker.client("s", clean=False, present=True) as client:
                 client.nothing()
+
+
+def pubrels_keep_their_order():
+    with Broker() as broker, broker.client("p") as sender:
+        client = broker.client("s", clean=False)
+        client.subscribe(("t", 2))
+        for i in range(6):
+            sender.publish("t", str(i), 2)
+        ids = [client.message(answer=False).id for _ in range(6)]
+        wanted = [ids[i] for i in (4, 1, 3)]
+        for _ in range(2):
+            client.send(*(ack(PUBREC, i) for i in wanted))
+            for i in wanted:
+                client.expect(PUBREL, i)  # [MQTT-4.6.0-4]
+        client.cut()
+        broker.logs("s: closed")
+        with broker.client("s", clean=False, present=True) as client:
+            for i in wanted:
+                client.expect(PUBREL, i)  # again [MQTT-4.4.0-1], in this order [MQTT-4.6.0-4]
+            got = [client.message(answer=False).id for _ in range(3)]
+            equal(got, [ids[i] for i in (0, 2, 5)], "[MQTT-4.6.0-1] the PUBLISH packets")
+            client.nothing()
+
+
+def packet_ids_wrap_around():
+    """65,700 messages; ids come again, but not the two that are in use [MQTT-2.3.1-4]."""
+    with Broker("--max-queue", "2000") as broker, broker.client("p") as sender:
+        with broker.client("s", clean=False) as client:
+            client.subscribe(("t", 2))
+            held = []
+            for qos in (1, 2):
+                sender.publish("t", "held", qos)
+                held.append(client.message(answer=False).id)
+            seen = []
+            while len(seen) < 65700:
+                sender.send(*(publish("t", "m", 1, 1) for _ in range(900)))
+                for _ in range(900):
+                    sender.receive()
+                got = []
+                for _ in range(900):
+                    got.append(int.from_bytes(client.receive()[1][3:5], "big"))
+                    if len(got) % 30 == 0:
+                        client.send(*(ack(PUBACK, i) for i in got[-30:]))
+                seen += got
+            check(0 not in seen and not set(held) & set(seen), "an id in use, or 0")
+            check(len(set(seen)) == 65533, f"{len(set(seen))} ids of 65,535, but two")
+            client.nothing()
 
 
 def qos_1_is_resent_in_order():
@@ -731,7 +930,8 @@ def qos_1_is_resent_in_order():
             sender.publish("t", str(i), 1)
         first = [client.message(answer=False) for _ in range(64)]  # the window
         client.nothing()
-        equal(len({m.id for m in first}), 64, "ids in use")
+        equal({m.dup for m in first}, {0}, "[MQTT-4.3.2-1] DUP")
+        equal(len({m.id for m in first}), 64, "[MQTT-4.3.2-1] ids in use")
         client.send(ack(PUBACK, first[0].id), ack(PUBACK, first[5].id), ack(PUBACK, 9999))
         first += [client.message(answer=False) for _ in range(2)]
         client.cut()
@@ -739,8 +939,10 @@ def qos_1_is_resent_in_order():
         with broker.client("s", clean=False, present=True) as client:
             got = [client.message(answer=False) for _ in range(64)]
             wanted = [m for i, m in enumerate(first) if i not in (0, 5)]
-            equal([(m.id, m.payload) for m in got], [(m.id, m.payload) for m in wanted], "again")
-            equal({m.dup for m in got}, {1}, "DUP")
+            # Those without a PUBACK [MQTT-4.3.2-1], with their ids [MQTT-4.4.0-1].
+            equal([(m.id, m.payload) for m in got], [(m.id, m.payload) for m in wanted],
+                  "[MQTT-4.6.0-1] again")  # fmt: skip
+            equal({m.dup for m in got}, {1}, "[MQTT-3.3.1-1] DUP")
             for m in got:
                 client.send(ack(PUBACK, m.id))
             rest = [client.message() for _ in range(34)]
@@ -784,7 +986,8 @@ def qos_0_makes_room():
 
 def a_client_that_never_reads():
     payload = b"x" * 20000
-    with Broker("--max-output", "50000") as broker, broker.client("p") as sender:
+    options = ["--max-output", "50000", "--max-packet", "30000"]
+    with Broker(*options) as broker, broker.client("p") as sender:
         lazy = broker.client("lazy", small=True, clean=False)
         lazy.subscribe(("t", 1))
         with broker.client("s") as client:
@@ -820,6 +1023,20 @@ def a_client_that_never_reads():
         broker.logs("flood: closed")
 
 
+def a_log_that_nobody_reads():
+    reader, writer = os.pipe()
+    with Broker(log=writer) as broker, broker.client("a" * 2000) as client:
+        os.close(writer)
+        for _ in range(50):
+            client.send(packet(0xC0, b"") * 1000)  # each is a line
+            for _ in range(1000):
+                equal(client.receive(), (0xD0, b""), "PINGRESP")
+        lines = os.read(reader, 65536).splitlines(keepends=True)
+        check(len(lines) > 90 and {len(line) for line in lines[2:]} == {512}, "whole lines")
+        os.close(reader)
+        client.nothing()
+
+
 def random_bytes():
     seeds = [
         connect("r", clean=False), connect("r", will=("w", "m", 1, 1), user="u", password="p"),
@@ -841,7 +1058,7 @@ def random_bytes():
                 data[chance.randrange(len(data))] = chance.randrange(256)
         return bytes(data)
 
-    with Broker("--max-packet", "5000", "--sys-interval", "1") as broker:
+    with Broker("--max-packet", "5000", "--sys-interval", "1", malformed=True) as broker:
         with broker.client("p") as sender, broker.client("s") as receiver:
             receiver.subscribe(("safe", 2))
             for i in range(60):
@@ -857,8 +1074,8 @@ def random_bytes():
 
 
 def many_clients():
-    with Broker("--max-connections", "400") as broker, broker.client("p") as sender:
-        clients = [broker.client(f"c{i}") for i in range(300)]
+    with Broker() as broker, broker.client("p") as sender:
+        clients = [broker.client(f"c{i}") for i in range(200)]
         for client in clients:
             client.subscribe(("all", 1))
         sender.publish("all", "m" * 1000, 2)
@@ -870,11 +1087,18 @@ def many_clients():
 
 TESTS = [
     mosquitto_clients_at_each_qos, mosquitto_session_and_retained, every_pair_of_qos,
-    byte_by_byte_and_all_at_once,
-    retained_messages, wills, sessions, takeover, overlapping_subscriptions, sys_topics, keep_alive,
-    violations, users, limits, qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary,
-    qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads, random_bytes, many_clients,
+    order_of_messages, the_senders_dup_and_ids, byte_by_byte_and_all_at_once, retained_messages,
+    wills, sessions, unsubscribing, takeover, overlapping_subscriptions, sys_topics, keep_alive,
+    violations, a_fixed_header_is_enough, users, limits, qos_2_is_taken_once,
+    qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order, packet_ids_wrap_around,
+    qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads, a_log_that_nobody_reads,
+    random_bytes, many_clients,
 ]  # fmt: skip
+
+# What cannot be shown through the tap, and why.
+NOT_THROUGH_TAP = {
+    a_fixed_header_is_enough: "it passes on whole packets",
+}
 
 
 def main():
@@ -884,6 +1108,9 @@ def main():
             return SKIPPED
     chosen = [test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]]
     failures = 0
+    for test in [test for test in chosen if TAP and test in NOT_THROUGH_TAP]:
+        print(f"{test.__name__}: left out, not through the tap: {NOT_THROUGH_TAP[test]}")
+        chosen.remove(test)
     for test in chosen:
         start = time.monotonic()
         try:

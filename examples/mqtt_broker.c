@@ -21,9 +21,9 @@
  * Tags such as [MQTT-3.3.1-8] stand where a statement of the standard is met. What mqtt_codec.h
  * checks in the bytes of a packet is tagged there.
  *
- * A message is compared with each subscription of each session. That is a few nanoseconds each; for
- * millions of subscriptions replace subscribed_qos by a tree of topic levels that leads to the
- * sessions, and retained_for by a tree of the retained topics.
+ * A message is compared with each subscription of each session, and a new subscription with each
+ * retained message. For hundreds of thousands of them replace subscribed_qos by a tree of topic levels
+ * that leads to the sessions, and retained_buckets by a tree of the retained topics.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -745,8 +745,10 @@ static void send_retained(const struct broker *broker, struct session *session)
             if (!mqtt_topic_matches(filter, message->publish.topic))
                 continue;
             if (!make_delivery(broker, session, message, subscription->qos,
-                               true /* [MQTT-3.3.1-8] */, &delivery))
+                               true /* [MQTT-3.3.1-8] */, &delivery)) {
                 doom_without_memory(session->connection);
+                return;
+            }
             use_deliveries(broker, delivery, true);
         }
     }

@@ -41,7 +41,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,9 +58,10 @@
 #define ACCEPT_PAUSE     1000 /* milliseconds without accept when there are no descriptors left */
 #define PACKET_IDS       65536u
 #define ACCEPTS_PER_TURN 64u
-#define PACKETS_PER_TURN 32u /* of one connection */
-#define TURN_YOUNG       10  /* milliseconds; in an older turn, one packet of each connection */
-#define LOG_LINE_MAX     512 /* bytes that a pipe takes whole, _POSIX_PIPE_BUF */
+#define PACKETS_PER_TURN 32u   /* of one connection */
+#define FILTERS_AT_ONCE  4096u /* of an UNSUBSCRIBE */
+#define TURN_YOUNG       10    /* milliseconds; in an older turn, one packet of each connection */
+#define LOG_LINE_MAX     512   /* bytes that a pipe takes whole, _POSIX_PIPE_BUF */
 
 static const char usage[] =
     "Usage: mqtt_broker [OPTION]...\n"
@@ -173,6 +173,7 @@ struct connection {
     struct message *will;
     struct buffer input;  /* received and not yet processed */
     struct buffer output; /* not yet written */
+    size_t position;      /* in an UNSUBSCRIBE that takes more than a turn */
     int64_t deadline;     /* when it is ended unless something comes */
     uint16_t keep_alive;
     bool backlog; /* a whole packet may be in the input */
@@ -1007,8 +1008,6 @@ static void handle_connect(struct broker *broker, struct connection *connection,
     connection->session = session;
     connection->state = CONNECTED;
     connection->keep_alive = connect->keep_alive;
-    if (broker->options.verbose)
-        report(connection, "connected");
     send_connack(connection, present, MQTT_CONNECTION_ACCEPTED); /* [MQTT-3.1.4-4] [MQTT-3.2.0-1] */
     /* Everything that is not acknowledged goes out again, with its id [MQTT-4.4.0-1] and in its
      * order [MQTT-4.6.0-1]. */
@@ -1087,7 +1086,8 @@ static void release(struct session *session, struct delivery *delivery)
     struct delivery *next;
 
     queue_unlink(session, delivery);
-    for (next = session->first; next != NULL && next->released;)
+    next = session->first;
+    while (next != NULL && next->released)
         next = next->next;
     queue_insert(session, delivery, next);
     delivery->released = true;
@@ -1102,8 +1102,8 @@ static void handle_pubrec(struct connection *connection, uint16_t packet_id)
 
     if (delivery != NULL && delivery->qos == 2 && !delivery->released)
         release(connection->session, delivery);
-    send_answer(connection, MQTT_PUBREL,
-                packet_id); /* at once, so in the order asked for [MQTT-4.6.0-4] */
+    /* At once, so in the order in which they are asked for [MQTT-4.6.0-4]. */
+    send_answer(connection, MQTT_PUBREL, packet_id);
 }
 
 static void handle_pubrel(struct connection *connection, uint16_t packet_id)
@@ -1140,12 +1140,12 @@ static struct subscription **subscription_find(struct session *session, struct m
     return link;
 }
 
-/* The return code for one filter [MQTT-3.8.4-5], or -1: out of memory. */
-static int subscribe_one(const struct broker *broker, struct session *session,
-                         const struct mqtt_subscription *wanted)
+/* The return code for one filter [MQTT-3.8.4-5]. */
+static uint8_t subscribe_one(const struct broker *broker, struct session *session,
+                             const struct mqtt_subscription *wanted)
 {
     struct subscription **link = subscription_find(session, wanted->filter);
-    struct subscription *added;
+    struct subscription *added = NULL;
 
     if (*link != NULL) { /* takes its place, with the retained messages once more [MQTT-3.8.4-3] */
         session->owing += (*link)->next_bucket == BUCKETS;
@@ -1153,11 +1153,10 @@ static int subscribe_one(const struct broker *broker, struct session *session,
         (*link)->qos = wanted->qos;
         return wanted->qos;
     }
-    if (session->subscription_count >= broker->options.max_subscriptions)
-        return MQTT_SUBACK_FAILURE;
-    added = (struct subscription *)malloc(sizeof *added + wanted->filter.length);
+    if (session->subscription_count < broker->options.max_subscriptions)
+        added = (struct subscription *)malloc(sizeof *added + wanted->filter.length);
     if (added == NULL)
-        return -1;
+        return MQTT_SUBACK_FAILURE;
     added->next = NULL;
     added->next_bucket = 0;
     added->qos = wanted->qos;
@@ -1169,70 +1168,67 @@ static int subscribe_one(const struct broker *broker, struct session *session,
     return wanted->qos;
 }
 
-/* Fills `codes`, of which there is one for each filter, in their order [MQTT-3.9.3-1]. How many filters
- * one packet may bring is bounded: each is looked for among the subscriptions. */
-static bool subscribe_all(const struct broker *broker, struct session *session,
-                          const struct mqtt_subscribe *subscribe, uint8_t *codes)
-{
-    struct mqtt_subscription wanted;
-    size_t position = 0;
-    size_t i;
-
-    for (i = 0; i < subscribe->count; i++) { /* [MQTT-3.8.4-4] */
-        int code = MQTT_SUBACK_FAILURE;
-        if (mqtt_next_subscription(subscribe, &position, &wanted) &&
-            i < broker->options.max_subscriptions)
-            code = subscribe_one(broker, session, &wanted);
-        if (code < 0)
-            return false;
-        codes[i] = (uint8_t)code;
-    }
-    return true;
-}
-
 static void handle_subscribe(const struct broker *broker, struct connection *connection,
                              const struct mqtt_subscribe *subscribe)
 {
     struct mqtt_packet answer = {0};
-    uint8_t *codes = (uint8_t *)calloc(subscribe->count, 1);
+    struct mqtt_subscription wanted;
+    uint8_t *codes = (uint8_t *)malloc(subscribe->count);
+    size_t position = 0;
+    size_t i;
 
-    if (codes != NULL && subscribe_all(broker, connection->session, subscribe, codes)) {
-        answer.type = MQTT_SUBACK;
-        answer.as.suback.packet_id = subscribe->packet_id; /* [MQTT-3.8.4-2] [MQTT-2.3.1-7] */
-        answer.as.suback.return_codes = codes;
-        answer.as.suback.count = subscribe->count;
-        send_packet(connection, &answer); /* [MQTT-3.8.4-1] */
-    } else {
+    if (codes == NULL) {
         doom_without_memory(connection);
+        return;
     }
+    /* One by one [MQTT-3.8.4-4], with codes in their order [MQTT-3.9.3-1]. How many filters a packet may
+     * bring is bounded: each is looked for among the subscriptions. */
+    for (i = 0; i < subscribe->count; i++)
+        codes[i] = mqtt_next_subscription(subscribe, &position, &wanted) &&
+                           i < broker->options.max_subscriptions
+                       ? subscribe_one(broker, connection->session, &wanted)
+                       : MQTT_SUBACK_FAILURE;
+    answer.type = MQTT_SUBACK;
+    answer.as.suback.packet_id = subscribe->packet_id; /* [MQTT-3.8.4-2] [MQTT-2.3.1-7] */
+    answer.as.suback.return_codes = codes;
+    answer.as.suback.count = subscribe->count;
+    send_packet(connection, &answer); /* [MQTT-3.8.4-1] */
     free(codes);
 }
 
-static void handle_unsubscribe(struct connection *connection,
+/* False: there are more filters than for a turn, and the packet is to come again in the next one. */
+static bool handle_unsubscribe(struct connection *connection,
                                const struct mqtt_unsubscribe *unsubscribe)
 {
     struct session *session = connection->session;
     struct mqtt_string filter;
-    size_t position = 0;
+    unsigned count = 0;
 
-    while (mqtt_next_filter(unsubscribe, &position, &filter)) { /* [MQTT-3.10.4-6] */
+    while (mqtt_next_filter(unsubscribe, &connection->position, &filter)) { /* [MQTT-3.10.4-6] */
         struct subscription **link = subscription_find(session, filter);
         /* No new messages from now on [MQTT-3.10.4-2]; what is queued goes out [MQTT-3.10.4-3]. */
         if (*link != NULL)
             subscription_remove(session, link);
+        if (++count == FILTERS_AT_ONCE)
+            return false;
     }
+    connection->position = 0;
     /* Whether there was one or not [MQTT-3.10.4-4] [MQTT-3.10.4-5] [MQTT-2.3.1-7]. */
     send_answer(connection, MQTT_UNSUBACK, unsubscribe->packet_id);
+    return true;
 }
 
 /* ---------------------------------------------------------------------------------------------
  * Input
  * ------------------------------------------------------------------------------------------- */
 
-/* The packets of the standard, and no other, are all that a client needs [MQTT-7.0.0-2]. */
-static void handle_packet(struct broker *broker, struct connection *connection,
+/* The packets of the standard, and no other, are all that a client needs [MQTT-7.0.0-2]. False: this
+ * one is to come again in the next turn. */
+static bool handle_packet(struct broker *broker, struct connection *connection,
                           const struct mqtt_packet *packet)
 {
+    bool is_done = true;
+
     if (broker->options.verbose)
         report(connection, "%s", mqtt_packet_type_name(packet->type));
     switch (packet->type) {
@@ -1258,7 +1254,7 @@ static void handle_packet(struct broker *broker, struct connection *connection,
         handle_subscribe(broker, connection, &packet->as.subscribe);
         break;
     case MQTT_UNSUBSCRIBE:
-        handle_unsubscribe(connection, &packet->as.unsubscribe);
+        is_done = handle_unsubscribe(connection, &packet->as.unsubscribe);
         break;
     case MQTT_PINGREQ:
         send_answer(connection, MQTT_PINGRESP, 0); /* [MQTT-3.12.4-1] */
@@ -1273,6 +1269,7 @@ static void handle_packet(struct broker *broker, struct connection *connection,
         connection->deadline = connection->keep_alive == 0
                                    ? NEVER
                                    : broker->now + (int64_t)connection->keep_alive * 1500;
+    return is_done;
 }
 
 /* What the decoder refuses closes the connection, without a CONNACK unless the standard has a return
@@ -1358,8 +1355,9 @@ static void take_packets(struct broker *broker, struct connection *connection)
             handle_malformed(broker, connection, size, packet.error_offset);
             return;
         }
+        if (!handle_packet(broker, connection, &packet))
+            break;
         connection->input.begin += (size_t)size;
-        handle_packet(broker, connection, &packet);
     }
     connection->backlog = connection->state == CONNECTED && buffer_length(&connection->input) > 0;
 }
@@ -1569,84 +1567,57 @@ static bool set_signals(void)
            sigaction(SIGPIPE, &ignore, NULL) == 0;
 }
 
-/* As many descriptors as the system lets us have: one for each connection, and a few. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static int open_listener(const struct addrinfo *address)
-{
-    const int on = 1;
-    const int listener = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-
-    if (listener < 0)
-        return -1;
-    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(listener, address->ai_addr, address->ai_addrlen) == 0 &&
-        listen(listener, SOMAXCONN) == 0 && set_non_blocking(listener))
-        return listener;
-    close(listener);
-    return -1;
-}
-
 static bool start_listening(struct broker *broker)
 {
+    const int on = 1;
     struct addrinfo hints = {0};
     struct addrinfo *address = NULL;
-    char port[16];
+    struct sockaddr_storage storage;
+    struct sockaddr *bound = (struct sockaddr *)&storage;
+    socklen_t length = sizeof storage;
+    bool is_listening;
+    char name[80];
     int error;
 
+    snprintf(name, sizeof name, "%" PRIu32, broker->options.port);
     hints.ai_socktype = SOCK_STREAM; /* ordered and lossless [MQTT-7.1.1-1] */
     hints.ai_flags = AI_PASSIVE;
-    snprintf(port, sizeof port, "%" PRIu32, broker->options.port);
-    error = getaddrinfo(broker->options.address, port, &hints, &address);
+    error = getaddrinfo(broker->options.address, name, &hints, &address);
     if (error != 0) {
         report(NULL, "%s: %s", broker->options.address, gai_strerror(error));
         return false;
     }
-    broker->listener = open_listener(address);
-    if (broker->listener < 0)
-        report(NULL, "%s:%s: %s", broker->options.address, port, strerror(errno));
+    broker->listener = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+    is_listening = broker->listener >= 0 &&
+                   setsockopt(broker->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                   bind(broker->listener, address->ai_addr, address->ai_addrlen) == 0 &&
+                   listen(broker->listener, SOMAXCONN) == 0 && set_non_blocking(broker->listener) &&
+                   getsockname(broker->listener, bound, &length) == 0;
+    if (!is_listening)
+        report(NULL, "%s:%s: %s", broker->options.address, name, strerror(errno));
     freeaddrinfo(address);
-    return broker->listener >= 0;
-}
-
-static bool announce(const struct broker *broker)
-{
-    struct sockaddr_storage storage;
-    struct sockaddr *address = (struct sockaddr *)&storage;
-    socklen_t length = sizeof storage;
-    char name[80];
-
-    if (getsockname(broker->listener, address, &length) != 0)
+    if (!is_listening)
         return false;
-    name_address(name, sizeof name, address, length);
-    printf("listening on %s\n", name);
-    return fflush(stdout) == 0;
+    name_address(name, sizeof name, bound, length);
+    if (printf("listening on %s\n", name) > 0 && fflush(stdout) == 0)
+        return true;
+    report(NULL, "standard output: %s", strerror(errno));
+    return false;
 }
 
-/* Takes over a line "name:password". False: it is none, or there is no memory. */
+/* Takes over a line "name:password", or frees an empty one. False: it is neither, or there is no
+ * memory. */
 static bool add_user(struct broker *broker, char *line)
 {
-    char **users;
+    const bool is_user = strchr(line, ':') != NULL;
+    const bool is_empty = line[0] == '\0';
+    char **users = NULL;
 
-    line[strcspn(line, "\r\n")] = '\0';
-    if (strchr(line, ':') == NULL) {
-        const bool is_empty = line[0] == '\0';
-        free(line);
-        return is_empty;
-    }
-    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is wanted */
-    users = (char **)realloc(broker->users, (broker->user_count + 1) * sizeof *users);
+    if (is_user) /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+        users = (char **)realloc(broker->users, (broker->user_count + 1) * sizeof *users);
     if (users == NULL) {
         free(line);
-        return false;
+        return is_empty;
     }
     broker->users = users;
     users[broker->user_count++] = line;
@@ -1656,24 +1627,22 @@ static bool add_user(struct broker *broker, char *line)
 static bool load_users(struct broker *broker)
 {
     const char *path = broker->options.users_path;
-    bool is_good = true;
-    FILE *file;
+    FILE *file = fopen(path, "r");
+    bool is_good = file != NULL;
 
-    if (path == NULL)
-        return true;
-    file = fopen(path, "r");
-    while (file != NULL && is_good) {
+    while (is_good) {
         char *line = NULL;
         size_t capacity = 0;
         if (getline(&line, &capacity, file) < 0) {
             free(line);
             break;
         }
+        line[strcspn(line, "\r\n")] = '\0';
         is_good = add_user(broker, line);
+        if (!is_good)
+            report(NULL, "%s: not a line of name:password, or no memory", path);
     }
-    if (!is_good)
-        report(NULL, "%s: not a line of name:password, or no memory", path);
-    else if (file == NULL || ferror(file)) {
+    if (file == NULL || ferror(file)) {
         report(NULL, "%s: %s", path, strerror(errno));
         is_good = false;
     }
@@ -1686,7 +1655,6 @@ static bool start(struct broker *broker)
 {
     const struct options *options = &broker->options;
 
-    raise_descriptor_limit();
     broker->told_connected = SIZE_MAX;
     broker->connections =
         /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers is what is wanted */
@@ -1697,11 +1665,11 @@ static bool start(struct broker *broker)
         report(NULL, "there is no memory for so many connections");
         return false;
     }
-    if (!load_users(broker) || !set_signals() || !start_listening(broker))
+    if (options->users_path != NULL && !load_users(broker))
         return false;
     if (options->sys_interval > 0)
         publish_sys(broker, "$SYS/broker/version", VERSION);
-    return announce(broker);
+    return set_signals() && start_listening(broker);
 }
 
 /* Frees everything. No will is published: the connections of all who could receive it end too. */

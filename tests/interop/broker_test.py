@@ -430,7 +430,7 @@ def retained_messages():
         sender.publish("r/2", "replaced", 2, retain=True)
         sender.publish("r/2", "other", 0, retain=True)
         got = [receiver.message().payload for _ in range(4)]
-        equal(got, [b"second", b"passing", b"replaced", b"other"], "")
+        equal(got, [b"second", b"passing", b"replaced", b"other"], "as they come")
         sender.leave()
         broker.logs("p: closed")
         with broker.client("p") as sender, broker.client("late") as late:
@@ -442,7 +442,8 @@ def retained_messages():
                 # RETAIN [MQTT-3.3.1-8], though their sender is gone [MQTT-3.1.2-7]; QoS 0 takes the
                 # place of QoS 2 [MQTT-3.3.1-7], what is not retained none [MQTT-3.3.1-12]; and
                 # they come again with a subscription that replaces another [MQTT-3.8.4-3].
-                equal(got, [("r/1", b"second", min(1, granted), 1), ("r/2", b"other", 0, 1)], "")
+                wanted = [("r/1", b"second", min(1, granted), 1), ("r/2", b"other", 0, 1)]
+                equal(got, wanted, "what is retained")
             sender.publish("r/1", "", 1, retain=True)
             got = late.message()
             equal((got.payload, got.retain, got.qos), (b"", 0, 0), "[MQTT-3.3.1-10] is passed on")
@@ -463,16 +464,16 @@ def more_is_retained_than_the_queue_holds():
             sender.publish(f"r/{i}", f"{i}" + "x" * 1000, i % 3, retain=True)
         client = broker.client("s", clean=False)
         client.subscribe(("r/+", 2), ("r/7", 0), ("none", 1))
-        got = sorted((int(client.message().topic[2:]), i) for i in range(201))
-        equal([i for i, _ in got], sorted([*range(200), 7]), "[MQTT-3.3.1-6] all are sent")
+        got = sorted(int(client.message().topic[2:]) for _ in range(201))
+        equal(got, sorted([*range(200), 7]), "[MQTT-3.3.1-6] all are sent")
         client.nothing()
         # What is not sent when the connection is cut comes on the next one.
         client.send(subscribe(1, ("r/+", 2)))
         client.cut()
         broker.logs("s: closed")
         with broker.client("s", clean=False, present=True) as client:
-            got = {client.message().topic for _ in range(134)}  # those of QoS 1 and 2, at least
-            check(len(got) > 130, "different ones")
+            got = {client.message().topic for _ in range(133)}  # as many have QoS 1 and 2
+            check(len(got) > 130, f"[MQTT-3.3.1-6] {len(got)} different ones")
 
 
 def wills():
@@ -1063,7 +1064,8 @@ def a_log_that_nobody_reads():
             for _ in range(1000):
                 equal(client.receive(), (0xD0, b""), "PINGRESP")
         lines = os.read(reader, 65536).splitlines(keepends=True)
-        check(len(lines) > 90 and {len(line) for line in lines[2:]} == {512}, "whole lines")
+        check(len(lines) > 5, "what the pipe had room for")
+        equal({len(line) for line in lines[1:]}, {512}, "whole lines")
         os.close(reader)
         client.nothing()
 

@@ -63,6 +63,13 @@ TITLES = {
     "7": "7 Conformance",
 }
 
+# The programs that show what is left to the application, each with the test that shows it of them.
+EXAMPLES = {
+    "mqtt_broker": ("examples/mqtt_broker.c", "tests/interop/broker_test.py"),
+    "mqtt_client": ("examples/mqtt_client.c", "tests/interop/client_test.py"),
+}
+NO_EXAMPLE = "No example:"  # and why, in the cell that says how
+
 CLAUSE = r"MQTT-\d+\.\d+\.\d+-\d+|\d+(?:\.\d+)+"
 TAG = re.compile(r"MQTT-\d+\.\d+\.\d+-\d+")
 
@@ -244,8 +251,10 @@ class Conformance:
                     self.fault(place, f"{name} is not in the interface of {HEADER}")
             if row.met_by == "helper" and not re.search(r"\bmqtt_\w+", row.how):
                 self.fault(place, "the helper has no name")
-            if row.met_by == "application" and (row.statuses or row.tests):
-                self.fault(place, "the application's, but with statuses or tests")
+            if row.met_by == "application" and row.statuses:
+                self.fault(place, "the application's, but with statuses")
+            if (not row.tests) != (NO_EXAMPLE in row.how):
+                self.fault(place, f"either something shows it, or '{NO_EXAMPLE}' and the reason")
             if row.met_by != "application" and not row.tests:
                 self.fault(place, "no test shows it")
 
@@ -254,6 +263,9 @@ class Conformance:
         for row in self.rows:
             place = f"{TABLE}:{row.line}: {row.statement}"
             for test in row.tests:
+                if row.met_by == "application":
+                    self.check_example(place, row.statement, test)
+                    continue
                 if test == "packets.txt":
                     self.check_row_in_corpus(place, row)
                     continue
@@ -265,6 +277,14 @@ class Conformance:
                     self.fault(place, f"there is no {path}")
                 elif not re.search(rf"^START_TEST\({re.escape(name)}\)", sources[path], re.M):
                     self.fault(place, f"there is no test {name} in {path}")
+
+    def check_example(self, place, statement, example):
+        """Its source has the tag where it meets the statement, its test where that is seen."""
+        if example not in EXAMPLES:
+            self.fault(place, f"there is no example {example}")
+        for path in EXAMPLES.get(example, ()):
+            if statement not in TAG.findall(self.read(path)):
+                self.fault(place, f"{path} does not name it")
 
     def check_row_in_corpus(self, place, row):
         cases = [case for case in self.cases if row.statement in case.clauses]
@@ -282,7 +302,7 @@ class Conformance:
     def check_tags(self):
         """Every tag anywhere is one of the table."""
         files = [self.project / HEADER, self.project / "README.md"]
-        for folder in ("tests", "docs"):
+        for folder in ("tests", "docs", "examples"):
             files += sorted(
                 path
                 for path in (self.project / folder).rglob("*")
@@ -388,7 +408,12 @@ class Conformance:
                 lines += ["| Statement | What it asks for | Met by | How | Status | Tests |"]
                 lines += ["| --- | --- | --- | --- | --- | --- |"]
             lines.append(self.table_line(row))
-        paths = {test.partition(":")[0] for row in self.rows for test in row.tests}
+        paths = {
+            path
+            for row in self.rows
+            for test in row.tests
+            for path in EXAMPLES.get(test, [test.partition(":")[0]])
+        }
         paths = {CORPUS if path == "packets.txt" else path for path in paths}
         lines.append("")
         for path in sorted(paths, key=lambda path: path.rsplit("/", 1)[-1]):
@@ -412,7 +437,7 @@ class Conformance:
     @staticmethod
     def table_line(row):
         by_file = {}
-        for test in row.tests:
+        for test in (path for test in row.tests for path in EXAMPLES.get(test, [test])):
             path, _, name = test.partition(":")
             by_file.setdefault(path.rsplit("/", 1)[-1], []).append(name)
         tests = [
@@ -454,7 +479,8 @@ In a row, **met by** is who sees to it in this project: decoders and encoders (b
 a helper, or the application. **How** says by what; behind "Application:" stands the part that
 remains the application's. **Status** is what a packet that breaks the statement is answered with,
 without `MQTT_ERROR_`. **Tests** are what shows it: the packets of [packets.txt] that name the
-statement in their clause line, and tests by name.
+statement in their clause line, and tests by name; of what is left to the application, the example
+program that meets it and the test of that program, both of which name the statement where they do.
 
 This page is made from [statements.tsv](../tests/conformance/statements.tsv), the same for
 machines:

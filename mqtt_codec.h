@@ -552,7 +552,7 @@ static inline void mqtti_skip(struct mqtti_reader *reader, size_t count)
 /* 1.5.2: big-endian */
 static inline uint16_t mqtti_get_u16(const uint8_t *at)
 {
-    return (uint16_t)(at[0] << 8 | at[1]);
+    return (uint16_t)((unsigned)at[0] << 8 | at[1]);
 }
 
 static inline unsigned mqtti_flag(bool is_set, unsigned flag)

@@ -6,10 +6,12 @@
 #endif
 
 /* Every prefix and every capacity of the longest packets would take minutes without optimization. */
+#if !defined(STRIDE)
 #if defined(__OPTIMIZE__)
 #define STRIDE 1
 #else
 #define STRIDE 251
+#endif
 #endif
 
 static const struct corpus_case *cases;

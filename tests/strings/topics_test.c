@@ -313,7 +313,7 @@ START_TEST(matching_takes_linear_time_and_constant_stack)
     for (i = 1; i < pluses.length; i += 2)
         pluses.bytes[i] = '/'; /* +/+/ ... /+ */
     ck_assert_int_eq(pthread_attr_init(&small_stack), 0);
-    ck_assert_int_eq(pthread_attr_setstacksize(&small_stack, 65536), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&small_stack, 131072), 0);
     ck_assert_int_eq(pthread_create(&thread, &small_stack, match_long_pairs, pairs), 0);
     ck_assert_int_eq(pthread_join(thread, &failed), 0);
     ck_assert_msg(failed == NULL, "pair %d", (int)((const struct long_pair *)failed - pairs));

@@ -220,7 +220,7 @@ static bool plainly_matches(const char *filter, const char *name)
 /* The text of up to `length` characters of `alphabet` with that number; false: there is none. */
 static bool numbered_text(char *text, size_t length, const char *alphabet, unsigned long number)
 {
-    const size_t letters = strlen(alphabet);
+    const unsigned long letters = (unsigned long)strlen(alphabet);
     size_t i;
 
     for (i = 0; i < length; i++) {

@@ -13,6 +13,9 @@
 #define STRIDE 251
 #endif
 #endif
+#if !defined(CLOSE)
+#define CLOSE 600 /* up to here it is 1 */
+#endif
 
 static const struct corpus_case *cases;
 static size_t case_count;
@@ -117,7 +120,7 @@ static void check_prefixes(const struct corpus_case *test, struct test_block byt
     int32_t previous = MQTT_INCOMPLETE;
     size_t length;
 
-    for (length = 0; length < bytes.length; length += length < 600 ? 1 : STRIDE) {
+    for (length = 0; length < bytes.length; length += length < CLOSE ? 1 : STRIDE) {
         const struct test_block prefix = test_copy(bytes.bytes, length);
         struct mqtt_packet packet;
         const int32_t result = mqtt_decode(&packet, prefix.bytes, length);
@@ -235,7 +238,7 @@ static void check_encode(const char *name, const struct mqtt_packet *packet,
     test_free(exact);
 
     test_fill(buffer.bytes, larger);
-    for (capacity = 0; capacity < expected.length; capacity += capacity < 600 ? 1 : STRIDE) {
+    for (capacity = 0; capacity < expected.length; capacity += capacity < CLOSE ? 1 : STRIDE) {
         result = mqtt_encode(buffer.bytes, capacity, packet);
         if (result != MQTT_ERROR_BUFFER_TOO_SMALL)
             ck_abort_msg("%s: %d for %zu bytes", name, result, capacity);
@@ -315,7 +318,7 @@ static void check_publish_header(const struct corpus_case *test, struct test_blo
     }
     header_size = bytes.length - payload_length;
     for (length = 0; length <= header_size;
-         length += length < 600 || header_size - length <= STRIDE ? 1 : STRIDE) {
+         length += length < CLOSE || header_size - length <= STRIDE ? 1 : STRIDE) {
         const struct test_block prefix = test_copy(bytes.bytes, length);
         const int32_t result = mqtt_decode_publish_header(&publish, prefix.bytes, length);
         if (length < header_size) {

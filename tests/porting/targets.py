@@ -547,13 +547,14 @@ def jobs():
 
 
 def tools(every):
-    """Compilers and emulators, with what they say of their versions."""
+    """Compilers and emulators that say a version, with it."""
     names = {job.target.compiler for job in every}
     names |= {job.target.run.split()[0] for job in every if job.target.run}
     for name in sorted(names):
         _, output = run([name, "-v" if name in ("tcc", "simavr") else "--version"])
-        version = re.search(r"(?<![\w.-])v?(\d+\.\d+(\.\d+)?)", output)
-        yield name, version[1] if version else "no version is told"
+        version = re.search(r"(?<![\w.-])v?(\d+(\.\d+)+|\d+(?=-win32))", output)
+        if version:
+            yield name, version[1]
 
 
 def row(job, text):

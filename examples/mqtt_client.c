@@ -353,15 +353,19 @@ static int32_t check_packets(const struct options *options)
  * The connection
  * ------------------------------------------------------------------------------------------- */
 
+static void fail_to_encode(struct client *client, int32_t status)
+{
+    complain("%s [%s]", mqtt_status_message(status), mqtt_status_clause(status));
+    end(client, FAILED);
+}
+
 /* Counts what an encoder has put at the end of the bytes to send. */
 static void add(struct client *client, int32_t size)
 {
-    if (size > 0) {
+    if (size > 0)
         client->sending.end += (size_t)size;
-        return;
-    }
-    complain("%s [%s]", mqtt_status_message(size), mqtt_status_clause(size));
-    end(client, FAILED);
+    else
+        fail_to_encode(client, size);
 }
 
 static size_t room(const struct client *client)
@@ -647,7 +651,9 @@ static void open_source(struct client *client)
         source->end = (off_t)strlen(source->text);
         return;
     }
-    source->file = options->file != NULL ? open(options->file, O_RDONLY) : STDIN_FILENO;
+    /* A FIFO without a writer is waited for by poll, not by open. */
+    source->file =
+        options->file != NULL ? open(options->file, O_RDONLY | O_NONBLOCK) : STDIN_FILENO;
     if (source->file < 0 || fstat(source->file, &state) != 0) {
         fail_local(client, options->file != NULL ? options->file : "Standard input");
     } else if (S_ISREG(state.st_mode)) {
@@ -675,15 +681,23 @@ static bool wants_input(const struct client *client)
 }
 
 /* Where all lines are acknowledged, the spool is used anew: nothing but a line begun is left of it,
- * which moves to its beginning, unless it is long. */
+ * which moves to its beginning, unless it is long. A message that no packet can hold any more is
+ * not copied on: its input may have no end. */
 static void copy_input(struct client *client)
 {
     struct source *source = &client->source;
     uint8_t piece[PIECE_SIZE];
     const size_t begun = (size_t)(source->end - source->next);
+    const struct outgoing message = {.packet_id = 1, .length = begun};
+    const struct mqtt_publish publish = make_publish(client->options, &message);
+    const int32_t size = mqtt_encode_publish_header(NULL, 0, &publish);
     size_t length = 0;
     ssize_t count;
 
+    if (size < 0) {
+        fail_to_encode(client, size);
+        return;
+    }
     if (client->outgoing_count == 0 && begun < sizeof piece / 2 &&
         (begun == 0 || read_source(client, piece, begun, source->next) == begun)) {
         source->next = source->scanned = source->end = 0;
@@ -1141,8 +1155,8 @@ static bool take_next(struct client *client)
             fail_protocol(client, "A SUBACK has too many return codes.", "MQTT-3.8.4-5");
         return false;
     }
-    if (result <
-        0) { /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], return codes [MQTT-3.9.3-2] and more */
+    /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], return codes [MQTT-3.9.3-2] and more */
+    if (result < 0) {
         fail_protocol(client, mqtt_status_message(result), mqtt_status_clause(result));
         return false;
     }
@@ -1303,7 +1317,8 @@ static void wait_and_handle(struct client *client, int signals)
         files[1].fd = STDOUT_FILENO;
     if (wants_input(client))
         files[2].fd = client->source.pipe;
-    files[3].fd = signals;
+    if (client->phase != CLOSING) /* then a signal changes nothing, and the pipe stays readable */
+        files[3].fd = signals;
     if (poll(files, 4, poll_timeout(client)) < 0 && errno != EINTR) {
         fail_local(client, "poll");
         return;

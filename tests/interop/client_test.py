@@ -16,6 +16,7 @@ import os
 import queue
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -34,7 +35,8 @@ SCRIPTED = "a script is the server"
 NOT_TAPPED = {"sent_packets": SCRIPTED, "received_packets": SCRIPTED, "bad_servers": SCRIPTED,
               "errors_of_its_own": SCRIPTED, "resent_packets": SCRIPTED,
               "resumed_subscriber": SCRIPTED, "unused_packet_ids": SCRIPTED,
-              "acknowledging_publisher": SCRIPTED, "pings": SCRIPTED}
+              "acknowledging_publisher": SCRIPTED, "pings": SCRIPTED,
+              "server_that_does_not_close": SCRIPTED}
 
 
 class Failure(Exception):
@@ -279,8 +281,9 @@ class Test:
                 *arguments[1:]]
 
     def run(self, *arguments, status=0, data=b"", port=None, prefix=()):
-        """Runs mqtt_client and returns what it prints."""
-        done = subprocess.run([*prefix, *self.command(*arguments, port=port)], input=data,
+        """Runs mqtt_client, with `data`, or a file of it, as its input; returns what it prints."""
+        source = {"input": data} if isinstance(data, bytes) else {"stdin": data}
+        done = subprocess.run([*prefix, *self.command(*arguments, port=port)], **source,
                               check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=2 * PATIENCE)
         self.stderr = done.stderr.decode(errors="replace")
@@ -432,6 +435,50 @@ class Test:
         check(proxy.has_cut and proxy.connections == 2, "not cut")
         proxy.close()
         check(got == data + b"\nend\n", "5 MB with a cut in the payload")
+
+    def test_endless_input(self):
+        """No more is copied to the temporary file than a packet can hold, 256 MB."""
+        for option in "-s", "-l":
+            with open("/dev/zero", "rb") as zeros:
+                self.run("pub", "-t", "a", option, status=1, data=zeros,
+                         prefix=("sh", "-c", 'ulimit -f 530000; exec "$@"', "sh"))
+            check("The packet is larger" in self.stderr, f"{option}: {self.stderr}")
+
+    def test_fifo(self):
+        """It may have no writer yet: the time is over all the same, or a message comes later."""
+        path = os.path.join(self.directory, "fifo")
+        os.mkfifo(path)
+        self.run("pub", "-t", "fifo", "-f", path, "-W", "1", status=27)
+        child = self.start("sub", "-t", "fifo", "-C", "1", name="reader")
+        publisher = subprocess.Popen(self.command("pub", "-t", "fifo", "-f", path, "-i", "writer"))
+        self.children.append(publisher)
+        self.broker.wait_for_log("Sending CONNACK to writer")
+        with open(path, "wb") as fifo:
+            fifo.write(b"one, ")
+            fifo.flush()
+            time.sleep(0.1)
+            fifo.write(b"two")
+        check(self.finish(child) == b"one, two\n", "through the FIFO")
+        self.finish(publisher)
+
+    def test_server_that_does_not_close(self):
+        """After SIGINT the client waits for it without using the processor."""
+        with listen() as server:
+            server.settimeout(PATIENCE)
+            child = subprocess.Popen(self.command("sub", "-t", "a", port=server.getsockname()[1]))
+            self.children.append(child)
+            with server.accept()[0] as connection:
+                connection.settimeout(PATIENCE)
+                Proxy.read_packet(connection)
+                connection.sendall(b"\x20\x02\x00\x00")
+                Proxy.read_packet(connection)
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                child.send_signal(signal.SIGINT)
+                check(Proxy.read_packet(connection) == b"\xe0\x00", "SIGINT without DISCONNECT")
+                self.finish(child)
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        check(used < 0.3, f"{used:.2f} s of the processor")
 
     def test_exit_statuses(self):
         begin = time.monotonic()
@@ -812,7 +859,8 @@ class Test:
     def run_all(self):
         self.broker = Broker(self.directory, "open", "allow_anonymous true")
         try:
-            for name in ("exit_statuses", "sent_packets", "received_packets", "bad_servers",
+            for name in ("exit_statuses", "endless_input", "fifo", "server_that_does_not_close",
+                         "sent_packets", "received_packets", "bad_servers",
                          "errors_of_its_own", "acknowledging_publisher", "pings",
                          "resent_packets", "resumed_subscriber", "unused_packet_ids", "every_qos",
                          "many_lines", "retained", "will", "large_payloads_cut", "keep_alive",

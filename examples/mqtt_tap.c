@@ -315,6 +315,11 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
     if (size <= tap->options.packet_max)
         return true;
     begin_report(tap, way);
+    if (tap->out.json) {
+        begin_error(&tap->out, &part, "too large");
+        put_number(&tap->out, "", "size", size);
+        end_error(&tap->out, "", "The packet is larger than --max-packet.");
+    }
     fprintf(tap->err.file,
             "mqtt_tap: %s: The %s packet that starts at byte %" PRIu64 " has %" PRIu32
             " bytes, more than --max-packet.\n",

@@ -531,29 +531,40 @@ static uint32_t packet_size(const struct part *part)
     return size < 0 ? 0 : (uint32_t)size + header.remaining_length;
 }
 
+/* What lines of JSON that tell of an error have in common, around what each has for itself */
+static void begin_error(struct output *out, const struct part *part, const char *error)
+{
+    /* after an error packet->type is not to be looked at */
+    begin_json(out, part->offset, (enum mqtt_packet_type)(part->bytes[0] / 16));
+    put_string(out, "", "error", mqtt_string_from(error));
+}
+
+static void end_error(struct output *out, const char *clause, const char *message)
+{
+    put_string(out, "", "clause", mqtt_string_from(clause));
+    put_string(out, "", "message", mqtt_string_from(message));
+    fputs("}\n", out->file);
+}
+
 /* All offsets are those in the stream, on a line of JSON too. */
 static void report_malformed(const struct part *part, struct output *out, const struct output *err,
                              int32_t status, uint32_t error_offset)
 {
-    /* after an error packet->type is not to be looked at */
     const enum mqtt_packet_type type = (enum mqtt_packet_type)(part->bytes[0] / 16);
-    const struct mqtt_string clause = mqtt_string_from(mqtt_status_clause(status));
-    const struct mqtt_string message = mqtt_string_from(mqtt_status_message(status));
+    const char *clause = mqtt_status_clause(status);
+    const char *message = mqtt_status_message(status);
     const uint32_t size = packet_size(part);
     struct dump dump = {part->bytes, part->offset, part->offset, part->offset};
 
     dump.mark += error_offset;
     dump.end += size > 0 && size < part->length ? size : part->length;
     if (out->json) {
-        begin_json(out, part->offset, type);
-        put_string(out, "", "error", mqtt_string_from("malformed"));
+        begin_error(out, part, "malformed");
         put_number(out, "", "error_offset", dump.mark);
-        put_string(out, "", "clause", clause);
-        put_string(out, "", "message", message);
-        fputs("}\n", out->file);
+        end_error(out, clause, message);
     }
     fprintf(err->file, "%s: %s: byte %" PRIu64 " (0x%" PRIx64 "): %s [%s]\n", part->program,
-            part->stream, dump.mark, dump.mark, message.data, clause.data);
+            part->stream, dump.mark, dump.mark, message, clause);
     fprintf(err->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n",
             mqtt_packet_type_name(type), dump.start, dump.start);
     put_dump(err, &dump);
@@ -565,16 +576,13 @@ static void report_truncated(const struct part *part, struct output *out, const 
     const uint32_t size = packet_size(part);
 
     if (out->json) {
-        begin_json(out, part->offset, type);
-        put_string(out, "", "error", mqtt_string_from("truncated"));
+        begin_error(out, part, "truncated");
         put_number(out, "", "received", part->length);
         if (size > 0)
             put_number(out, "", "size", size);
         else
             put_null(out, "size");
-        put_string(out, "", "clause", mqtt_string_from(""));
-        put_string(out, "", "message", mqtt_string_from("The stream ends within the packet."));
-        fputs("}\n", out->file);
+        end_error(out, "", "The stream ends within the packet.");
     }
     fprintf(err->file,
             "%s: %s: The stream ends within the %s packet that starts at byte %" PRIu64

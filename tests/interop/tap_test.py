@@ -290,6 +290,20 @@ class WithoutBroker(unittest.TestCase):
                                  r"^mqtt_tap: connection 1, client: The PUBLISH packet that starts "
                                  r"at byte 1014 has \d+ bytes, more than --max-packet\.\n$")
 
+    def test_max_packet_in_json(self):
+        with listener() as (server, port), tap(port, "--max-packet", "50", "--json",
+                                               "--once") as running:
+            with connect(running.port) as near, accept(server) as far:
+                near.sendall(CONNECT + publish(0x30, "t", 0, b"x" * 94))
+                self.assertEqual(read_to_end(far), CONNECT)
+            self.assertEqual(running.process.wait(timeout=SECONDS), MALFORMED)
+            lines = running.lines()
+        self.assertEqual(len(lines), 2)
+        self.assertEqual(json.loads(lines[1]), {
+            "connection": 1, "from": "client", "offset": len(CONNECT), "type": "PUBLISH",
+            "error": "too large", "size": 99, "clause": "",
+            "message": "The packet is larger than --max-packet."})
+
     def test_byte_by_byte(self):
         stream = CONNECT + publish(0x30, "t", 0, b"x" * 150) + PINGREQ
         with listener() as (server, port), tap(port, "--once", "--reencode") as running:

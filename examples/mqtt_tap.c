@@ -145,12 +145,18 @@ static uint8_t *front(const struct buffer *buffer)
     return buffer->bytes + buffer->start;
 }
 
+/* The memory that a large packet has taken is not kept for the next one, which may never come. */
 static void drop(struct buffer *buffer, size_t count)
 {
     buffer->start += count;
-    if (buffer->start == buffer->end) {
-        buffer->start = 0;
-        buffer->end = 0;
+    if (buffer->start < buffer->end)
+        return;
+    buffer->start = 0;
+    buffer->end = 0;
+    if (buffer->capacity > READ_SIZE) {
+        free(buffer->bytes);
+        buffer->bytes = NULL;
+        buffer->capacity = 0;
     }
 }
 

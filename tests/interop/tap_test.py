@@ -347,6 +347,21 @@ class WithoutBroker(unittest.TestCase):
                 sender.join(timeout=SECONDS)
             self.assertEqual(running.end(0), WELL)
 
+    def test_memory(self):
+        """What a large packet has taken is given back once it is passed on."""
+        packet = publish(0x30, "t", 0, bytes(50_000_000))
+        with listener() as (server, port), tap(port) as running:
+            with connect(running.port) as near, accept(server) as far:
+                sender = threading.Thread(target=near.sendall, args=(packet + PINGREQ,),
+                                          daemon=True)
+                sender.start()
+                self.assertEqual(read_exactly(far, len(packet) + 2), packet + PINGREQ)
+                sender.join(timeout=SECONDS)
+                near.sendall(PINGREQ)
+                read_exactly(far, 2)
+                self.check_memory(running.process.pid)
+            self.assertEqual(running.end(0), WELL)
+
     def check_memory(self, pid):
         """A few packets of 1 MB are held, not 48; the sanitizers need more."""
         with open(BINARY, "rb") as binary:

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* With two sockets and two recordings each, below the usual limit of 1024 open files. */
@@ -36,6 +37,9 @@
 
 /* A direction that has as much as this to send receives nothing more. */
 #define PENDING_MAX 65536u /* bytes */
+
+/* In milliseconds */
+#define LINGER 3000 /* that a client has to close, once it is told that the server has */
 
 /* A packet that was not all there, one more reading, and what waited to be sent before */
 #define CAPACITY_MAX (PACKET_SIZE_MAX + READ_SIZE + PENDING_MAX)
@@ -101,7 +105,7 @@ struct direction {
     int target;
     bool is_blind;    /* passes on what it does not understand */
     bool has_ended;   /* the source has */
-    bool is_finished; /* so has the target been told */
+    bool is_finished; /* the target has been told, or takes nothing any more */
 };
 
 struct connection {
@@ -109,6 +113,7 @@ struct connection {
     struct direction down;
     const struct addrinfo *next_address; /* to try if the one before does not answer */
     unsigned long number;
+    int64_t close_at; /* the client has that long still, or 0: the server has not ended */
     int client;
     int server;
     bool is_connecting; /* to the server */
@@ -123,6 +128,7 @@ struct tap {
     struct connection *connections[CONNECTIONS_MAX];
     size_t count;
     unsigned long accepted;
+    int64_t now; /* all times are milliseconds of a clock that nobody sets */
     int listener;
     bool met_malformed;
     bool is_full; /* no file is left for another connection */
@@ -130,6 +136,14 @@ struct tap {
 
 /* Where the signal handler writes to: it can be told by a global alone. Set once, by main. */
 static int stop_pipe[2] = {-1, -1};
+
+static int64_t milliseconds(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
 
 /* ---------------------------------------------------------------------------------------------
  * Buffers
@@ -234,7 +248,7 @@ static bool receive(const struct tap *tap, struct direction *way)
     return record(tap, way, end, (size_t)count);
 }
 
-/* As much as the target takes now. One that takes nothing any more ends the direction. */
+/* As much as the target takes now. What is for one that takes nothing any more is dropped. */
 static void transmit(struct direction *way)
 {
     ssize_t count;
@@ -246,8 +260,7 @@ static void transmit(struct direction *way)
         drop(&way->out, (size_t)count);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
         drop(&way->out, held(&way->out));
-        drop(&way->in, held(&way->in));
-        way->has_ended = true;
+        way->is_finished = true;
     }
 }
 
@@ -572,6 +585,18 @@ static bool serve_connecting(const struct tap *tap, struct connection *connectio
     return try_next_address(connection) || fail(tap, &connection->down, "connecting", error);
 }
 
+/* When the server has ended, nothing that the client says matters any more. It is read from for a
+ * while yet: a close with something unread would take from the client what it has not received. */
+static bool is_over(const struct tap *tap, struct connection *connection)
+{
+    if (!connection->down.is_finished)
+        return false;
+    if (connection->close_at == 0)
+        connection->close_at = tap->now + LINGER;
+    return tap->now >= connection->close_at ||
+           (connection->up.has_ended && connection->up.is_finished);
+}
+
 static bool serve(struct tap *tap, struct connection *connection, const struct pollfd *client,
                   const struct pollfd *server)
 {
@@ -580,7 +605,7 @@ static bool serve(struct tap *tap, struct connection *connection, const struct p
     if (!serve_direction(tap, &connection->up, (client->revents & ~POLLOUT) != 0) ||
         !serve_direction(tap, &connection->down, (server->revents & ~POLLOUT) != 0))
         return false;
-    return !connection->up.is_finished || !connection->down.is_finished;
+    return !is_over(tap, connection);
 }
 
 /* What to wait for at a socket: a negative file is passed over, so that one that has failed, which
@@ -641,6 +666,20 @@ static bool accepts(const struct tap *tap)
            !(tap->options.once && tap->accepted > 0);
 }
 
+/* How long poll waits, at most: the times that are still to come, come after tap->now. */
+static int poll_timeout(const struct tap *tap)
+{
+    int64_t time = INT64_MAX;
+    size_t i;
+
+    for (i = 0; i < tap->count; i++) {
+        const int64_t close_at = tap->connections[i]->close_at;
+        if (close_at > 0 && close_at < time)
+            time = close_at;
+    }
+    return time == INT64_MAX ? -1 : (int)(time - tap->now);
+}
+
 /* Waits until something can be done, and does it. Returns false when a signal has come. */
 static bool turn(struct tap *tap)
 {
@@ -652,8 +691,9 @@ static bool turn(struct tap *tap)
     polls[1] = (struct pollfd){.fd = accepts(tap) ? tap->listener : -1, .events = POLLIN};
     for (i = 0; i < count; i++)
         set_interests(tap->connections[i], &polls[2 + 2 * i], &polls[3 + 2 * i]);
-    if (poll(polls, (nfds_t)(2 + 2 * count), -1) < 0)
+    if (poll(polls, (nfds_t)(2 + 2 * count), poll_timeout(tap)) < 0)
         return errno == EINTR || errno == EAGAIN;
+    tap->now = milliseconds();
     for (i = 0; i < count; i++) {
         struct connection *connection = tap->connections[i];
         connection->is_closed = !serve(tap, connection, &polls[2 + 2 * i], &polls[3 + 2 * i]);

@@ -276,6 +276,25 @@ class WithoutBroker(unittest.TestCase):
                 self.assertEqual(running.end(0), WELL)
                 self.check_explanation(running, "client", stream)
 
+    def test_end_of_the_server(self):
+        """The client receives all, late and though it goes on sending; it need not close."""
+        wire = CONNACK + publish(0x30, "t", 0, LARGE[:30000])
+        with listener() as (server, port), tap(port, "--once") as running:
+            with socket.socket() as near:
+                near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                near.settimeout(SECONDS)
+                near.connect((HOST, running.port))
+                with accept(server) as far:
+                    near.sendall(CONNECT)
+                    self.assertEqual(read_exactly(far, len(CONNECT)), CONNECT)
+                    far.sendall(wire)
+                for _ in range(10):
+                    time.sleep(0.05)
+                    near.sendall(PINGREQ)
+                self.assertEqual(read_exactly(near, len(wire)), wire)
+                self.assertEqual(near.recv(1), b"")
+                self.assertEqual(running.process.wait(timeout=SECONDS), WELL)
+
     def test_max_packet(self):
         fits, too_large = publish(0x30, "t", 0, b"x" * 993), publish(0x30, "t", 0, b"x" * 994)
         self.assertEqual((len(fits), len(too_large)), (999, 1000))

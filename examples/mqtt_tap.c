@@ -39,7 +39,8 @@
 #define PENDING_MAX 65536u /* bytes */
 
 /* In milliseconds */
-#define LINGER 3000 /* that a client has to close, once it is told that the server has */
+#define LINGER       3000 /* that a client has to close, once it is told that the server has */
+#define ACCEPT_PAUSE 1000 /* without accept, when no descriptor is left for a connection */
 
 /* A packet that was not all there, one more reading, and what waited to be sent before */
 #define CAPACITY_MAX (PACKET_SIZE_MAX + READ_SIZE + PENDING_MAX)
@@ -129,9 +130,9 @@ struct tap {
     size_t count;
     unsigned long accepted;
     int64_t now; /* all times are milliseconds of a clock that nobody sets */
+    int64_t accept_after;
     int listener;
     bool met_malformed;
-    bool is_full; /* no file is left for another connection */
 };
 
 /* Where the signal handler writes to: it can be told by a global alone. Set once, by main. */
@@ -550,11 +551,12 @@ static void accept_connection(struct tap *tap)
     struct connection *connection;
     const int client = accept(tap->listener, NULL, NULL);
 
-    if (client < 0) { /* the client has gone again, or there is no room until another one goes */
-        tap->is_full = tap->count > 0 &&
-                       (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
-        return;
+    if (client < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        fprintf(tap->err.file, "mqtt_tap: accepting: %s.\n", strerror(errno));
+        tap->accept_after = tap->now + ACCEPT_PAUSE; /* poll would return at once */
     }
+    if (client < 0)
+        return;
     connection = (struct connection *)calloc(1, sizeof *connection);
     if (connection == NULL) {
         close(client);
@@ -647,7 +649,6 @@ static void remove_closed(struct tap *tap)
         struct connection *connection = tap->connections[i];
         if (connection->is_closed) {
             free_connection(connection);
-            tap->is_full = false;
         } else {
             tap->connections[left] = connection;
             left++;
@@ -662,14 +663,14 @@ static void remove_closed(struct tap *tap)
 
 static bool accepts(const struct tap *tap)
 {
-    return tap->count < CONNECTIONS_MAX && !tap->is_full &&
+    return tap->count < CONNECTIONS_MAX && tap->now >= tap->accept_after &&
            !(tap->options.once && tap->accepted > 0);
 }
 
 /* How long poll waits, at most: the times that are still to come, come after tap->now. */
 static int poll_timeout(const struct tap *tap)
 {
-    int64_t time = INT64_MAX;
+    int64_t time = tap->now < tap->accept_after ? tap->accept_after : INT64_MAX;
     size_t i;
 
     for (i = 0; i < tap->count; i++) {

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -47,12 +48,12 @@ def wait_until(condition, what):
 class Tap:
     """The program, running; its output goes to files, so that it never waits for a reader."""
 
-    def __init__(self, folder, to, *arguments):
+    def __init__(self, folder, to, *arguments, prefix=()):
         self.folder = folder
         with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
             # pylint: disable-next=consider-using-with
             self.process = subprocess.Popen(
-                [BINARY, "--listen", f"{HOST}:0", "--to", f"{HOST}:{to}", "--record", folder,
+                [*prefix, BINARY, "--listen", f"{HOST}:0", "--to", f"{HOST}:{to}", "--record", folder,
                  *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         try:
             wait_until(lambda: self.err().count("\n") > 0 or self.process.poll() is not None,
@@ -99,9 +100,9 @@ class Tap:
 
 
 @contextlib.contextmanager
-def tap(to, *arguments):
+def tap(to, *arguments, prefix=()):
     with tempfile.TemporaryDirectory() as folder:
-        running = Tap(folder, to, *arguments)
+        running = Tap(folder, to, *arguments, prefix=prefix)
         try:
             yield running
         finally:
@@ -403,6 +404,21 @@ class WithoutBroker(unittest.TestCase):
             running.process.send_signal(signal.SIGINT)
             self.assertEqual(running.process.wait(timeout=SECONDS), WELL)
             self.assertEqual(len(running.lines()), 100)
+
+    def test_no_descriptors(self):
+        """Where none is left for a connection, the tap says so, and does not try without a pause."""
+        with tap(free_port(), prefix=("sh", "-c", 'ulimit -n 6; exec "$@"', "sh")) as running:
+            begin = time.monotonic()
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            with connect(running.port):
+                wait_until(running.explanations, "the explanation")
+                time.sleep(1.5)
+                self.assertEqual(running.end(0), WELL)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            lines = running.explanations().splitlines()
+            self.assertEqual(set(lines), {"mqtt_tap: accepting: Too many open files."})
+            self.assertLess(len(lines), time.monotonic() - begin + 1)  # a second lies between them
+        self.assertLess(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 0.3)
 
     def test_no_server(self):
         with tap(free_port()) as running:

@@ -889,12 +889,25 @@ static bool parse_arguments(struct options *options, int count, char **arguments
     return true;
 }
 
+/* Where standard input, output or error is closed, the next file opened would take its place: a
+ * socket or the pipe would get what is printed. What takes it instead fails when it is used. */
+static bool occupy_standard_files(void)
+{
+    int file;
+
+    for (file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 &&
+            open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct tap tap = {.options = {.packet_max = PACKET_SIZE_MAX}, .listener = -1};
     int result = FAILED;
 
-    if (!parse_arguments(&tap.options, argc, argv))
+    if (!occupy_standard_files() || !parse_arguments(&tap.options, argc, argv))
         return FAILED;
     if (tap.options.help)
         return fputs(usage, stdout) < 0 || fflush(stdout) != 0 ? FAILED : ALL_IS_WELL;

@@ -113,6 +113,17 @@ def connect(port):
     return socket.create_connection((HOST, port), timeout=SECONDS)
 
 
+def connect_when_listening(port):
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            return connect(port)
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+
+
 def read_exactly(connection, count):
     data = bytearray()
     while len(data) < count:
@@ -404,6 +415,29 @@ class WithoutBroker(unittest.TestCase):
             running.process.send_signal(signal.SIGINT)
             self.assertEqual(running.process.wait(timeout=SECONDS), WELL)
             self.assertEqual(len(running.lines()), 100)
+
+    def test_closed_standard_files(self):
+        """Nothing else takes their place, so what is printed goes neither to a peer nor to the tap
+        itself."""
+        for closed, expected in ("<&- 2>&-", WELL), ("<&- >&-", FAILED):
+            near_port = free_port()
+            command = ["sh", "-c", f'exec "$@" {closed}', "sh", BINARY, "--listen", str(near_port),
+                       "--to"]
+            with self.subTest(closed), listener() as (server, port), subprocess.Popen(
+                    [*command, f"{HOST}:{port}"], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                try:
+                    with connect_when_listening(near_port) as near, accept(server) as far:
+                        near.sendall(CONNECT)
+                        self.assertEqual(read_exactly(far, len(CONNECT)), CONNECT)
+                        if expected == WELL:
+                            far.sendall(CONNACK)
+                            self.assertEqual(read_exactly(near, 4), CONNACK)
+                            process.send_signal(signal.SIGTERM)
+                        self.assertEqual((read_to_end(near), read_to_end(far)), (b"", b""))
+                    self.assertEqual(process.wait(timeout=SECONDS), expected)
+                finally:
+                    stop(process)
 
     def test_no_descriptors(self):
         """Where none is left for a connection, the tap says so, and does not try without a pause."""

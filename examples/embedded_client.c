@@ -86,8 +86,8 @@ struct client_config {
 enum client_message_state {
     MESSAGE_NONE,
     MESSAGE_DUE,
-    MESSAGE_BEGUN,       /* its header is sent, of its payload message_offset bytes */
-    MESSAGE_SENT,        /* its PUBACK or PUBREC is awaited */
+    MESSAGE_BEGUN,       /* its header is in `out`, of its payload message_offset bytes */
+    MESSAGE_SENT,        /* so is all of it; QoS 0: it is to leave, else an answer is to come */
     MESSAGE_RELEASE_DUE, /* its PUBREC is here */
     MESSAGE_RELEASED     /* its PUBREL is sent, its PUBCOMP is awaited */
 };
@@ -213,7 +213,7 @@ static void put_payload(struct client *client)
     client->out_length += count;
     client->message_offset += count;
     if (count == left) /* unacknowledged until the answer is here [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
-        client->message_state = client->message.qos == 0 ? MESSAGE_NONE : MESSAGE_SENT;
+        client->message_state = MESSAGE_SENT;
 }
 
 /* Early enough that the interval between packets stays below the keep alive [MQTT-3.1.2-23]. Where
@@ -314,6 +314,8 @@ static void send_some(struct client *client)
     client->out_length = 0;
     client->out_sent = 0;
     client->sent_at = client->now;
+    if (client->message_state == MESSAGE_SENT && client->message.qos == 0)
+        client->message_state = MESSAGE_NONE;
     if (client->state == CLIENT_CLOSING) /* and the port closes it [MQTT-3.14.4-1] */
         end_connection(client, CLIENT_DISCONNECTED, 0);
 }
@@ -587,15 +589,15 @@ static void receive_some(struct client *client)
  * What the main loop calls
  * ------------------------------------------------------------------------------------------- */
 
-/* What is not acknowledged is sent again, under its packet id [MQTT-4.4.0-1] and, a PUBLISH, with DUP
- * [MQTT-3.3.1-1]. At QoS 0 what was begun is lost. */
+/* What is not acknowledged is sent again, under its packet id [MQTT-4.4.0-1] and, a PUBLISH, with
+ * DUP [MQTT-3.3.1-1]. At QoS 0 it is a message of which the server has no more than a part. */
 static void requeue_message(struct client *client)
 {
     if (client->message_state == MESSAGE_RELEASED)
         client->message_state = MESSAGE_RELEASE_DUE;
     if (client->message_state == MESSAGE_BEGUN || client->message_state == MESSAGE_SENT) {
         client->message.dup = client->message.qos > 0; /* [MQTT-3.3.1-2] */
-        client->message_state = client->message.dup ? MESSAGE_DUE : MESSAGE_NONE;
+        client->message_state = MESSAGE_DUE;
     }
 }
 

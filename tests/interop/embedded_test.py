@@ -376,6 +376,22 @@ class WithoutBroker(unittest.TestCase):
                 self.assertEqual(seen[0][1:], seen[1][1:])
                 self.assertEqual(device.finish()[2], 0)
 
+    def test_resend_at_qos_0(self):
+        """A message that was cut before its end is sent from its beginning."""
+        size = 16 << 20
+        with listener() as (server, port), client(port, "--topic", "t", "--qos", "0", "--size",
+                                                  str(size)) as device:
+            with accept(server) as connection:
+                self.assertEqual(read_packet(connection)[0], 0x10)
+                connection.sendall(CONNACK)
+                connection.recv(1000)
+            with accept(server) as connection:
+                self.assertEqual(read_packet(connection)[0], 0x10)
+                connection.sendall(CONNACK)
+                self.assertEqual(read_packet(connection), publish(0x30, "t", 0, pattern(size)))
+                self.assertEqual(read_packet(connection), b"\xe0\x00")
+            self.assertEqual(device.finish()[2], 0)
+
     def test_resend_at_qos_2(self):
         """PUBLISH until the PUBREC comes, then PUBREL until the PUBCOMP comes."""
         for last in CONNACK_SESSION_PRESENT, CONNACK:

@@ -709,17 +709,19 @@ static bool turn(struct tap *tap)
 static int run(struct tap *tap)
 {
     bool goes_on = true;
+    bool has_failed = false;
     size_t i;
 
-    while (goes_on) {
+    while (goes_on && !has_failed) {
         goes_on = turn(tap) && !(tap->options.once && tap->accepted > 0 && tap->count == 0);
-        if (fflush(tap->out.file) != 0 || ferror(tap->out.file)) {
-            fprintf(tap->err.file, "mqtt_tap: standard output: %s.\n", strerror(errno));
-            return FAILED;
-        }
+        has_failed = fflush(tap->out.file) != 0 || ferror(tap->out.file);
     }
+    if (has_failed)
+        fprintf(tap->err.file, "mqtt_tap: standard output: %s.\n", strerror(errno));
     for (i = 0; i < tap->count; i++)
         free_connection(tap->connections[i]);
+    if (has_failed)
+        return FAILED;
     return tap->met_malformed ? MALFORMED : ALL_IS_WELL;
 }
 

@@ -5,8 +5,8 @@
  * returns. Messages of any size pass through the buffers in pieces.
  *
  * The client, down to THE PORT, includes nothing but mqtt_codec.h. docs/embedded_client.md says how
- * to compile it for a Cortex-M0. Below it stands a port to POSIX sockets with a main, which -ffreestanding leaves out, and so does
- * -DEMBEDDED_CLIENT_ONLY:
+ * to compile it for a Cortex-M0. Below it stands a port to POSIX sockets with a main, which
+ * -ffreestanding leaves out, and so does -DEMBEDDED_CLIENT_ONLY:
  *
  *     cc -o embedded_client examples/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
@@ -22,14 +22,13 @@
  * The interface of the client
  * ------------------------------------------------------------------------------------------- */
 
-/* Of each of the two buffers, in bytes. What is no PUBLISH, and the topic of a PUBLISH, must fit. */
+/* Of each of the two buffers, in bytes. What is no PUBLISH, and the topic of a PUBLISH, must fit */
 #if !defined(CLIENT_BUFFER_SIZE)
 #define CLIENT_BUFFER_SIZE 256
 #endif
 
 /* QoS 2 messages received of which the server has not sent the PUBREL yet. A server that has more
- * of them in flight is left, and after a reconnect it sends again. Mosquitto has been seen to have
- * more than the 20 that it promises. */
+ * of them in flight is left, and after a reconnect it sends again. */
 #if !defined(CLIENT_RECEIVED_MAX)
 #define CLIENT_RECEIVED_MAX 32
 #endif
@@ -139,9 +138,9 @@ enum client_state client_step(struct client *client, uint32_t now);
 bool client_has_output(const struct client *client);
 
 /* Publishes, now or when connected; client->message_state is MESSAGE_NONE again when that is done:
- * sent at QoS 0, acknowledged to the end at QoS 1 and 2. Until then topic and payload stay where they are; a payload with a length but no
- * data is asked from read_payload. Returns the size of the packet without its payload, 0 if a
- * message is in flight already, or an mqtt_status. */
+ * sent at QoS 0, acknowledged to the end at QoS 1 and 2. Until then topic and payload stay where
+ * they are; a payload with a length but no data is asked from read_payload. Returns the size of the
+ * packet without its payload, 0 if a message is in flight already, or an mqtt_status. */
 int32_t client_publish(struct client *client, const struct mqtt_publish *message);
 
 void client_disconnect(struct client *client);
@@ -383,8 +382,8 @@ static void handle_pubrel(struct client *client, uint16_t packet_id)
     answer(client, packet_id, mqtt_encode_pubcomp);
 }
 
-/* PUBACK, PUBREC or PUBCOMP. One that the message does not wait for is passed over: it may belong to
- * what was sent before the device was reset. A PUBREC that comes again asks for PUBREL again. */
+/* PUBACK, PUBREC or PUBCOMP. One that the message does not wait for is passed over: it may belong
+ * to what was sent before the device was reset. A PUBREC that comes again asks for PUBREL again. */
 static void handle_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                    uint16_t packet_id)
 {
@@ -603,8 +602,8 @@ static void requeue_message(struct client *client)
 
 /* CONNECT is the first packet [MQTT-3.1.0-1]. The same configuration makes it each time, so the
  * client id is that of the session [MQTT-3.1.3-2], whose state is not touched here [MQTT-3.1.2-4]
- * [MQTT-4.1.0-1] [MQTT-4.1.0-2]. The encoder refuses an empty one without clean session [MQTT-3.1.3-7], a password
- * without a user name [MQTT-3.1.2-22] and strings that are not UTF-8. */
+ * [MQTT-4.1.0-1] [MQTT-4.1.0-2]. The encoder refuses an empty one without clean session
+ * [MQTT-3.1.3-7], a password without a user name [MQTT-3.1.2-22] and strings that are not UTF-8. */
 void client_open(struct client *client, uint32_t now)
 {
     const int32_t size =
@@ -711,6 +710,8 @@ void client_disconnect(struct client *client)
 
 static const char usage[] =
     "Usage: embedded_client HOST PORT [OPTION VALUE]...\n"
+    "Publishes a message to an MQTT 3.1.1 server, or receives messages, as a small device would.\n"
+    "\n"
     "  --id ID           the client id, \"embedded\" if not given\n"
     "  --subscribe FILTER\n"
     "  --subscribe-qos N what is asked for, 2 if not given\n"
@@ -720,12 +721,21 @@ static const char usage[] =
     "  --qos N           of what is published, 1 if not given\n"
     "  --messages N      end when so many have come, 1 with --subscribe if not given, and what\n"
     "                    is published is acknowledged\n"
-    "  --seconds N       end then in any case, 10 if not given; the exit status is then 1\n"
-    "  --keep-alive N    seconds, 60 if not given\n";
+    "  --seconds N       end then in any case, 10 if not given\n"
+    "  --keep-alive N    seconds, 60 if not given\n"
+    "  --help            print this and exit\n"
+    "\n"
+    "The exit status is 0 if all of that has happened, 1 if not, 3 if the options are wrong or if\n"
+    "HOST is not known or if the output fails.\n";
+
+/* What the program exits with. */
+enum {
+    ALL_IS_WELL = 0,
+    NOT_DONE = 1,
+    FAILED = 3
+};
 
 struct options {
-    const char *host;
-    const char *port;
     const char *id;
     const char *filter;
     const char *topic;
@@ -740,6 +750,7 @@ struct options {
 
 /* The context of the client's callbacks. */
 struct host {
+    struct addrinfo *server;
     int socket;             /* -1: none */
     unsigned long messages; /* that have come */
     uint32_t crc;           /* of the message that is coming */
@@ -779,24 +790,18 @@ static int32_t port_recv(void *context, uint8_t *bytes, size_t capacity)
     return count == 0 ? -1 : port_result(count);
 }
 
-/* Only the look-up of the name waits. Returns -1 if there is no connection. */
-static int port_connect(const struct options *options)
+/* Does not wait. Returns -1, with an explanation, if no connection can be begun. */
+static int port_connect(const struct addrinfo *address)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *address;
-    int file;
+    const int file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
 
-    if (getaddrinfo(options->host, options->port, &hints, &address) != 0)
-        return -1;
-    file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-    if (file >= 0 &&
-        (fcntl(file, F_SETFL, O_NONBLOCK) < 0 ||
-         (connect(file, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS))) {
+    if (file >= 0 && fcntl(file, F_SETFL, O_NONBLOCK) == 0 &&
+        (connect(file, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS))
+        return file;
+    fprintf(stderr, "embedded_client: connecting: %s.\n", strerror(errno));
+    if (file >= 0)
         close(file);
-        file = -1;
-    }
-    freeaddrinfo(address);
-    return file;
+    return -1;
 }
 
 static uint32_t crc32_with(uint32_t crc, uint8_t byte)
@@ -842,52 +847,67 @@ static void read_pattern(void *context, size_t offset, uint8_t *bytes, size_t le
         bytes[i] = (uint8_t)('a' + (offset + i) % 26);
 }
 
-/* What the options `name value` set; exactly one of the two pointers is given. */
+/* What an option `name value` sets: `text`, or `number` if its value is at most `largest`. */
 struct option {
     const char *name;
     const char **text;
     unsigned long *number;
+    unsigned long largest;
 };
+
+static bool set_option(const struct option *option, const char *value)
+{
+    unsigned long number;
+    char *end;
+
+    if (option->text != NULL) {
+        *option->text = value;
+        return true;
+    }
+    errno = 0;
+    number = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
+        number > option->largest) { /* strtoul would take a sign and white space */
+        fprintf(stderr, "embedded_client: %s %s: The value is a number from 0 to %lu.\n",
+                option->name, value, option->largest);
+        return false;
+    }
+    *option->number = number;
+    return true;
+}
 
 static bool parse_options(struct options *options, int count, char **arguments)
 {
     const struct option known[] = {
-        {"--id", &options->id, NULL},
-        {"--subscribe", &options->filter, NULL},
-        {"--topic", &options->topic, NULL},
-        {"--message", &options->message, NULL},
-        {"--subscribe-qos", NULL, &options->subscribe_qos},
-        {"--size", NULL, &options->size},
-        {"--qos", NULL, &options->qos},
-        {"--messages", NULL, &options->messages},
-        {"--seconds", NULL, &options->seconds},
-        {"--keep-alive", NULL, &options->keep_alive},
+        {"--id", &options->id, NULL, 0},
+        {"--subscribe", &options->filter, NULL, 0},
+        {"--topic", &options->topic, NULL, 0},
+        {"--message", &options->message, NULL, 0},
+        {"--subscribe-qos", NULL, &options->subscribe_qos, 2},
+        {"--size", NULL, &options->size, MQTT_REMAINING_LENGTH_MAX},
+        {"--qos", NULL, &options->qos, 2},
+        {"--messages", NULL, &options->messages, INT32_MAX},
+        {"--seconds", NULL, &options->seconds, 1000000},
+        {"--keep-alive", NULL, &options->keep_alive, UINT16_MAX},
     };
     const size_t known_count = sizeof known / sizeof known[0];
-    char *end;
     int i;
 
-    for (i = 3; i + 1 < count; i += 2) {
+    for (i = 0; i < count; i += 2) {
         size_t k = 0;
         while (k < known_count && strcmp(known[k].name, arguments[i]) != 0)
             k++;
-        if (k == known_count)
+        if (k == known_count || i + 1 == count) {
+            fprintf(stderr, "embedded_client: %s %s; --help says more.\n", arguments[i],
+                    k == known_count ? "is no option here" : "needs a value");
             return false;
-        if (known[k].text != NULL) {
-            *known[k].text = arguments[i + 1];
-            continue;
         }
-        errno = 0;
-        *known[k].number = strtoul(arguments[i + 1], &end, 10);
-        if (end == arguments[i + 1] || *end != '\0' || errno != 0)
+        if (!set_option(&known[k], arguments[i + 1]))
             return false;
     }
-    options->host = count < 3 ? NULL : arguments[1];
-    options->port = count < 3 ? NULL : arguments[2];
     if (options->filter == NULL)
         options->messages = 0;
-    return count >= 3 && i == count && options->seconds < 1000000 && options->keep_alive < 65536 &&
-           options->subscribe_qos <= 2 && options->qos <= 2;
+    return true;
 }
 
 static int32_t publish_message(struct client *client, const struct options *options)
@@ -926,7 +946,7 @@ static void report_end(const struct client *client)
 }
 
 /* One turn of the main loop; a device would sleep until an interrupt where this polls. */
-static void turn(struct client *client, struct host *host, const struct options *options)
+static void turn(struct client *client, struct host *host)
 {
     const enum client_state before = client->state;
     const bool was_subscribed = client->is_subscribed;
@@ -935,7 +955,7 @@ static void turn(struct client *client, struct host *host, const struct options 
     if (before == CLIENT_CLOSED) {
         if (host->socket >= 0)
             close(host->socket);
-        host->socket = port_connect(options);
+        host->socket = port_connect(host->server);
         if (host->socket >= 0)
             client_open(client, milliseconds());
         else
@@ -966,7 +986,7 @@ static bool run(struct client *client, struct host *host, const struct options *
 
     while (client->end != CLIENT_DISCONNECTED && client->end != CLIENT_WRONG_CONFIGURATION &&
            milliseconds() - start < duration) {
-        turn(client, host, options);
+        turn(client, host);
         is_done = client->message_state == MESSAGE_NONE && host->messages >= options->messages;
         if (is_done && client->state == CLIENT_CONNECTED)
             client_disconnect(client);
@@ -974,15 +994,22 @@ static bool run(struct client *client, struct host *host, const struct options *
     return is_done;
 }
 
-int main(int argc, char **argv)
+/* Where standard input, output or error is closed, the socket would take its place and get what is
+ * printed. What takes it instead fails when it is used. */
+static bool occupy_standard_files(void)
 {
-    struct options options = {.id = "embedded",
-                              .subscribe_qos = 2,
-                              .qos = 1,
-                              .messages = 1,
-                              .seconds = 10,
-                              .keep_alive = 60};
-    struct host host = {.socket = -1};
+    int file;
+
+    for (file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 &&
+            open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file)
+            return false;
+    return true;
+}
+
+/* Returns the exit status. */
+static int run_client(struct host *host, const struct options *options)
+{
     struct mqtt_subscription subscription = {0};
     struct client_config config = {.timeout = TIMEOUT,
                                    .send = port_send,
@@ -993,27 +1020,61 @@ int main(int argc, char **argv)
     int32_t status;
     bool is_done;
 
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!parse_options(&options, argc, argv)) {
-        fputs(usage, stderr);
-        return 3;
-    }
-    config.context = &host;
-    config.connect.client_id = mqtt_string_from(options.id);
-    config.connect.keep_alive = (uint16_t)options.keep_alive;
+    config.context = host;
+    config.connect.client_id = mqtt_string_from(options->id);
+    config.connect.keep_alive = (uint16_t)options->keep_alive;
     config.subscriptions = &subscription;
-    config.subscription_count = options.filter != NULL;
-    subscription.filter = mqtt_string_from(options.filter != NULL ? options.filter : "");
-    subscription.qos = (uint8_t)options.subscribe_qos;
-    status = publish_message(&client, &options);
+    config.subscription_count = options->filter != NULL;
+    subscription.filter = mqtt_string_from(options->filter != NULL ? options->filter : "");
+    subscription.qos = (uint8_t)options->subscribe_qos;
+    status = publish_message(&client, options);
     if (status < 0) {
         fprintf(stderr, "embedded_client: %s\n", mqtt_status_message(status));
-        return 3;
+        return FAILED;
     }
-    is_done = run(&client, &host, &options);
-    if (host.socket >= 0)
-        close(host.socket);
-    return is_done ? 0 : 1;
+    is_done = run(&client, host, options);
+    if (host->socket >= 0)
+        close(host->socket);
+    return is_done ? ALL_IS_WELL : NOT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.id = "embedded",
+                              .subscribe_qos = 2,
+                              .qos = 1,
+                              .messages = 1,
+                              .seconds = 10,
+                              .keep_alive = 60};
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct host host = {.socket = -1};
+    int result = ALL_IS_WELL;
+
+    if (!occupy_standard_files())
+        return FAILED;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+    } else if (argc < 3) {
+        fputs("embedded_client: HOST and PORT are needed; --help says more.\n", stderr);
+        return FAILED;
+    } else if (!parse_options(&options, argc - 3, argv + 3)) {
+        return FAILED;
+    } else {
+        const int error = getaddrinfo(argv[1], argv[2], &hints, &host.server);
+        if (error != 0) {
+            fprintf(stderr, "embedded_client: %s, port %s: %s.\n", argv[1], argv[2],
+                    gai_strerror(error));
+            return FAILED;
+        }
+        result = run_client(&host, &options);
+        freeaddrinfo(host.server);
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("embedded_client: Standard output has failed.\n", stderr);
+        return FAILED;
+    }
+    return result;
 }
 
 #endif

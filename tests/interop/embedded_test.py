@@ -423,6 +423,51 @@ class WithoutBroker(unittest.TestCase):
                     self.assertEqual(read_packet(connection), b"\xe0\x00")
                 self.assertEqual(device.finish()[2], 0)
 
+    def test_options(self):
+        for arguments, status, text in [
+            (["--help"], 0, "Usage: embedded_client HOST PORT"),
+            ([], 3, "HOST and PORT"), ([HOST], 3, "HOST and PORT"),
+            ([HOST, "1", "--x", "1"], 3, "--x is no option"),
+            ([HOST, "1", "--topic"], 3, "--topic needs a value"),
+            ([HOST, "1", "--qos", "3"], 3, "--qos 3: The value is a number from 0 to 2."),
+            ([HOST, "1", "--subscribe-qos", "3"], 3, "--subscribe-qos 3: "),
+            ([HOST, "1", "--messages", "-1"], 3, "--messages -1: "),
+            ([HOST, "1", "--keep-alive", "65536"], 3, "--keep-alive 65536: "),
+            ([HOST, "1", "--seconds", " 1"], 3, "--seconds  1: "),
+            ([HOST, "1", "--size", "1x"], 3, "--size 1x: "),
+            ([HOST, "1", "--topic", "a/#"], 3, "wildcard"),
+            (["x" * 64 + ".invalid", "1"], 3, ".invalid, port 1: "),  # too long to be looked up
+            ([HOST, "no-service"], 3, f"{HOST}, port no-service: "),
+        ]:
+            with self.subTest(arguments):
+                done = subprocess.run([BINARY, *arguments], capture_output=True, check=False,
+                                      timeout=SECONDS)
+                self.assertEqual(done.returncode, status)
+                shown, empty = (done.stdout, done.stderr)[::1 if status == 0 else -1]
+                self.assertIn(text, shown.decode())
+                self.assertEqual(empty, b"")
+                self.assertEqual(shown.count(b"\n") == 1, status != 0)
+
+    def test_closed_standard_output(self):
+        """What is printed is not sent to the server, and that it fails is told."""
+        with listener() as (server, port):
+            command = ["sh", "-c", 'exec "$@" >&-', "sh", BINARY, HOST, str(port), "--topic", "t",
+                       "--qos", "0", "--message", "x"]
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE) as process:
+                try:
+                    with accept(server) as connection:
+                        self.assertEqual(read_packet(connection)[0], 0x10)
+                        connection.sendall(CONNACK)
+                        self.assertEqual(read_packet(connection), publish(0x30, "t", 0, b"x"))
+                        self.assertEqual(read_packet(connection), b"\xe0\x00")
+                        self.assertEqual(connection.recv(1), b"")
+                    self.assertEqual(process.stderr.read(),
+                                     b"embedded_client: Standard output has failed.\n")
+                    self.assertEqual(process.wait(timeout=SECONDS), 3)
+                finally:
+                    stop(process)
+
     def test_exactly_once(self):
         """The same QoS 2 message before its PUBREL, after a reconnect too, is answered alone."""
         small = publish(0x34, "t", 7, b"small")

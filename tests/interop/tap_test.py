@@ -53,8 +53,8 @@ class Tap:
         with open(self.path("out"), "wb") as out, open(self.path("err"), "wb") as err:
             # pylint: disable-next=consider-using-with
             self.process = subprocess.Popen(
-                [*prefix, BINARY, "--listen", f"{HOST}:0", "--to", f"{HOST}:{to}", "--record", folder,
-                 *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+                [*prefix, BINARY, "--listen", f"{HOST}:0", "--to", f"{HOST}:{to}", "--record",
+                 folder, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         try:
             wait_until(lambda: self.err().count("\n") > 0 or self.process.poll() is not None,
                        "a port to listen at")
@@ -440,7 +440,7 @@ class WithoutBroker(unittest.TestCase):
                     stop(process)
 
     def test_no_descriptors(self):
-        """Where none is left for a connection, the tap says so, and does not try without a pause."""
+        """Where none is left for a connection, the tap says so, and pauses."""
         with tap(free_port(), prefix=("sh", "-c", 'ulimit -n 6; exec "$@"', "sh")) as running:
             begin = time.monotonic()
             before = resource.getrusage(resource.RUSAGE_CHILDREN)

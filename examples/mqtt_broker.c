@@ -62,6 +62,7 @@
 #define FILTERS_AT_ONCE  4096u /* of an UNSUBSCRIBE */
 #define TURN_YOUNG       10    /* milliseconds; in an older turn, one packet of each connection */
 #define LOG_LINE_MAX     512   /* bytes that a pipe takes whole, _POSIX_PIPE_BUF */
+#define LOG_ID_MAX       64    /* bytes of a client id in a line, to leave room for the rest */
 
 static const char usage[] =
     "Usage: mqtt_broker [OPTION]...\n"
@@ -205,6 +206,12 @@ static volatile sig_atomic_t must_end;
  * The log
  * ------------------------------------------------------------------------------------------- */
 
+/* How much of a session's client id a line shows. */
+static int shown_length(const struct session *session)
+{
+    return session->id_length < LOG_ID_MAX ? (int)session->id_length : LOG_ID_MAX;
+}
+
 /* Who reads the log holds up nobody: a line that would have to wait is lost. */
 static void report(const struct connection *connection, const char *format, ...)
 {
@@ -217,7 +224,7 @@ static void report(const struct connection *connection, const char *format, ...)
 
     snprintf(line, sizeof line, "mqtt_broker: %s%s%.*s%s",
              connection == NULL ? "" : connection->peer, connection == NULL ? "" : ": ",
-             session == NULL ? 0 : (int)session->id_length, session == NULL ? "" : session->id,
+             session == NULL ? 0 : shown_length(session), session == NULL ? "" : session->id,
              session == NULL ? "" : ": ");
     length = strlen(line);
     va_start(arguments, format);
@@ -594,7 +601,7 @@ static bool queue_has_room(const struct broker *broker, struct session *session,
     if (session->queued < broker->options.max_queue)
         return true;
     if (!session->overflowing && qos > 0) {
-        report(NULL, "%.*s: the queue is full, new messages are dropped", (int)session->id_length,
+        report(NULL, "%.*s: the queue is full, new messages are dropped", shown_length(session),
                session->id);
         session->overflowing = true;
     }

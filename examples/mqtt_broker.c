@@ -1783,6 +1783,19 @@ static bool parse_arguments(struct options *options, int count, char **arguments
     return true;
 }
 
+/* Where standard input, output or error is closed, the next file opened would take its place: a
+ * client would get the log. What takes it instead fails when it is used. */
+static bool occupy_standard_files(void)
+{
+    int file;
+
+    for (file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 &&
+            open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct broker broker = {
@@ -1801,7 +1814,7 @@ int main(int argc, char **argv)
     };
     bool is_started;
 
-    if (!parse_arguments(&broker.options, argc, argv))
+    if (!occupy_standard_files() || !parse_arguments(&broker.options, argc, argv))
         return EXIT_FAILURE;
     if (broker.options.help)
         return fputs(usage, stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

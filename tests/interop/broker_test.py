@@ -237,7 +237,7 @@ def end(process):
 class Broker:
     """The server, and the tap in front of it, whose status is 1 if it saw what is malformed."""
 
-    def __init__(self, *options, malformed=(False,), verbose=True, log=None):
+    def __init__(self, *options, malformed=(False,), verbose=True, log=None, closed=()):
         self.work = tempfile.TemporaryDirectory()
         self.log = pathlib.Path(self.work.name) / "log"
         self.tap = None
@@ -246,6 +246,7 @@ class Broker:
             self.process = subprocess.Popen(
                 [sys.argv[1], "-p", "0", *(["-v"] if verbose else []), *options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log or file,
+                preexec_fn=lambda: [os.close(number) for number in closed],
             )  # fmt: skip
         line = self.process.stdout.readline().decode()
         check(line.startswith("listening on 127.0.0.1:"), f"{line!r} {self.text()}")
@@ -1073,6 +1074,23 @@ def a_log_that_nobody_reads():
         client.nothing()
 
 
+def a_closed_standard_file():
+    """What is opened next does not take its place: a client would get the log."""
+    with Broker(closed=(0, 2)) as broker:
+        clients = [broker.client() for _ in range(3)]
+        for i, client in enumerate(clients):
+            client.send(connect(str(i)))
+            equal(client.receive(), (0x20, b"\0\0"), "CONNACK")
+            client.nothing()
+        for client in clients:
+            client.cut()
+    result = subprocess.run([sys.argv[1], "-p", "0"], stdin=subprocess.DEVNULL, check=False,
+                            stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1),
+                            timeout=SECONDS)  # fmt: skip
+    equal(result.returncode, 1, "exit status without standard output")
+    check(b"standard output: " in result.stderr, f"{result.stderr!r}")
+
+
 def a_long_client_id_in_the_log():
     """It hides neither why a connection ends nor that a queue is full."""
     with Broker("--max-queue", "1", malformed=(True,)) as broker, broker.client("p") as sender:
@@ -1143,7 +1161,7 @@ TESTS = [
     limits, qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order,
     packet_ids_wrap_around, qos_1_is_resent_in_order, qos_0_makes_room,
     a_client_that_never_reads, a_client_that_reads_no_answers, a_log_that_nobody_reads,
-    a_long_client_id_in_the_log, random_bytes, many_clients,
+    a_closed_standard_file, a_long_client_id_in_the_log, random_bytes, many_clients,
 ]  # fmt: skip
 
 # What cannot be shown through the tap, and why.

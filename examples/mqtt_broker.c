@@ -336,7 +336,8 @@ static void buffer_shrink(struct buffer *buffer)
     memset(buffer, 0, sizeof *buffer);
 }
 
-/* Writes what the socket takes. */
+/* Writes what the socket takes. Where nobody is left to read it, receive will say so when all that
+ * the client sent is read, a DISCONNECT perhaps. */
 static void write_output(struct connection *connection)
 {
     struct buffer *output = &connection->output;
@@ -346,7 +347,7 @@ static void write_output(struct connection *connection)
     if (sent >= 0)
         output->begin += (size_t)sent;
     else if (errno != EAGAIN && errno != EINTR)
-        doom(connection);
+        output->begin = output->end;
     /* To close at once, with input unread, could take the CONNACK from the client. */
     if (connection->state == REFUSED && buffer_length(output) == 0)
         shutdown(connection->socket, SHUT_WR); /* [MQTT-3.2.2-5] */
@@ -1495,11 +1496,9 @@ static void serve_connection(struct broker *broker, struct connection *connectio
 {
     if (connection->state == DOOMED) /* by another connection, in this turn */
         return;
-    if ((events & POLLIN) != 0)
+    if ((events & ~POLLOUT) != 0 && !connection->backlog) /* POLLHUP: there may be input still */
         receive(connection);
-    else if ((events & (POLLHUP | POLLERR | POLLNVAL)) != 0 && !connection->backlog)
-        doom(connection); /* it is gone, and all that it sent was read */
-    if ((events & POLLIN) != 0 || has_work(broker, connection)) {
+    if ((events & ~POLLOUT) != 0 || has_work(broker, connection)) {
         take_packets(broker, connection);
         buffer_shrink(&connection->input);
     }

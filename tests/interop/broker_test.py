@@ -626,6 +626,27 @@ def takeover():
                 second.nothing()
 
 
+def what_was_sent_before_the_end():
+    """A client sends, says DISCONNECT and closes: all of it counts, whatever it leaves unread."""
+    options = ["--sys-interval", "0", "--max-retained", "20000"]
+    with Broker(*options, verbose=False) as broker, broker.client("w") as watcher:
+        watcher.subscribe(("t/#", 1))
+        with broker.client("p") as filler:
+            filler.send(*(publish(f"r/{i}", "m", retain=True) for i in range(20000)))
+            filler.nothing()
+        for i in range(20):
+            client = broker.client(f"c{i}", will=("t/will", "gone", 0, 0))
+            client.send(subscribe(1, (("t/#", "r/#")[i % 2], 0)))
+            client.receive()
+            count = 200  # takes more than one turn
+            client.send(*(publish("t/a", str(k)) for k in range(count)), packet(0xE0, b""))
+            client.cut()
+            got = [watcher.message().payload for _ in range(count)]
+            equal(got, [str(k).encode() for k in range(count)], "what it sent")
+        time.sleep(0.1)
+        watcher.nothing()  # [MQTT-3.14.4-3] [MQTT-3.1.2-10] no will
+
+
 def overlapping_subscriptions():
     with Broker() as broker, broker.client("s") as client:
         client.subscribe(("o/#", 0), ("o/+", 2), ("o/x", 1), ("#", 1))
@@ -1157,11 +1178,12 @@ TESTS = [
     mosquitto_clients_at_each_qos, mosquitto_session_and_retained, every_pair_of_qos,
     order_of_messages, the_senders_dup_and_ids, byte_by_byte_and_all_at_once, retained_messages,
     more_is_retained_than_the_queue_holds, wills, sessions, unsubscribing, takeover,
-    overlapping_subscriptions, sys_topics, keep_alive, violations, a_fixed_header_is_enough, users,
-    limits, qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order,
-    packet_ids_wrap_around, qos_1_is_resent_in_order, qos_0_makes_room,
-    a_client_that_never_reads, a_client_that_reads_no_answers, a_log_that_nobody_reads,
-    a_closed_standard_file, a_long_client_id_in_the_log, random_bytes, many_clients,
+    what_was_sent_before_the_end, overlapping_subscriptions, sys_topics, keep_alive, violations,
+    a_fixed_header_is_enough, users, limits, qos_2_is_taken_once,
+    qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order, packet_ids_wrap_around,
+    qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads,
+    a_client_that_reads_no_answers, a_log_that_nobody_reads, a_closed_standard_file,
+    a_long_client_id_in_the_log, random_bytes, many_clients,
 ]  # fmt: skip
 
 # What cannot be shown through the tap, and why.

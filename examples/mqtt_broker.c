@@ -55,6 +55,8 @@
 #define NEVER            INT64_MAX
 #define TURN_MAX         500  /* milliseconds: a signal that comes just before poll waits so long */
 #define LINGER           3000 /* milliseconds that a refused client has to read its CONNACK */
+#define TAKEOVER_WAIT    2000 /* milliseconds that a CONNECT leaves to its client's old connection */
+#define LOOK_AGAIN       5    /* milliseconds, for that CONNECT */
 #define ACCEPT_PAUSE     1000 /* milliseconds without accept when there are no descriptors left */
 #define PACKET_IDS       65536u
 #define ACCEPTS_PER_TURN 64u
@@ -178,6 +180,7 @@ struct connection {
     int64_t deadline;     /* when it is ended unless something comes */
     uint16_t keep_alive;
     bool backlog; /* a whole packet may be in the input */
+    bool again;   /* the first of them, with which an earlier turn began */
     char peer[80];
 };
 
@@ -964,6 +967,21 @@ static struct mqtt_string client_id_of(struct broker *broker, const struct mqtt_
     return id;
 }
 
+/* Whether a CONNECT is to wait, but no longer than TAKEOVER_WAIT: its client has sent on the old
+ * connection what is not yet processed, a DISCONNECT perhaps [MQTT-3.14.4-3]. */
+static bool has_to_wait(const struct broker *broker, struct connection *connection,
+                        struct mqtt_string id)
+{
+    const struct session *session = session_find(broker, id);
+    const struct connection *old = session == NULL ? NULL : session->connection;
+    char byte;
+
+    if (!connection->again)
+        connection->deadline = broker->now + TAKEOVER_WAIT;
+    return old != NULL && old->state == CONNECTED && broker->now < connection->deadline &&
+           (old->backlog || recv(old->socket, &byte, 1, MSG_PEEK) > 0);
+}
+
 /* The session that the client is to have, and whether it was stored. NULL: there is no place for a
  * new one. */
 static struct session *open_session(struct broker *broker, struct mqtt_string id, bool clean,
@@ -988,29 +1006,33 @@ static struct session *open_session(struct broker *broker, struct mqtt_string id
     return session;
 }
 
-static void handle_connect(struct broker *broker, struct connection *connection,
+/* False: the packet is to come again in the next turn. */
+static bool handle_connect(struct broker *broker, struct connection *connection,
                            const struct mqtt_connect *connect)
 {
     const uint8_t code = check_login(broker, connect);
+    struct mqtt_string id;
     struct session *session;
     char text[32];
     bool present;
 
     if (code != MQTT_CONNECTION_ACCEPTED) {
         refuse(broker, connection, code);
-        return;
+        return true;
     }
+    id = client_id_of(broker, connect, text, sizeof text);
+    if (has_to_wait(broker, connection, id))
+        return false;
     if (!keep_will(connection, connect)) {
         doom_without_memory(connection);
-        return;
+        return true;
     }
-    session = open_session(broker, client_id_of(broker, connect, text, sizeof text),
-                           connect->clean_session, &present);
+    session = open_session(broker, id, connect->clean_session, &present);
     if (session == NULL) {
         message_release(connection->will); /* the connection was never accepted */
         connection->will = NULL;
         refuse(broker, connection, MQTT_CONNECTION_REFUSED_SERVER_UNAVAILABLE);
-        return;
+        return true;
     }
     session->connection = connection;
     connection->session = session;
@@ -1021,6 +1043,7 @@ static void handle_connect(struct broker *broker, struct connection *connection,
      * order [MQTT-4.6.0-1]. */
     session->next_to_send = session->first;
     send_queued(broker, session);
+    return true;
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -1237,11 +1260,11 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
 {
     bool is_done = true;
 
-    if (broker->options.verbose)
+    if (broker->options.verbose && !connection->again)
         report(connection, "%s", mqtt_packet_type_name(packet->type));
     switch (packet->type) {
     case MQTT_CONNECT:
-        handle_connect(broker, connection, &packet->as.connect);
+        is_done = handle_connect(broker, connection, &packet->as.connect);
         break;
     case MQTT_PUBLISH:
         handle_publish(broker, connection, &packet->as.publish);
@@ -1363,11 +1386,13 @@ static void take_packets(struct broker *broker, struct connection *connection)
             handle_malformed(broker, connection, size, packet.error_offset);
             return;
         }
-        if (!handle_packet(broker, connection, &packet))
+        connection->again = !handle_packet(broker, connection, &packet);
+        if (connection->again)
             break;
         connection->input.begin += (size_t)size;
     }
-    connection->backlog = connection->state == CONNECTED && buffer_length(&connection->input) > 0;
+    connection->backlog = connection->state != REFUSED && connection->state != DOOMED &&
+                          buffer_length(&connection->input) > 0;
 }
 
 static void receive(struct connection *connection)
@@ -1480,10 +1505,12 @@ static int prepare_poll(struct broker *broker)
         const bool reads = is_read(broker, connection);
         entry->fd = connection->socket;
         entry->events = 0;
-        if (reads && has_work(broker, connection))
+        if (!reads || !has_work(broker, connection))
+            entry->events = reads ? POLLIN : 0;
+        else if (connection->state == CONNECTED)
             wait = 0;
-        else if (reads)
-            entry->events |= POLLIN;
+        else if (wait > LOOK_AGAIN) /* a CONNECT that waits for the other connection */
+            wait = LOOK_AGAIN;
         if (buffer_length(&connection->output) > 0)
             entry->events |= POLLOUT;
         if (connection->deadline - broker->now < wait)

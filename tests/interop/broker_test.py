@@ -626,6 +626,49 @@ def takeover():
                 second.nothing()
 
 
+def takeover_of_a_connection_with_unread_input():
+    """What the old connection has sent comes first, its DISCONNECT too."""
+    count = 5000  # takes many turns
+    options = ["--max-queue", "10000", "--sys-interval", "0"]
+    with Broker(*options, verbose=False) as broker, broker.client("w") as watcher:
+        watcher.subscribe(("t/#", 1))
+        for clean in (False, True, False):
+            old = broker.client("c", clean=clean, will=("t/will", "gone", 0, 0))
+            old.send(*(publish("t/a", str(k)) for k in range(count)), packet(0xE0, b""))
+            old.cut()
+            with broker.client("c", clean=clean, present=not clean) as client:
+                got = [watcher.message().payload for _ in range(count)]
+                equal(got, [str(k).encode() for k in range(count)], "what it sent")
+                client.nothing()
+                watcher.nothing()  # [MQTT-3.14.4-3] [MQTT-3.1.2-10] no will
+                client.leave()
+
+
+def takeover_of_a_connection_that_sends_on():
+    """The CONNECT waits, but not for ever; who may not log in is refused without waiting."""
+    with tempfile.TemporaryDirectory() as work:
+        users = pathlib.Path(work) / "users"
+        users.write_text("u:p\n")
+        options = ["--users", str(users), "--no-anonymous", "--max-output", "50000"]
+        # Where it is cut, a packet may be half sent.
+        with Broker(*options, verbose=False, malformed=(False, True)) as broker:
+            login = {"user": "u", "password": "p"}
+            with broker.client("c", **login, small=True) as old:
+                old.socket.setblocking(False)
+                pings = packet(0xC0, b"") * 20000
+                while select.select([], [old.socket], [], 0.5)[1]:  # it reads no answers
+                    with contextlib.suppress(BlockingIOError):
+                        pings = pings[old.socket.send(pings) :] or pings
+                with broker.client() as client, broker.client() as stranger:
+                    client.send(connect("c", **login))
+                    stranger.send(connect("c", user="u", password="wrong"))
+                    equal(stranger.receive(), (0x20, b"\0\4"), "CONNACK")
+                    check(not select.select([client.socket], [], [], 0.5)[0], "it waits")
+                    equal(client.receive(), (0x20, b"\0\0"), "CONNACK")
+                    client.nothing()
+                    broker.logs("c: another connection takes its client id over")
+
+
 def what_was_sent_before_the_end():
     """A client sends, says DISCONNECT and closes: all of it counts, whatever it leaves unread."""
     options = ["--sys-interval", "0", "--max-retained", "20000"]
@@ -1178,6 +1221,7 @@ TESTS = [
     mosquitto_clients_at_each_qos, mosquitto_session_and_retained, every_pair_of_qos,
     order_of_messages, the_senders_dup_and_ids, byte_by_byte_and_all_at_once, retained_messages,
     more_is_retained_than_the_queue_holds, wills, sessions, unsubscribing, takeover,
+    takeover_of_a_connection_with_unread_input, takeover_of_a_connection_that_sends_on,
     what_was_sent_before_the_end, overlapping_subscriptions, sys_topics, keep_alive, violations,
     a_fixed_header_is_enough, users, limits, qos_2_is_taken_once,
     qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order, packet_ids_wrap_around,

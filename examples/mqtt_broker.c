@@ -48,7 +48,7 @@
 #define VERSION "mqtt_broker 0.1.0"
 
 #define BUCKETS          1024u  /* of the two hash tables */
-#define BUCKETS_AT_ONCE  128u   /* of retained messages, compared with a new subscription */
+#define RETAINED_AT_ONCE 128u   /* messages, or buckets of them, compared with a new subscription */
 #define IN_FLIGHT_MAX    64u    /* PUBLISH packets of a session that wait for an acknowledgement */
 #define BUFFER_CAPACITY  8192u  /* bytes, to begin with */
 #define WRITE_SOON       65536u /* bytes of output that do not wait for the end of the turn */
@@ -108,7 +108,8 @@ struct options {
 };
 
 struct message {
-    struct message *next_retained; /* in its bucket */
+    struct message *next_retained; /* in its bucket, which is in the order of the numbers */
+    uint64_t number;               /* of the topic among the retained ones, from 1 */
     size_t references;
     struct mqtt_publish publish; /* as it was published; its strings are in `bytes` */
     uint8_t bytes[];             /* topic name, payload */
@@ -128,8 +129,9 @@ struct delivery {
 
 struct subscription {
     struct subscription *next;
-    uint8_t qos;        /* granted */
-    size_t next_bucket; /* of the retained messages, to be sent; BUCKETS: all are sent */
+    uint8_t qos;     /* granted */
+    size_t bucket;   /* of the retained messages, where to go on sending; BUCKETS: all are sent */
+    uint64_t number; /* the last one in it that is done with, or 0 */
     size_t length;
     char filter[];
 };
@@ -193,7 +195,8 @@ struct broker {
     size_t session_count;
     struct message *retained_buckets[BUCKETS];
     size_t retained_count;
-    char **users; /* lines of name:password */
+    uint64_t retained_number; /* the last one given */
+    char **users;             /* lines of name:password */
     size_t user_count;
     uint64_t assigned_ids;
     int64_t now; /* milliseconds, read once a turn */
@@ -503,7 +506,7 @@ static void subscription_remove(struct session *session, struct subscription **l
 
     *link = subscription->next;
     session->subscription_count--;
-    session->owing -= subscription->next_bucket < BUCKETS;
+    session->owing -= subscription->bucket < BUCKETS;
     free(subscription);
 }
 
@@ -719,6 +722,7 @@ static bool retain_message(struct broker *broker, struct message *message)
 {
     struct message **link = retained_find(broker, message->publish.topic);
 
+    message->number = *link != NULL ? (*link)->number : ++broker->retained_number;
     if (*link != NULL)
         retained_remove(broker, link);        /* [MQTT-3.3.1-7] [MQTT-3.3.1-10] */
     if (message->publish.payload.length == 0) /* never stored [MQTT-3.3.1-11] */
@@ -743,26 +747,35 @@ static bool owes_retained(const struct broker *broker, const struct session *ses
 static void send_retained(const struct broker *broker, struct session *session)
 {
     struct subscription *subscription = session->subscriptions;
-    size_t left = BUCKETS_AT_ONCE;
+    struct message *message;
+    unsigned count;
 
-    while (subscription->next_bucket == BUCKETS)
+    while (subscription->bucket == BUCKETS)
         subscription = subscription->next;
-    for (; owes_retained(broker, session) && subscription->next_bucket < BUCKETS && left > 0;
-         left--) {
+    message = broker->retained_buckets[subscription->bucket];
+    while (message != NULL && message->number <= subscription->number)
+        message = message->next_retained;
+    for (count = 0; count < RETAINED_AT_ONCE && owes_retained(broker, session); count++) {
         const struct mqtt_string filter = {subscription->filter, subscription->length};
-        struct message *message = broker->retained_buckets[subscription->next_bucket++];
-        session->owing -= subscription->next_bucket == BUCKETS;
-        for (; message != NULL; message = message->next_retained) {
-            struct delivery *delivery = NULL;
-            if (!mqtt_topic_matches(filter, message->publish.topic))
-                continue;
-            if (!make_delivery(broker, session, message, subscription->qos,
-                               true /* [MQTT-3.3.1-8] */, &delivery)) {
-                doom_without_memory(session->connection);
+        struct delivery *delivery = NULL;
+        if (message == NULL) {
+            subscription->number = 0;
+            if (++subscription->bucket == BUCKETS) {
+                session->owing--;
                 return;
             }
-            use_deliveries(broker, delivery, true);
+            message = broker->retained_buckets[subscription->bucket];
+            continue;
         }
+        if (mqtt_topic_matches(filter, message->publish.topic) &&
+            !make_delivery(broker, session, message, subscription->qos, true /* [MQTT-3.3.1-8] */,
+                           &delivery)) {
+            doom_without_memory(session->connection);
+            return;
+        }
+        use_deliveries(broker, delivery, true);
+        subscription->number = message->number;
+        message = message->next_retained;
     }
 }
 
@@ -1179,8 +1192,9 @@ static uint8_t subscribe_one(const struct broker *broker, struct session *sessio
     struct subscription *added = NULL;
 
     if (*link != NULL) { /* takes its place, with the retained messages once more [MQTT-3.8.4-3] */
-        session->owing += (*link)->next_bucket == BUCKETS;
-        (*link)->next_bucket = 0;
+        session->owing += (*link)->bucket == BUCKETS;
+        (*link)->bucket = 0;
+        (*link)->number = 0;
         (*link)->qos = wanted->qos;
         return wanted->qos;
     }
@@ -1189,7 +1203,8 @@ static uint8_t subscribe_one(const struct broker *broker, struct session *sessio
     if (added == NULL)
         return MQTT_SUBACK_FAILURE;
     added->next = NULL;
-    added->next_bucket = 0;
+    added->bucket = 0;
+    added->number = 0;
     added->qos = wanted->qos;
     added->length = wanted->filter.length;
     memcpy(added->filter, wanted->filter.data, added->length);

@@ -477,6 +477,49 @@ def more_is_retained_than_the_queue_holds():
             check(len(got) > 130, f"[MQTT-3.3.1-6] {len(got)} different ones")
 
 
+def same_bucket(prefix, count):
+    """Topic names that share a bucket of the server's hash table of retained messages."""
+
+    def add(value, data):
+        for byte in data:
+            value = (value ^ byte) * 16777619 & 0xFFFFFFFF
+        return value
+
+    names, start = [], add(2166136261, prefix.encode())
+    for i in range(2000 * count):
+        value = add(start, b"%x" % i)
+        if (value ^ value >> 16) % 1024 == 7:
+            names.append(f"{prefix}{i:x}")
+            if len(names) == count:
+                return names
+    raise AssertionError("too few names")
+
+
+def retained_messages_of_one_bucket():
+    """They keep to the queue's limit, and none is lost, though others come and go between them."""
+    topics = same_bucket("r/", 300)
+    options = ["--max-queue", "10", "--sys-interval", "0", "--max-retained", "300"]
+    with Broker(*options, verbose=False) as broker, broker.client("p") as sender:
+        for topic in topics:
+            sender.publish(topic, "m", 1, retain=True)
+        with broker.client("s") as client:
+            client.subscribe(("r/#", 1), ("live", 1))
+            got = [client.message(answer=False) for _ in range(10)]
+            client.nothing()  # no more fit
+            for topic in topics[:10] + topics[20:21]:
+                sender.publish(topic, "", 0, retain=True)
+            sender.publish(topics[15], "new", 0, retain=True)
+            sender.publish("r/new", "new", 0, retain=True)  # in another bucket
+            client.send(*(ack(PUBACK, m.id) for m in got))
+            got += [client.message() for _ in range(290)]
+            equal({m.payload for m in got}, {b"m", b"new"}, "payloads")
+            wanted = sorted([*topics[:20], *topics[21:], "r/new"])
+            equal(sorted(m.topic for m in got), wanted, "[MQTT-3.3.1-6] each once")
+            client.nothing()
+            sender.publish("live", "m", 1)
+            equal(client.message().topic, "live", "there is room again")
+
+
 def wills():
     with Broker(malformed=(True,)) as broker, broker.client("w") as watcher:
         watcher.subscribe(("w/#", 2))
@@ -1220,12 +1263,12 @@ def many_clients():
 TESTS = [
     mosquitto_clients_at_each_qos, mosquitto_session_and_retained, every_pair_of_qos,
     order_of_messages, the_senders_dup_and_ids, byte_by_byte_and_all_at_once, retained_messages,
-    more_is_retained_than_the_queue_holds, wills, sessions, unsubscribing, takeover,
-    takeover_of_a_connection_with_unread_input, takeover_of_a_connection_that_sends_on,
-    what_was_sent_before_the_end, overlapping_subscriptions, sys_topics, keep_alive, violations,
-    a_fixed_header_is_enough, users, limits, qos_2_is_taken_once,
-    qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order, packet_ids_wrap_around,
-    qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads,
+    more_is_retained_than_the_queue_holds, retained_messages_of_one_bucket, wills, sessions,
+    unsubscribing, takeover, takeover_of_a_connection_with_unread_input,
+    takeover_of_a_connection_that_sends_on, what_was_sent_before_the_end, overlapping_subscriptions,
+    sys_topics, keep_alive, violations, a_fixed_header_is_enough, users, limits,
+    qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order,
+    packet_ids_wrap_around, qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads,
     a_client_that_reads_no_answers, a_log_that_nobody_reads, a_closed_standard_file,
     a_long_client_id_in_the_log, random_bytes, many_clients,
 ]  # fmt: skip

@@ -75,10 +75,12 @@ static const char usage[] =
     "  --users FILE             who may log in: lines of name:password, in plain text\n"
     "  --no-anonymous           refuse clients without a user name\n"
     "  --max-packet BYTES       longest packet that is taken (1048576)\n"
+    "  --max-topic BYTES        longest topic name of a message (4096)\n"
     "  --max-queue N            messages in the queue of a session (1000)\n"
     "  --max-connections N      connections at a time (1000)\n"
     "  --max-sessions N         sessions, those of absent clients included (10000)\n"
     "  --max-subscriptions N    subscriptions of a session (100)\n"
+    "  --max-subscription-bytes BYTES  all subscriptions; of one session, a tenth (1048576)\n"
     "  --max-retained N         topics with a retained message (10000)\n"
     "  --max-output BYTES       output that a connection may have pending (1048576)\n"
     "  --connect-timeout SECONDS  time for a client to send its CONNECT (10)\n"
@@ -94,10 +96,12 @@ struct options {
     const char *users_path;
     uint32_t port;
     uint32_t max_packet;
+    uint32_t max_topic;
     uint32_t max_queue;
     uint32_t max_connections;
     uint32_t max_sessions;
     uint32_t max_subscriptions;
+    uint32_t max_subscription_bytes;
     uint32_t max_retained;
     uint32_t max_output;
     uint32_t connect_timeout;
@@ -141,6 +145,7 @@ struct session {
     struct connection *connection; /* NULL: the client is away */
     struct subscription *subscriptions;
     size_t subscription_count;
+    size_t subscription_bytes;
     size_t owing;           /* subscriptions for which there are retained messages to be sent */
     struct delivery *first; /* the queue: those in flight in the order sent, then those waiting */
     struct delivery *last;
@@ -193,6 +198,7 @@ struct broker {
     size_t connection_count;
     struct session *session_buckets[BUCKETS];
     size_t session_count;
+    size_t subscription_bytes; /* of all sessions */
     struct message *retained_buckets[BUCKETS];
     size_t retained_count;
     uint64_t retained_number; /* the last one given */
@@ -500,12 +506,23 @@ static void queue_drop_qos_0(struct session *session, size_t count)
     }
 }
 
-static void subscription_remove(struct session *session, struct subscription **link)
+/* What it counts against --max-subscription-bytes: comparing it with a topic name costs less than in
+ * proportion to this, as topic names are limited. */
+static size_t subscription_size(size_t filter_length)
+{
+    return sizeof(struct subscription) + filter_length;
+}
+
+static void subscription_remove(struct broker *broker, struct session *session,
+                                struct subscription **link)
 {
     struct subscription *subscription = *link;
+    const size_t size = subscription_size(subscription->length);
 
     *link = subscription->next;
     session->subscription_count--;
+    session->subscription_bytes -= size;
+    broker->subscription_bytes -= size;
     session->owing -= subscription->bucket < BUCKETS;
     free(subscription);
 }
@@ -522,7 +539,7 @@ static void session_end(struct broker *broker, struct session *session)
     while (session->first != NULL)
         queue_remove(session, session->first);
     while (session->subscriptions != NULL)
-        subscription_remove(session, &session->subscriptions);
+        subscription_remove(broker, session, &session->subscriptions);
     free(session->received);
     free(session);
 }
@@ -783,12 +800,13 @@ static void send_retained(const struct broker *broker, struct session *session)
  * Publishing
  * ------------------------------------------------------------------------------------------- */
 
-/* Takes the message for every subscriber and for those to come, or, when memory or the place for
- * retained messages runs out, for nobody: then it is false. */
+/* Takes the message for every subscriber and for those to come, or, when its topic name is too long,
+ * or memory or the place for retained messages runs out, for nobody: then it is false. */
 static bool publish_message(struct broker *broker, struct message *message)
 {
     struct delivery *list = NULL;
-    bool taken = make_deliveries(broker, message, &list);
+    bool taken = message->publish.topic.length <= broker->options.max_topic &&
+                 make_deliveries(broker, message, &list);
 
     /* Without RETAIN nothing that is retained changes [MQTT-3.3.1-12]. */
     if (taken && message->publish.retain)
@@ -1185,9 +1203,11 @@ static struct subscription **subscription_find(struct session *session, struct m
 }
 
 /* The return code for one filter [MQTT-3.8.4-5]. */
-static uint8_t subscribe_one(const struct broker *broker, struct session *session,
+static uint8_t subscribe_one(struct broker *broker, struct session *session,
                              const struct mqtt_subscription *wanted)
 {
+    const struct options *options = &broker->options;
+    const size_t size = subscription_size(wanted->filter.length);
     struct subscription **link = subscription_find(session, wanted->filter);
     struct subscription *added = NULL;
 
@@ -1198,8 +1218,10 @@ static uint8_t subscribe_one(const struct broker *broker, struct session *sessio
         (*link)->qos = wanted->qos;
         return wanted->qos;
     }
-    if (session->subscription_count < broker->options.max_subscriptions)
-        added = (struct subscription *)malloc(sizeof *added + wanted->filter.length);
+    if (session->subscription_count < options->max_subscriptions &&
+        session->subscription_bytes + size <= options->max_subscription_bytes / 10 &&
+        broker->subscription_bytes + size <= options->max_subscription_bytes)
+        added = (struct subscription *)malloc(size);
     if (added == NULL)
         return MQTT_SUBACK_FAILURE;
     added->next = NULL;
@@ -1210,11 +1232,13 @@ static uint8_t subscribe_one(const struct broker *broker, struct session *sessio
     memcpy(added->filter, wanted->filter.data, added->length);
     *link = added;
     session->subscription_count++;
+    session->subscription_bytes += size;
+    broker->subscription_bytes += size;
     session->owing++;
     return wanted->qos;
 }
 
-static void handle_subscribe(const struct broker *broker, struct connection *connection,
+static void handle_subscribe(struct broker *broker, struct connection *connection,
                              const struct mqtt_subscribe *subscribe)
 {
     struct mqtt_packet answer = {0};
@@ -1243,7 +1267,7 @@ static void handle_subscribe(const struct broker *broker, struct connection *con
 }
 
 /* False: there are more filters than for a turn, and the packet is to come again in the next one. */
-static bool handle_unsubscribe(struct connection *connection,
+static bool handle_unsubscribe(struct broker *broker, struct connection *connection,
                                const struct mqtt_unsubscribe *unsubscribe)
 {
     struct session *session = connection->session;
@@ -1254,7 +1278,7 @@ static bool handle_unsubscribe(struct connection *connection,
         struct subscription **link = subscription_find(session, filter);
         /* No new messages from now on [MQTT-3.10.4-2]; what is queued goes out [MQTT-3.10.4-3]. */
         if (*link != NULL)
-            subscription_remove(session, link);
+            subscription_remove(broker, session, link);
         if (++count == FILTERS_AT_ONCE)
             return false;
     }
@@ -1300,7 +1324,7 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
         handle_subscribe(broker, connection, &packet->as.subscribe);
         break;
     case MQTT_UNSUBSCRIBE:
-        is_done = handle_unsubscribe(connection, &packet->as.unsubscribe);
+        is_done = handle_unsubscribe(broker, connection, &packet->as.unsubscribe);
         break;
     case MQTT_PINGREQ:
         send_answer(connection, MQTT_PINGRESP, 0); /* [MQTT-3.12.4-1] */
@@ -1773,10 +1797,12 @@ static bool parse_value(struct options *options, const char *name, const char *v
     const struct number_option numbers[] = {
         {"-p", &options->port, 0, 65535},
         {"--max-packet", &options->max_packet, 16, MQTT_REMAINING_LENGTH_MAX + 5},
+        {"--max-topic", &options->max_topic, 1, MQTT_STRING_LENGTH_MAX},
         {"--max-queue", &options->max_queue, 1, 1000000000},
         {"--max-connections", &options->max_connections, 1, 1000000},
         {"--max-sessions", &options->max_sessions, 1, 100000000},
         {"--max-subscriptions", &options->max_subscriptions, 1, 1000000},
+        {"--max-subscription-bytes", &options->max_subscription_bytes, 10, 1000000000},
         {"--max-retained", &options->max_retained, 0, 1000000000},
         {"--max-output", &options->max_output, 1, 1000000000},
         {"--connect-timeout", &options->connect_timeout, 1, 86400},
@@ -1843,10 +1869,12 @@ int main(int argc, char **argv)
         .options = {.address = "127.0.0.1",
                     .port = 1883,
                     .max_packet = 1048576,
+                    .max_topic = 4096,
                     .max_queue = 1000,
                     .max_connections = 1000,
                     .max_sessions = 10000,
                     .max_subscriptions = 100,
+                    .max_subscription_bytes = 1048576,
                     .max_retained = 10000,
                     .max_output = 1048576,
                     .connect_timeout = 10,

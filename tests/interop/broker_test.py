@@ -910,6 +910,36 @@ def limits():
         sender.is_closed()  # [MQTT-4.8.0-2]
 
 
+def limits_of_what_a_publish_costs():
+    """Bytes of subscriptions, of all sessions and of one, and of a topic name."""
+    long = [f"{i}/" + "+/" * 499 for i in range(3)]  # a server of 30,000 bytes takes 28
+    options = ["--max-subscription-bytes", "30000", "--max-topic", "20", "--sys-interval", "0"]
+    with Broker(*options) as broker, broker.client("p") as sender:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(broker.client(f"c{i}")) for i in range(15)]
+            for client in clients[:14]:
+                equal(client.subscribe(*((f, 1) for f in long)), [1, 1, 128], "a tenth for each")
+            equal(clients[14].subscribe((long[0], 1)), [128], "all are taken")
+            equal(clients[0].subscribe((long[0], 0)), [0], "in place of another")
+            clients[0].unsubscribe(long[0], long[2])
+            equal(clients[14].subscribe((long[0], 1), (long[1], 1)), [1, 128], "one is free again")
+            clients[1].leave()
+            broker.logs("c1: closed")
+            equal(clients[14].subscribe((long[1], 1)), [1], "and those of a session that ended")
+        watcher = broker.client("w")
+        watcher.subscribe(("#", 1))
+        sender.publish("t" * 20, "m", 1)
+        equal(watcher.message().topic, "t" * 20, "the longest topic name")
+        for qos in (0, 1):
+            with broker.client("long", will=("w" * 21, "m", 0, 1)) as client:
+                client.send(publish("t" * 21, "m", qos, 1, retain=True))
+                client.is_closed()  # [MQTT-4.8.0-2]
+        broker.logs("its will cannot be retained, or not be taken")
+        watcher.subscribe(("+", 1))
+        watcher.nothing()  # nor is anything retained
+        watcher.cut()
+
+
 def qos_2_is_taken_once():
     """Two messages are eight packets; their sender is cut after each, and resends what it should."""
     for steps in range(9):
@@ -1267,10 +1297,10 @@ TESTS = [
     unsubscribing, takeover, takeover_of_a_connection_with_unread_input,
     takeover_of_a_connection_that_sends_on, what_was_sent_before_the_end, overlapping_subscriptions,
     sys_topics, keep_alive, violations, a_fixed_header_is_enough, users, limits,
-    qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order,
-    packet_ids_wrap_around, qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads,
-    a_client_that_reads_no_answers, a_log_that_nobody_reads, a_closed_standard_file,
-    a_long_client_id_in_the_log, random_bytes, many_clients,
+    limits_of_what_a_publish_costs, qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary,
+    pubrels_keep_their_order, packet_ids_wrap_around, qos_1_is_resent_in_order, qos_0_makes_room,
+    a_client_that_never_reads, a_client_that_reads_no_answers, a_log_that_nobody_reads,
+    a_closed_standard_file, a_long_client_id_in_the_log, random_bytes, many_clients,
 ]  # fmt: skip
 
 # What cannot be shown through the tap, and why.

@@ -153,7 +153,8 @@ struct session {
     size_t queued;
     size_t queued_qos_0;
     size_t in_flight;
-    uint8_t *received; /* a bit for each QoS 2 id not yet released; NULL: none ever came */
+    uint8_t *received;  /* a bit for each QoS 2 id not yet released; NULL: none ever came */
+    int64_t away_since; /* if it is without a connection */
     uint16_t last_packet_id;
     bool clean;
     bool overflowing; /* it is logged that messages are dropped */
@@ -429,25 +430,6 @@ static struct session *session_find(const struct broker *broker, struct mqtt_str
     return session;
 }
 
-/* NULL: out of memory, or there are as many as there may be. */
-static struct session *session_new(struct broker *broker, struct mqtt_string id)
-{
-    const size_t bucket = bucket_of(id.data, id.length);
-    struct session *session;
-
-    if (broker->session_count == broker->options.max_sessions)
-        return NULL;
-    session = (struct session *)calloc(1, sizeof *session + id.length);
-    if (session == NULL)
-        return NULL;
-    memcpy(session->id, id.data, id.length);
-    session->id_length = id.length;
-    session->next_in_bucket = broker->session_buckets[bucket];
-    broker->session_buckets[bucket] = session;
-    broker->session_count++;
-    return session;
-}
-
 /* Before `next`; NULL: at the end. */
 static void queue_insert(struct session *session, struct delivery *delivery, struct delivery *next)
 {
@@ -542,6 +524,50 @@ static void session_end(struct broker *broker, struct session *session)
         subscription_remove(broker, session, &session->subscriptions);
     free(session->received);
     free(session);
+}
+
+/* Ends the session of the client that has been away longest. Without that, who makes sessions and goes
+ * away would leave no place for others. */
+static void end_oldest_session(struct broker *broker)
+{
+    struct session *oldest = NULL;
+    struct session *session;
+    size_t i;
+
+    for (i = 0; i < BUCKETS; i++) {
+        for (session = broker->session_buckets[i]; session != NULL;
+             session = session->next_in_bucket) {
+            if (session->connection == NULL &&
+                (oldest == NULL || session->away_since < oldest->away_since))
+                oldest = session;
+        }
+    }
+    if (oldest == NULL)
+        return;
+    report(NULL, "%.*s: its session ends, another client needs the place", shown_length(oldest),
+           oldest->id);
+    session_end(broker, oldest);
+}
+
+/* NULL: out of memory, or there are as many as there may be, all with a connection. */
+static struct session *session_new(struct broker *broker, struct mqtt_string id)
+{
+    const size_t bucket = bucket_of(id.data, id.length);
+    struct session *session;
+
+    if (broker->session_count == broker->options.max_sessions)
+        end_oldest_session(broker);
+    if (broker->session_count == broker->options.max_sessions)
+        return NULL;
+    session = (struct session *)calloc(1, sizeof *session + id.length);
+    if (session == NULL)
+        return NULL;
+    memcpy(session->id, id.data, id.length);
+    session->id_length = id.length;
+    session->next_in_bucket = broker->session_buckets[bucket];
+    broker->session_buckets[bucket] = session;
+    broker->session_count++;
+    return session;
 }
 
 /* The deliveries in flight stand first. */
@@ -871,6 +897,7 @@ static void end_connection(struct broker *broker, struct connection *connection)
     connection->will = NULL; /* [MQTT-3.1.2-10] */
     if (session != NULL) {
         session->connection = NULL;
+        session->away_since = broker->now;
         if (session->clean)
             session_end(broker, session); /* [MQTT-3.1.2-6], no sooner [MQTT-4.1.0-2] */
         else

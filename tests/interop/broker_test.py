@@ -891,10 +891,6 @@ def limits():
             with broker.client(name, clean=False) as client:
                 client.subscribe(("t", 1))
                 client.leave()
-        with broker.client() as client:
-            client.send(connect("k4"))
-            equal(client.receive(), (0x20, b"\0\3"), "no place for a session")
-            client.is_closed()
         for i in range(9):
             sender.publish("t", str(i), 1)
         with broker.client("k1", clean=False, present=True) as client:
@@ -908,6 +904,25 @@ def limits():
         sender.nothing()
         sender.send(publish("r/4", "m", 1, 9, retain=True))
         sender.is_closed()  # [MQTT-4.8.0-2]
+
+
+def more_sessions_than_there_may_be():
+    """The client that is away longest loses its session; without one away there is no place."""
+    with Broker("--max-sessions", "4", "--sys-interval", "0") as broker, broker.client("p"):
+        for name in ("k1", "k2", "k3"):
+            with broker.client(name, clean=False) as client:
+                client.leave()
+            broker.logs(f"{name}: closed")
+            time.sleep(0.01)
+        with broker.client("k1", clean=False, present=True) as client:
+            client.leave()
+        with broker.client("new", clean=False):
+            broker.logs("k2: its session ends")
+            with broker.client("k1", clean=False, present=True):
+                with broker.client("k2", clean=False, present=False), broker.client() as client:
+                    client.send(connect("k3"))
+                    equal(client.receive(), (0x20, b"\0\3"), "all have connections")
+                    client.is_closed()
 
 
 def limits_of_what_a_publish_costs():
@@ -1297,10 +1312,11 @@ TESTS = [
     unsubscribing, takeover, takeover_of_a_connection_with_unread_input,
     takeover_of_a_connection_that_sends_on, what_was_sent_before_the_end, overlapping_subscriptions,
     sys_topics, keep_alive, violations, a_fixed_header_is_enough, users, limits,
-    limits_of_what_a_publish_costs, qos_2_is_taken_once, qos_2_is_resumed_at_every_boundary,
-    pubrels_keep_their_order, packet_ids_wrap_around, qos_1_is_resent_in_order, qos_0_makes_room,
-    a_client_that_never_reads, a_client_that_reads_no_answers, a_log_that_nobody_reads,
-    a_closed_standard_file, a_long_client_id_in_the_log, random_bytes, many_clients,
+    more_sessions_than_there_may_be, limits_of_what_a_publish_costs, qos_2_is_taken_once,
+    qos_2_is_resumed_at_every_boundary, pubrels_keep_their_order, packet_ids_wrap_around,
+    qos_1_is_resent_in_order, qos_0_makes_room, a_client_that_never_reads,
+    a_client_that_reads_no_answers, a_log_that_nobody_reads, a_closed_standard_file,
+    a_long_client_id_in_the_log, random_bytes, many_clients,
 ]  # fmt: skip
 
 # What cannot be shown through the tap, and why.

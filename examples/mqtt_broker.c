@@ -22,8 +22,8 @@
  * checks in the bytes of a packet is tagged there.
  *
  * A message is compared with each subscription of each session, and a new subscription with each
- * retained message. For hundreds of thousands of them replace subscribed_qos by a tree of topic levels
- * that leads to the sessions, and retained_buckets by a tree of the retained topics.
+ * retained message. For hundreds of thousands of them replace subscribed_qos by a tree of topic
+ * levels that leads to the sessions, and retained_buckets by a tree of the retained topics.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -55,7 +55,7 @@
 #define NEVER            INT64_MAX
 #define TURN_MAX         500  /* milliseconds: a signal that comes just before poll waits so long */
 #define LINGER           3000 /* milliseconds that a refused client has to read its CONNACK */
-#define TAKEOVER_WAIT    2000 /* milliseconds that a CONNECT leaves to its client's old connection */
+#define TAKEOVER_WAIT    2000 /* milliseconds that a CONNECT leaves to the old connection */
 #define LOOK_AGAIN       5    /* milliseconds, for that CONNECT */
 #define ACCEPT_PAUSE     1000 /* milliseconds without accept when there are no descriptors left */
 #define PACKET_IDS       65536u
@@ -382,8 +382,8 @@ static void send_packet(struct connection *connection, const struct mqtt_packet 
         write_output(connection);
 }
 
-/* Sends a packet that is nothing but a packet id, that of what it answers [MQTT-2.3.1-6]; a PINGRESP
- * has not even this. */
+/* Sends a packet that is nothing but a packet id, that of what it answers [MQTT-2.3.1-6]; a
+ * PINGRESP has not even this. */
 static void send_answer(struct connection *connection, enum mqtt_packet_type type,
                         uint16_t packet_id)
 {
@@ -488,8 +488,8 @@ static void queue_drop_qos_0(struct session *session, size_t count)
     }
 }
 
-/* What it counts against --max-subscription-bytes: comparing it with a topic name costs less than in
- * proportion to this, as topic names are limited. */
+/* What it counts against --max-subscription-bytes. That, with --max-topic, limits what it takes to
+ * compare a topic name with all of them. */
 static size_t subscription_size(size_t filter_length)
 {
     return sizeof(struct subscription) + filter_length;
@@ -526,8 +526,8 @@ static void session_end(struct broker *broker, struct session *session)
     free(session);
 }
 
-/* Ends the session of the client that has been away longest. Without that, who makes sessions and goes
- * away would leave no place for others. */
+/* Ends the session of the client that has been away longest. Without that, who makes sessions and
+ * goes away would leave no place for others. */
 static void end_oldest_session(struct broker *broker)
 {
     struct session *oldest = NULL;
@@ -778,8 +778,8 @@ static bool retain_message(struct broker *broker, struct message *message)
     return true;
 }
 
-/* Whether retained messages for new subscriptions can be sent. They wait while the queue is full, so
- * that none is lost, however many there are. */
+/* Whether retained messages for new subscriptions can be sent. They wait while the queue is full,
+ * so that none is lost, however many there are. */
 static bool owes_retained(const struct broker *broker, const struct session *session)
 {
     return session != NULL && session->owing > 0 && session->queued < broker->options.max_queue;
@@ -826,8 +826,8 @@ static void send_retained(const struct broker *broker, struct session *session)
  * Publishing
  * ------------------------------------------------------------------------------------------- */
 
-/* Takes the message for every subscriber and for those to come, or, when its topic name is too long,
- * or memory or the place for retained messages runs out, for nobody: then it is false. */
+/* Takes the message for every subscriber and for those to come, or, when its topic name is too
+ * long, or memory or the place for retained messages runs out, for nobody: then it is false. */
 static bool publish_message(struct broker *broker, struct message *message)
 {
     struct delivery *list = NULL;
@@ -903,8 +903,8 @@ static void end_connection(struct broker *broker, struct connection *connection)
         else
             queue_drop_qos_0(session, session->queued); /* the rest stays [MQTT-4.1.0-1] */
     }
-    /* There is a will if the client asked for one [MQTT-3.1.2-12] and sent no DISCONNECT. Its retain
-     * flag is the message's [MQTT-3.1.2-16] [MQTT-3.1.2-17]. */
+    /* There is a will if the client asked for one [MQTT-3.1.2-12] and sent no DISCONNECT. Its
+     * retain flag is the message's [MQTT-3.1.2-16] [MQTT-3.1.2-17]. */
     if (will != NULL && !publish_message(broker, will)) { /* [MQTT-3.1.2-8] */
         report(connection, "its will cannot be retained, or not be taken");
         will->publish.retain = false; /* its sender cannot be told, so others get what they can */
@@ -1009,8 +1009,8 @@ static bool keep_will(struct connection *connection, const struct mqtt_connect *
     return connection->will != NULL;
 }
 
-/* The client's id, of which any is allowed [MQTT-3.1.3-5], or, if it brought none, one that is not in
- * use [MQTT-3.1.3-6]; `text` is to hold that. */
+/* The client's id, of which any is allowed [MQTT-3.1.3-5], or, if it brought none, one that is not
+ * in use [MQTT-3.1.3-6]; `text` is to hold that. */
 static struct mqtt_string client_id_of(struct broker *broker, const struct mqtt_connect *connect,
                                        char *text, size_t size)
 {
@@ -1159,17 +1159,20 @@ static void handle_publish(struct broker *broker, struct connection *connection,
         send_answer(connection, MQTT_PUBACK, received->packet_id); /* [MQTT-4.3.2-2] */
 }
 
-static void handle_puback(const struct broker *broker, struct session *session, uint16_t packet_id)
+/* The last acknowledgement: a PUBACK at QoS 1, a PUBCOMP at QoS 2 [MQTT-2.3.1-4]. */
+static void handle_last(const struct broker *broker, struct session *session, uint8_t qos,
+                        uint16_t packet_id)
 {
     struct delivery *delivery = in_flight_find(session, packet_id);
 
-    if (delivery != NULL && delivery->qos == 1)
+    if (delivery != NULL && delivery->qos == qos && delivery->released == (qos == 2))
         queue_remove(session, delivery); /* [MQTT-4.3.2-1] */
     send_queued(broker, session);
 }
 
-/* The PUBREC has come: the PUBLISH is never sent again [MQTT-4.3.3-1]. The PUBRELs stand first in the
- * queue, so that they go out again in the order in which they were first sent [MQTT-4.6.0-4]. */
+/* The PUBREC has come: the PUBLISH is never sent again [MQTT-4.3.3-1]. The PUBRELs stand first in
+ * the queue, so that they go out again in the order in which they were first sent
+ * [MQTT-4.6.0-4]. */
 static void release(struct session *session, struct delivery *delivery)
 {
     struct delivery *next;
@@ -1202,15 +1205,6 @@ static void handle_pubrel(struct connection *connection, uint16_t packet_id)
     if (received != NULL) /* the next PUBLISH with this id is a new message [MQTT-4.3.3-2] */
         received[packet_id / 8u] = (uint8_t)(received[packet_id / 8u] & ~(1u << packet_id % 8u));
     send_answer(connection, MQTT_PUBCOMP, packet_id); /* [MQTT-4.3.3-2] */
-}
-
-static void handle_pubcomp(const struct broker *broker, struct session *session, uint16_t packet_id)
-{
-    struct delivery *delivery = in_flight_find(session, packet_id);
-
-    if (delivery != NULL && delivery->released)
-        queue_remove(session, delivery); /* [MQTT-2.3.1-4] */
-    send_queued(broker, session);
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -1278,8 +1272,8 @@ static void handle_subscribe(struct broker *broker, struct connection *connectio
         doom_without_memory(connection);
         return;
     }
-    /* One by one [MQTT-3.8.4-4], with codes in their order [MQTT-3.9.3-1]. How many filters a packet may
-     * bring is bounded: each is looked for among the subscriptions. */
+    /* One by one [MQTT-3.8.4-4], with codes in their order [MQTT-3.9.3-1]. How many filters a
+     * packet may bring is bounded: each is looked for among the subscriptions. */
     for (i = 0; i < subscribe->count; i++)
         codes[i] = mqtt_next_subscription(subscribe, &position, &wanted) &&
                            i < broker->options.max_subscriptions
@@ -1293,7 +1287,7 @@ static void handle_subscribe(struct broker *broker, struct connection *connectio
     free(codes);
 }
 
-/* False: there are more filters than for a turn, and the packet is to come again in the next one. */
+/* False: there are more filters than for a turn, the packet is to come again in the next one. */
 static bool handle_unsubscribe(struct broker *broker, struct connection *connection,
                                const struct mqtt_unsubscribe *unsubscribe)
 {
@@ -1319,8 +1313,8 @@ static bool handle_unsubscribe(struct broker *broker, struct connection *connect
  * Input
  * ------------------------------------------------------------------------------------------- */
 
-/* The packets of the standard, and no other, are all that a client needs [MQTT-7.0.0-2]. False: this
- * one is to come again in the next turn. */
+/* The packets of the standard, and no other, are all that a client needs [MQTT-7.0.0-2]. False:
+ * this one is to come again in the next turn. */
 static bool handle_packet(struct broker *broker, struct connection *connection,
                           const struct mqtt_packet *packet)
 {
@@ -1336,7 +1330,7 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
         handle_publish(broker, connection, &packet->as.publish);
         break;
     case MQTT_PUBACK:
-        handle_puback(broker, connection->session, packet->as.ack.packet_id);
+        handle_last(broker, connection->session, 1, packet->as.ack.packet_id);
         break;
     case MQTT_PUBREC:
         handle_pubrec(connection, packet->as.ack.packet_id);
@@ -1345,7 +1339,7 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
         handle_pubrel(connection, packet->as.ack.packet_id);
         break;
     case MQTT_PUBCOMP:
-        handle_pubcomp(broker, connection->session, packet->as.ack.packet_id);
+        handle_last(broker, connection->session, 2, packet->as.ack.packet_id);
         break;
     case MQTT_SUBSCRIBE:
         handle_subscribe(broker, connection, &packet->as.subscribe);
@@ -1369,8 +1363,8 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
     return is_done;
 }
 
-/* What the decoder refuses closes the connection, without a CONNACK unless the standard has a return
- * code for it. No client id is refused but one that the decoder refuses. */
+/* What the decoder refuses closes the connection, without a CONNACK unless the standard has a
+ * return code for it. No client id is refused but one that the decoder refuses. */
 static void handle_malformed(const struct broker *broker, struct connection *connection,
                              int32_t status, uint32_t error_offset)
 {
@@ -1407,8 +1401,8 @@ static bool is_expected(const struct broker *broker, struct connection *connecti
     return false;
 }
 
-/* Whether the connection is to be read: not while it leaves unread more than the PUBLISH packets that
- * it can be sent, our answers. */
+/* Whether the connection is to be read: not while it leaves unread more than the PUBLISH packets
+ * that it can be sent, our answers. */
 static bool is_read(const struct broker *broker, const struct connection *connection)
 {
     return connection->state != DOOMED &&
@@ -1424,8 +1418,9 @@ static int64_t milliseconds(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Processes the packets that have arrived whole, some of them: the others have their turn too. What is
- * retained for one SUBSCRIBE goes out before the next packet is processed, if the queue allows. */
+/* Processes the packets that have arrived whole, some of them: the others have their turn too. What
+ * is retained for one SUBSCRIBE goes out before the next packet is processed, if the queue allows.
+ */
 static void take_packets(struct broker *broker, struct connection *connection)
 {
     unsigned count;
@@ -1608,8 +1603,8 @@ static void check_deadline(const struct broker *broker, struct connection *conne
     doom(connection); /* as if the network had failed: the will is published */
 }
 
-/* Writes what this turn and earlier ones have left, then fills the output again. A doomed one has its
- * last chance: the CONNACK, say, that a malformed packet came right behind. */
+/* Writes what this turn and earlier ones have left, then fills the output again. A doomed one has
+ * its last chance: the CONNACK, say, that a malformed packet came right behind. */
 static void send_output(const struct broker *broker, struct connection *connection)
 {
     if (buffer_length(&connection->output) > 0)

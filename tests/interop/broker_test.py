@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """broker_test.py MQTT_BROKER: the example server keeps its promises.
 
-Talks to it with mosquitto's clients and with sockets of its own, on 127.0.0.1. Each test has a server
-of its own, which has to end with status 0 when it is told to: a sanitizer's findings change that.
+Talks to it with mosquitto's clients and with sockets of its own, on 127.0.0.1. Each test has a
+server of its own, which has to end with status 0 when it is told to: a sanitizer's findings change
+that.
 
 If the environment variable MQTT_TAP names examples/mqtt_tap.c's program, this stands between the
-server and all clients. Tags such as [MQTT-3.1.4-2] stand where a statement of the standard is shown.
+server and all clients. Tags such as [MQTT-3.1.4-2] stand where a statement of the standard is
+shown.
 """
 
 import contextlib
@@ -338,7 +340,8 @@ def mosquitto_clients_at_each_qos():
         lines = "".join(f"{i}\n" for i in range(300))
         with broker.mosquitto_sub("lines", "-q", "2", "-t", "lines", "-C", "300") as output:
             broker.logs("lines: SUBSCRIBE")
-            equal(broker.mosquitto_pub("-q", "2", "-t", "lines", "-l", data=lines.encode()), 0, "-l")
+            status = broker.mosquitto_pub("-q", "2", "-t", "lines", "-l", data=lines.encode())
+            equal(status, 0, "-l")
             equal(output().decode(), lines, "lines in order")
 
 
@@ -956,7 +959,7 @@ def limits_of_what_a_publish_costs():
 
 
 def qos_2_is_taken_once():
-    """Two messages are eight packets; their sender is cut after each, and resends what it should."""
+    """Two messages are eight packets; their sender is cut after each, and sends again."""
     for steps in range(9):
         with Broker() as broker, broker.client("s") as receiver:
             receiver.subscribe(("t", 2))

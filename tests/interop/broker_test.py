@@ -701,10 +701,10 @@ def takeover_of_a_connection_that_sends_on():
             login = {"user": "u", "password": "p"}
             with broker.client("c", **login, small=True) as old:
                 old.socket.setblocking(False)
-                pings = packet(0xC0, b"") * 20000
-                while select.select([], [old.socket], [], 0.5)[1]:  # it reads no answers
+                left = pings = packet(0xC0, b"") * 20000
+                while select.select([], [old.socket], [], 2)[1]:  # it reads no answers
                     with contextlib.suppress(BlockingIOError):
-                        pings = pings[old.socket.send(pings) :] or pings
+                        left = left[old.socket.send(left) :] or pings
                 with broker.client() as client, broker.client() as stranger:
                     client.send(connect("c", **login))
                     stranger.send(connect("c", user="u", password="wrong"))

@@ -1430,15 +1430,18 @@ static void take_packets(struct broker *broker, struct connection *connection)
          count < PACKETS_PER_TURN && is_read(broker, connection) && connection->state != REFUSED &&
          (count == 0 || milliseconds() - broker->now <= TURN_YOUNG);
          count++) {
-        const uint8_t *bytes = connection->input.bytes + connection->input.begin;
         const size_t length = buffer_length(&connection->input);
+        const uint8_t *bytes;
         struct mqtt_packet packet;
         int32_t size;
         if (owes_retained(broker, connection->session)) {
             send_retained(broker, connection->session);
             continue;
         }
-        if (length == 0 || !is_expected(broker, connection, bytes, length))
+        if (length == 0)
+            return;
+        bytes = connection->input.bytes + connection->input.begin;
+        if (!is_expected(broker, connection, bytes, length))
             return;
         size = mqtt_decode_from_client(&packet, bytes, length);
         if (size == MQTT_INCOMPLETE)

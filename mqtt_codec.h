@@ -603,6 +603,9 @@ static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left)
 
     if (lead < 0xC2 || lead > 0xF4 || left < size)
         return 0;
+    /*@ loop invariant 1 <= i <= size;
+        loop assigns i;
+        loop variant size - i; */
     for (i = 1; i < size; i++) {
         if (s[i] < 0x80 || s[i] > 0xBF)
             return 0;
@@ -666,6 +669,9 @@ MQTTI_APART int32_t mqtti_walk_string(const uint8_t *s, size_t length, enum mqtt
 
     if (length == 0 && kind != MQTTI_STRING)
         return MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i;
+        loop variant length - i; */
     while (i < length) {
         if (s[i] >= 0x80) {
             const size_t next = mqtti_skip_characters(s, length, i, low);
@@ -775,6 +781,10 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
     const uint8_t *s = (const uint8_t *)string.data;
     size_t left = string.length;
 
+    /*@ loop invariant left <= \at(left, LoopEntry);
+        loop invariant s == \at(s, LoopEntry) + (\at(left, LoopEntry) - left);
+        loop assigns s, left;
+        loop variant left; */
     while (left > 0) {
         const size_t size = s[0] < 0x80 ? 1 : mqtti_sequence_size(s, left);
         switch (size) {
@@ -809,6 +819,12 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
 MQTTI_APART bool mqtti_topic_matches(const uint8_t *filter, size_t filter_length,
                                      const uint8_t *name, size_t name_length)
 {
+    /*@ loop invariant filter_length <= \at(filter_length, LoopEntry);
+        loop invariant name_length <= \at(name_length, LoopEntry);
+        loop invariant filter + filter_length == \at(filter + filter_length, LoopEntry);
+        loop invariant name + name_length == \at(name + name_length, LoopEntry);
+        loop assigns filter, filter_length, name, name_length;
+        loop variant filter_length; */
     for (;;) {
         const size_t common = mqtti_common_length(
             filter, name, filter_length < name_length ? filter_length : name_length);
@@ -850,6 +866,9 @@ MQTTI_API struct mqtt_string mqtt_string_from(const char *text)
 
     string.data = text;
     string.length = 0;
+    /*@ loop invariant \forall integer i; 0 <= i < string.length ==> text[i] != 0;
+        loop assigns string.length;
+        loop variant SIZE_MAX - string.length; */
     while (text[string.length] != '\0')
         string.length++;
     return string;
@@ -919,11 +938,25 @@ MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *byte
     size_t last;
     size_t i;
 
+    /*@ loop invariant 0 <= last <= 4 && last <= length;
+        loop invariant \forall integer k; 0 <= k < last ==> digits[k] >= 128;
+        loop assigns last;
+        loop variant 4 - last; */
     for (last = 0; last < 4; last++) {
         if (last == length)
             return MQTT_INCOMPLETE;
         if (digits[last] < 128) {
             sum = digits[last];
+            /*@ loop invariant 0 <= i <= last;
+                loop invariant i == last ==> sum == digits[i];
+                loop invariant i == last - 1 ==> sum == digits[i + 1] * 128 + digits[i] % 128;
+                loop invariant i == last - 2 ==>
+                  sum == (digits[i + 2] * 128 + digits[i + 1] % 128) * 128 + digits[i] % 128;
+                loop invariant i == last - 3 ==>
+                  sum == ((digits[i + 3] * 128 + digits[i + 2] % 128) * 128 + digits[i + 1] % 128)
+                         * 128 + digits[i] % 128;
+                loop assigns i, sum;
+                loop variant i; */
             for (i = last; i > 0; i--)
                 sum = sum * 128 + digits[i - 1] % 128u;
             *value = sum;
@@ -987,6 +1020,13 @@ static inline uint32_t mqtti_remaining_length_size(uint32_t value)
 {
     uint32_t size = 1;
 
+    /*@ loop invariant (size == 1 && value == \at(value, LoopEntry)) ||
+                         (size == 2 && value == \at(value, LoopEntry) / 128 > 0) ||
+                         (size == 3 && value == \at(value, LoopEntry) / 16384 > 0) ||
+                         (size == 4 && value == \at(value, LoopEntry) / 2097152 > 0) ||
+                         (size == 5 && value == \at(value, LoopEntry) / 268435456 > 0);
+        loop assigns size, value;
+        loop variant value; */
     for (; value >= 128; value /= 128)
         size++;
     return size;
@@ -994,6 +1034,18 @@ static inline uint32_t mqtti_remaining_length_size(uint32_t value)
 
 static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value)
 {
+    /*@ loop invariant
+          (at == \at(at, Pre) && value == \at(value, Pre)) ||
+          (at == \at(at, Pre) + 1 && 0 < value && \at(value, Pre) == value * 128 + at[-1] % 128) ||
+          (at == \at(at, Pre) + 2 && 0 < value &&
+           \at(value, Pre) == (value * 128 + at[-1] % 128) * 128 + at[-2] % 128) ||
+          (at == \at(at, Pre) + 3 && 0 < value &&
+           \at(value, Pre) == ((value * 128 + at[-1] % 128) * 128 + at[-2] % 128) * 128
+                              + at[-3] % 128);
+        loop invariant \forall integer k; \at(at, Pre) <= at + k < at ==> at[k] >= 128;
+        loop assigns at, value,
+            \at(at, Pre)[0 .. (\at(value, Pre) < 16384 ? 0 : \at(value, Pre) < 2097152 ? 1 : 2)];
+        loop variant value; */
     while (value >= 128) {
         at = mqtti_put_u8(at, (uint8_t)(value % 128u + 128u));
         value /= 128;
@@ -1188,6 +1240,9 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
     int32_t status;
     size_t i;
 
+    /*@ loop invariant 0 <= i <= 6;
+        loop assigns i;
+        loop variant 6 - i; */
     for (i = 0; i < 6; i++) {
         if (reader->at[i] != protocol_name[i])
             return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
@@ -1639,6 +1694,11 @@ static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, enum mqtt_
 {
     int32_t count = 0;
 
+    /*@ loop invariant count >= 0;
+        loop invariant 2 * count + reader->left <= \at(reader->left, LoopEntry);
+        loop invariant reader->at + reader->left == \at(reader->at + reader->left, LoopEntry);
+        loop assigns count, reader->at, reader->left;
+        loop variant reader->left; */
     do {
         struct mqtt_bytes filter;
         const int32_t status =
@@ -1832,6 +1892,10 @@ static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader)
 {
     if (reader->left == 0)
         return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* 3.9.3 [MQTT-3.8.4-5] */
+    /*@ loop invariant reader->left <= \at(reader->left, LoopEntry);
+        loop invariant reader->at + reader->left == \at(reader->at + reader->left, LoopEntry);
+        loop assigns reader->at, reader->left;
+        loop variant reader->left; */
     while (reader->left > 0) {
         if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_FAILURE)
             return MQTT_ERROR_SUBACK_RETURN_CODE; /* [MQTT-3.9.3-2] */
@@ -2417,6 +2481,9 @@ static inline size_t mqtti_run_length(enum mqtti_run run, const uint8_t *s, cons
         return i < 8 ? i : last + i - 8;
     }
 #endif
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i;
+        loop variant length - i; */
     while (i < length && (run == MQTTI_COMMON ? s[i] == other[i] : s[i] != '/'))
         i++;
     return i;

@@ -918,15 +918,19 @@ static inline unsigned mqtti_type_rules(unsigned type)
 enum {
     MQTTI_PUBLISH_RETAIN = 0x01,
     MQTTI_PUBLISH_QOS_1 = 0x02,
-    MQTTI_PUBLISH_QOS = 0x06,
     MQTTI_PUBLISH_DUP = 0x08
 };
 
-static inline int32_t mqtti_check_publish_flags(unsigned flags)
+static inline uint8_t mqtti_publish_qos(uint8_t flags)
 {
-    if ((flags & MQTTI_PUBLISH_QOS) == MQTTI_PUBLISH_QOS)
+    return flags / MQTTI_PUBLISH_QOS_1 % 4;
+}
+
+static inline int32_t mqtti_check_publish_flags(uint8_t flags)
+{
+    if (mqtti_publish_qos(flags) == 3)
         return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
-    if ((flags & (MQTTI_PUBLISH_DUP | MQTTI_PUBLISH_QOS)) == MQTTI_PUBLISH_DUP)
+    if (mqtti_publish_qos(flags) == 0 && (flags & MQTTI_PUBLISH_DUP) != 0)
         return MQTT_ERROR_DUP; /* [MQTT-3.3.1-2] */
     return 0;
 }
@@ -984,7 +988,7 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
         const int32_t status = mqtti_check_publish_flags(header->flags);
         if (status < 0)
             return status;
-        if ((header->flags & MQTTI_PUBLISH_QOS) != 0)
+        if (mqtti_publish_qos(header->flags) != 0)
             rules += MQTTI_LENGTH_1 * 2; /* the packet id */
     } else {
         rules = mqtti_type_rules(type);
@@ -1200,23 +1204,27 @@ enum {
     MQTTI_CONNECT_CLEAN_SESSION = 0x02,
     MQTTI_CONNECT_WILL = 0x04,
     MQTTI_CONNECT_WILL_QOS_1 = 0x08,
-    MQTTI_CONNECT_WILL_QOS = 0x18,
     MQTTI_CONNECT_WILL_RETAIN = 0x20,
     MQTTI_CONNECT_PASSWORD = 0x40,
     MQTTI_CONNECT_USER_NAME = 0x80
 };
 
-static inline int32_t mqtti_check_connect_flags(unsigned flags)
+static inline uint8_t mqtti_will_qos(uint8_t flags)
+{
+    return flags / MQTTI_CONNECT_WILL_QOS_1 % 4;
+}
+
+static inline int32_t mqtti_check_connect_flags(uint8_t flags)
 {
     if ((flags & MQTTI_CONNECT_RESERVED) != 0)
         return MQTT_ERROR_CONNECT_RESERVED_FLAG; /* [MQTT-3.1.2-3] */
     if ((flags & MQTTI_CONNECT_WILL) == 0) {     /* [MQTT-3.1.2-11] */
-        if ((flags & MQTTI_CONNECT_WILL_QOS) != 0)
+        if (mqtti_will_qos(flags) != 0)
             return MQTT_ERROR_WILL_QOS_WITHOUT_WILL; /* [MQTT-3.1.2-13] */
         if ((flags & MQTTI_CONNECT_WILL_RETAIN) != 0)
             return MQTT_ERROR_WILL_RETAIN_WITHOUT_WILL; /* [MQTT-3.1.2-15] */
     }
-    if ((flags & MQTTI_CONNECT_WILL_QOS) == MQTTI_CONNECT_WILL_QOS)
+    if (mqtti_will_qos(flags) == 3)
         return MQTT_ERROR_WILL_QOS; /* [MQTT-3.1.2-14] */
     if ((flags & MQTTI_CONNECT_PASSWORD) != 0 && (flags & MQTTI_CONNECT_USER_NAME) == 0)
         return MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME; /* [MQTT-3.1.2-22] */
@@ -1257,7 +1265,7 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
         return status;
     connect->clean_session = (flags & MQTTI_CONNECT_CLEAN_SESSION) != 0;
     connect->has_will = (flags & MQTTI_CONNECT_WILL) != 0;
-    connect->will.qos = (uint8_t)((flags & MQTTI_CONNECT_WILL_QOS) / MQTTI_CONNECT_WILL_QOS_1);
+    connect->will.qos = mqtti_will_qos(flags);
     connect->will.retain = (flags & MQTTI_CONNECT_WILL_RETAIN) != 0;
     connect->has_password = (flags & MQTTI_CONNECT_PASSWORD) != 0;
     connect->has_user_name = (flags & MQTTI_CONNECT_USER_NAME) != 0;
@@ -1273,46 +1281,66 @@ static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean
     return client_id.length > 0 || clean_session; /* [MQTT-3.1.3-7] [MQTT-3.1.3-8] */
 }
 
+static inline int32_t mqtti_read_will(struct mqtti_reader *reader, struct mqtt_will *will)
+{
+    struct mqtt_bytes field;
+    const int32_t status =
+        mqtti_read_field(reader, MQTTI_TOPIC_NAME, MQTT_ERROR_WILL_MISSING, &field);
+
+    if (status < 0) /* [MQTT-3.1.3-10] */
+        return status;
+    will->topic.data = (const char *)field.data;
+    will->topic.length = field.length;
+    return mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_WILL_MISSING,
+                            &will->message); /* 3.1.3.3 */
+}
+
+static inline int32_t mqtti_read_credentials(struct mqtti_reader *reader,
+                                             struct mqtt_connect *connect)
+{
+    struct mqtt_bytes field;
+
+    if (connect->has_user_name) { /* [MQTT-3.1.2-19] */
+        const int32_t status =
+            mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_USER_NAME_MISSING, &field);
+        if (status < 0) /* [MQTT-3.1.3-11] */
+            return status;
+        connect->user_name.data = (const char *)field.data;
+        connect->user_name.length = field.length;
+    }
+    if (connect->has_password) { /* [MQTT-3.1.2-21] */
+        return mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PASSWORD_MISSING,
+                                &connect->password); /* 3.1.3.5 */
+    }
+    return 0;
+}
+
 /* The fields of the payload stand in this order [MQTT-3.1.3-1]. */
 static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqtt_connect *connect)
 {
-    struct mqtti_reader client_id;
     struct mqtt_bytes field;
     int32_t status = mqtti_read_connect_header(reader, connect);
 
     if (status < 0)
         return status;
-    client_id = *reader;
     status = mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_FIELD_PAST_END, &field);
     if (status < 0) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] */
         return status;
-    connect->client_id = mqtti_string_of(field);
+    connect->client_id.data = (const char *)field.data;
+    connect->client_id.length = field.length;
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session)) {
-        *reader = client_id;
+        reader->at -= 2; /* back to its length, which is 0 */
+        reader->left += 2;
         return MQTT_ERROR_CLIENT_ID;
     }
     if (connect->has_will) { /* [MQTT-3.1.2-9] */
-        status = mqtti_read_field(reader, MQTTI_TOPIC_NAME, MQTT_ERROR_WILL_MISSING, &field);
-        if (status < 0) /* [MQTT-3.1.3-10] */
-            return status;
-        connect->will.topic = mqtti_string_of(field);
-        status =
-            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_WILL_MISSING, &connect->will.message);
-        if (status < 0) /* 3.1.3.3 */
+        status = mqtti_read_will(reader, &connect->will);
+        if (status < 0)
             return status;
     }
-    if (connect->has_user_name) { /* [MQTT-3.1.2-19] */
-        status = mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_USER_NAME_MISSING, &field);
-        if (status < 0) /* [MQTT-3.1.3-11] */
-            return status;
-        connect->user_name = mqtti_string_of(field);
-    }
-    if (connect->has_password) { /* [MQTT-3.1.2-21] */
-        status =
-            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PASSWORD_MISSING, &connect->password);
-        if (status < 0) /* 3.1.3.5 */
-            return status;
-    }
+    status = mqtti_read_credentials(reader, connect);
+    if (status < 0)
+        return status;
     /* What is left has no flag [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20]. */
     return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES : 0; /* 3.1.3 */
 }
@@ -1329,12 +1357,12 @@ MQTTI_APART int32_t mqtti_decode_connect(struct mqtt_packet *packet, const uint8
 /* The connect flags of what a sender wants, which has been checked. */
 static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect)
 {
-    unsigned flags = mqtti_flag(connect->clean_session, MQTTI_CONNECT_CLEAN_SESSION) |
-                     mqtti_flag(connect->has_password, MQTTI_CONNECT_PASSWORD) |
+    unsigned flags = mqtti_flag(connect->clean_session, MQTTI_CONNECT_CLEAN_SESSION) +
+                     mqtti_flag(connect->has_password, MQTTI_CONNECT_PASSWORD) +
                      mqtti_flag(connect->has_user_name, MQTTI_CONNECT_USER_NAME);
 
     if (connect->has_will)
-        flags |= MQTTI_CONNECT_WILL | connect->will.qos * (unsigned)MQTTI_CONNECT_WILL_QOS_1 |
+        flags += MQTTI_CONNECT_WILL + connect->will.qos * (unsigned)MQTTI_CONNECT_WILL_QOS_1 +
                  mqtti_flag(connect->will.retain, MQTTI_CONNECT_WILL_RETAIN);
     return flags;
 }
@@ -1432,7 +1460,7 @@ MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
 static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8_t flags,
                                               struct mqtt_publish *publish)
 {
-    publish->qos = (uint8_t)((flags & MQTTI_PUBLISH_QOS) / MQTTI_PUBLISH_QOS_1);
+    publish->qos = mqtti_publish_qos(flags);
     publish->dup = (flags & MQTTI_PUBLISH_DUP) != 0;
     publish->retain = (flags & MQTTI_PUBLISH_RETAIN) != 0;
     publish->packet_id = 0;
@@ -1513,7 +1541,7 @@ MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, co
     needed = 2u + (uint32_t)mqtti_get_u16(reader.at);
     if (needed > header.remaining_length)
         return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
-    if ((header.flags & MQTTI_PUBLISH_QOS) != 0)
+    if (mqtti_publish_qos(header.flags) != 0)
         needed += 2;
     if (needed > header.remaining_length) /* the packet id is missing */
         needed = header.remaining_length;
@@ -1543,8 +1571,8 @@ MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const
 MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
                                           const struct mqtt_publish *publish, size_t elsewhere)
 {
-    const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) |
-                           publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 |
+    const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) +
+                           publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 +
                            mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
     const struct mqtt_string topic = publish->topic;
     struct mqtti_writer writer = mqtti_measuring(publish->qos == 0 ? 0 : 2);
@@ -1564,7 +1592,8 @@ MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
         mqtti_write_field(&writer, topic.data, topic.length, MQTTI_TOPIC_NAME);
         if (publish->qos > 0) /* [MQTT-2.3.1-5] */
             writer.at = mqtti_put_u16(writer.at, publish->packet_id);
-        mqtti_put_bytes(writer.at, publish->payload.data, publish->payload.length - elsewhere);
+        if (elsewhere < publish->payload.length)
+            mqtti_put_bytes(writer.at, publish->payload.data, publish->payload.length);
     }
     return result;
 }
@@ -1809,6 +1838,31 @@ MQTTI_INLINED void mqtti_write_list(struct mqtti_writer *writer, const struct mq
 {
     size_t i;
 
+    /*@ loop invariant 0 <= i <= list->count;
+        loop invariant list->subscriptions == \at(list->subscriptions, Pre) &&
+                       list->filters == \at(list->filters, Pre);
+        loop invariant writer->at == \null <==> \at(writer->at, Pre) == \null;
+        loop invariant MQTT_ERROR_FILTER_SINGLE_LEVEL <= writer->status <= 0;
+        loop invariant
+          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i) <=
+          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0);
+        loop invariant at: writer->at != \null ==> writer->status == 0 &&
+          writer->at == \at(writer->at, Pre) +
+          (mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0) -
+           mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i));
+        loop invariant writer->at == \null && writer->length <= MQTT_REMAINING_LENGTH_MAX ==>
+          writer->length == \at(writer->length, Pre) +
+          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0) -
+          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i) -
+          (list->subscriptions != \null ? i : 0);
+        loop invariant writer->at == \null && writer->status == 0 ==>
+          \forall integer k; 0 <= k < i ==>
+            (list->subscriptions != \null ? list->subscriptions[k].filter.length
+                                          : list->filters[k].length) <= MQTT_STRING_LENGTH_MAX;
+        loop assigns i, writer->at, writer->length, writer->status,
+          \at(writer->at, Pre)[0 .. (\at(writer->at, Pre) == \null ? 0 :
+            mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0)) - 1];
+        loop variant list->count - i; */
     for (i = 0; i < list->count; i++) {
         const struct mqtt_string *filter = mqtti_filter_at(list, i);
         mqtti_write_field(writer, filter->data, filter->length,
@@ -1829,9 +1883,9 @@ MQTTI_INLINED int32_t mqtti_encode_list(uint8_t *buffer, size_t capacity,
     struct mqtti_writer writer = mqtti_measuring(2);
     int32_t result;
 
+    mqtti_write_list(&writer, list);
     if (list->subscriptions != NULL) /* a requested QoS each */
         mqtti_measure(&writer, 0, list->count);
-    mqtti_write_list(&writer, list);
     if (list->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
     else if (list->count == 0)

@@ -526,6 +526,24 @@ START_TEST(return_codes_of_the_largest_size)
 }
 END_TEST
 
+/* Whatever the length of a topic name says, what is behind the packet is not looked at. */
+START_TEST(topic_name_behind_the_packet)
+{
+    const struct test_block block = test_parse("30 05 0000'abc'");
+    struct mqtt_packet packet;
+    unsigned length;
+
+    for (length = 4; length <= 65535; length++) {
+        block.bytes[2] = (uint8_t)(length >> 8);
+        block.bytes[3] = (uint8_t)length;
+        ck_assert_int_eq(mqtt_decode(&packet, block.bytes, block.length),
+                         MQTT_ERROR_FIELD_PAST_END);
+        ck_assert_uint_eq(packet.error_offset, 2);
+    }
+    test_free(block);
+}
+END_TEST
+
 /* What a flag or a QoS says is not there is not looked at. */
 START_TEST(encoders_do_not_look_at_what_is_not_there)
 {
@@ -571,6 +589,7 @@ int main(void)
     tcase_add_loop_test(tests, encoders_refuse_what_is_never_read, 0, COUNT(refused));
     tcase_add_test(tests, lists_of_the_largest_size);
     tcase_add_test(tests, return_codes_of_the_largest_size);
+    tcase_add_test(tests, topic_name_behind_the_packet);
     tcase_add_test(tests, encoders_do_not_look_at_what_is_not_there);
     suite_add_tcase(suite, tests);
     return test_main(suite);

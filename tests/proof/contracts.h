@@ -11,13 +11,6 @@
     predicate is_checked(integer status) = MQTT_ERROR_FILTER_SINGLE_LEVEL <= status <= 0;
 */
 
-/*@ // What the filters from `i` on take in a packet.
-    logic integer mqtti_list_size{L}(struct mqtt_subscription *subscriptions,
-                                     struct mqtt_string *filters, integer count, integer i) =
-      i >= count ? 0 :
-      (subscriptions != \null ? 3 + subscriptions[i].filter.length : 2 + filters[i].length) +
-      \max(0, mqtti_list_size(subscriptions, filters, count, i + 1)); */
-
 /*@ requires \valid((uint8_t *)to + (0 .. count - 1));
     requires \valid_read((uint8_t *)from + (0 .. count - 1));
     requires \separated((uint8_t *)to + (0 .. count - 1), (uint8_t *)from + (0 .. count - 1));
@@ -332,10 +325,16 @@ static inline unsigned mqtti_type_rules(unsigned type);
 
 /*@ assigns \nothing;
     exits \false;
-    ensures is_checked(\result);
-    ensures \result == 0 ==> (flags & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS;
+    ensures \result == flags / MQTTI_PUBLISH_QOS_1 % 4;
 */
-static inline int32_t mqtti_check_publish_flags(unsigned flags);
+static inline uint8_t mqtti_publish_qos(uint8_t flags);
+
+/*@ assigns \nothing;
+    exits \false;
+    ensures is_checked(\result);
+    ensures \result == 0 ==> flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
+*/
+static inline int32_t mqtti_check_publish_flags(uint8_t flags);
 
 /*@ logic integer remaining_length{L}(uint8_t *d, integer size) =
       size == 1 ? d[0] :
@@ -367,7 +366,7 @@ int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t 
       header->flags <= 15 &&
       header->remaining_length <= MQTT_REMAINING_LENGTH_MAX &&
       (header->type == MQTT_PUBLISH ==>
-       (header->flags & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS) &&
+       header->flags / MQTTI_PUBLISH_QOS_1 % 4 != 3) &&
       (header->type == MQTT_CONNECT ==> header->remaining_length >= 12) &&
       (header->type == MQTT_CONNACK || MQTT_PUBACK <= header->type <= MQTT_PUBCOMP ||
        header->type == MQTT_UNSUBACK ==> header->remaining_length == 2) &&
@@ -585,10 +584,16 @@ static inline int32_t mqtti_end_decode(struct mqtt_packet *packet,
 
 /*@ assigns \nothing;
     exits \false;
-    ensures is_checked(\result);
-    ensures \result == 0 ==> (flags & MQTTI_CONNECT_WILL_QOS) != MQTTI_CONNECT_WILL_QOS;
+    ensures \result == flags / MQTTI_CONNECT_WILL_QOS_1 % 4;
 */
-static inline int32_t mqtti_check_connect_flags(unsigned flags);
+static inline uint8_t mqtti_will_qos(uint8_t flags);
+
+/*@ assigns \nothing;
+    exits \false;
+    ensures is_checked(\result);
+    ensures \result == 0 ==> flags / MQTTI_CONNECT_WILL_QOS_1 % 4 != 3;
+*/
+static inline int32_t mqtti_check_connect_flags(uint8_t flags);
 
 /*@ assigns \nothing;
     exits \false;
@@ -637,13 +642,45 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
 */
 static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean_session);
 
+/*@ requires \valid(reader) && \valid(will) && \separated(reader, will);
+    requires readable(reader->at, reader->left);
+    requires \separated(will, reader->at + (0 .. reader->left - 1));
+    assigns reader->at, reader->left, will->topic.data, will->topic.length, will->message.data,
+            will->message.length;
+    exits \false;
+    ensures is_checked(\result);
+    ensures advanced{Pre, Post}(reader);
+    ensures readable(reader->at, reader->left);
+    ensures \result == 0 ==>
+            string_within(&will->topic, \old(reader->at), \old(reader->left));
+    ensures \result == 0 ==>
+            bytes_within(&will->message, \old(reader->at), \old(reader->left));
+*/
+static inline int32_t mqtti_read_will(struct mqtti_reader *reader, struct mqtt_will *will);
+
+/*@ requires \valid(reader) && \valid(connect) && \separated(reader, connect);
+    requires readable(reader->at, reader->left) && connect_flags(connect);
+    requires \separated(connect, reader->at + (0 .. reader->left - 1));
+    assigns reader->at, reader->left, connect->user_name.data, connect->user_name.length,
+            connect->password.data, connect->password.length;
+    exits \false;
+    ensures is_checked(\result);
+    ensures reader->left <= \old(reader->left);
+    ensures \result == 0 && connect->has_user_name != 0 ==>
+            string_within(&connect->user_name, \old(reader->at), \old(reader->left));
+    ensures \result == 0 && connect->has_password != 0 ==>
+            bytes_within(&connect->password, \old(reader->at), \old(reader->left));
+*/
+static inline int32_t mqtti_read_credentials(struct mqtti_reader *reader,
+                                             struct mqtt_connect *connect);
+
 /*@ requires \valid(reader) && \valid(connect) && \separated(reader, connect);
     requires readable(reader->at, reader->left) && reader->left >= 10;
     requires \separated(connect, reader->at + (0 .. reader->left - 1));
-    assigns *reader, *connect;
+    assigns reader->at, reader->left, *connect;
     exits \false;
     ensures is_checked(\result);
-    ensures advanced: advanced{Pre, Post}(reader);
+    ensures reader->left <= \old(reader->left);
     ensures \result == 0 ==> reader->left == 0;
     ensures \result == 0 ==> connect_flags(connect) && connect->will.qos <= 2;
     ensures client_id: \result == 0 ==>
@@ -802,13 +839,13 @@ int32_t mqtt_encode_connack(void *buffer, size_t capacity, const struct mqtt_con
 /*@ requires \valid(reader) && \valid(publish) && \separated(reader, publish);
     requires readable(reader->at, reader->left);
     requires \separated(publish, reader->at + (0 .. reader->left - 1));
-    requires flags <= 15 && (flags & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS;
+    requires flags <= 15 && flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     assigns reader->at, reader->left, publish->qos, publish->dup, publish->retain, publish->packet_id;
     exits \false;
     ensures is_checked(\result);
     ensures advanced{Pre, Post}(reader);
     ensures readable(reader->at, reader->left);
-    ensures publish->qos <= 3 && is_bool(publish->dup) && is_bool(publish->retain);
+    ensures publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
     ensures \result == 0 ==> reader->left == \old(reader->left) - (publish->qos == 0 ? 0 : 2);
     ensures \result == 0 ==> (publish->packet_id == 0 <==> publish->qos == 0);
 */
@@ -818,7 +855,7 @@ static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8
 /*@ requires \valid(reader) && \valid(publish) && \separated(reader, publish);
     requires readable(reader->at, reader->left);
     requires \separated(publish, reader->at + (0 .. reader->left - 1));
-    requires flags <= 15 && (flags & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS;
+    requires flags <= 15 && flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     assigns reader->at, reader->left, publish->topic, publish->qos, publish->dup, publish->retain,
             publish->packet_id;
     exits \false;
@@ -826,12 +863,13 @@ static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8
     ensures advanced{Pre, Post}(reader);
     ensures readable(reader->at, reader->left);
     ensures \result == 0 ==>
-            publish->qos <= 3 && is_bool(publish->dup) && is_bool(publish->retain);
+            publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
     ensures \result == 0 ==> (publish->packet_id == 0 <==> publish->qos == 0);
     ensures \result == 0 ==> (uint8_t *)publish->topic.data == \old(reader->at) + 2;
     ensures \result == 0 ==> publish->topic.length <= MQTT_STRING_LENGTH_MAX;
     ensures \result == 0 ==> reader->left ==
             \old(reader->left) - 2 - publish->topic.length - (publish->qos == 0 ? 0 : 2);
+    ensures \result == 0 ==> \old(reader->left) >= (publish->qos == 0 ? 2 : 4);
 */
 static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader, uint8_t flags,
                                                 struct mqtt_publish *publish);
@@ -853,14 +891,14 @@ static inline int32_t mqtti_end_publish(struct mqtt_packet *packet,
                                         int32_t status);
 
 /*@ predicate publish_within{L}(struct mqtt_publish *publish, uint8_t *bytes, integer length) =
-      publish->qos <= 3 && is_bool(publish->dup) && is_bool(publish->retain) &&
+      publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain) &&
       (publish->packet_id == 0 <==> publish->qos == 0) &&
       string_within(&publish->topic, bytes, length) &&
       bytes_within(&publish->payload, bytes, length);
 */
 
 /*@ requires is_packet(packet, bytes, header_size, size);
-    requires (bytes[0] % 16 & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS;
+    requires bytes[0] / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     assigns packet->error_offset, packet->as.publish;
     exits \false;
     ensures decoded(packet, size, \result);
@@ -870,7 +908,7 @@ static inline int32_t mqtti_decode_any_publish(struct mqtt_packet *packet, const
                                                size_t header_size, size_t size);
 
 /*@ requires is_packet(packet, bytes, header_size, size);
-    requires (bytes[0] % 16 & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS;
+    requires bytes[0] / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     assigns packet->error_offset, packet->as.publish;
     exits \false;
     ensures decoded(packet, size, \result);
@@ -886,7 +924,7 @@ static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, const uin
     ensures \result > 0 || is_status(\result);
     ensures \result <= length;
     ensures \result > 0 ==>
-            publish->qos <= 3 && is_bool(publish->dup) && is_bool(publish->retain);
+            publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
     ensures \result > 0 ==> string_within(&publish->topic, bytes, \result);
     ensures \result > 0 ==> publish->payload.data == \null;
     ensures \result > 0 ==> publish->payload.length <= MQTT_REMAINING_LENGTH_MAX;
@@ -902,7 +940,7 @@ static inline int32_t mqtti_decode_publish_header(struct mqtt_publish *publish,
     ensures \result > 0 || is_status(\result);
     ensures \result <= length;
     ensures \result > 0 ==>
-            publish->qos <= 3 && is_bool(publish->dup) && is_bool(publish->retain);
+            publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
     ensures \result > 0 ==> string_within(&publish->topic, (uint8_t *)bytes, \result);
     ensures \result > 0 ==> publish->payload.data == \null;
     ensures \result > 0 ==> publish->payload.length <= MQTT_REMAINING_LENGTH_MAX;
@@ -1217,7 +1255,7 @@ bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *positi
       \separated(at + (0 .. size - 1), filters + (0 .. count - 1)) &&
       \forall integer i; 0 <= i < count ==> string_apart(at, size, &filters[i]);
     predicate list_readable{L}(struct mqtti_list *list) =
-      \valid_read(list) &&
+      \valid_read(list) && \object_pointer(list->subscriptions) && \object_pointer(list->filters) &&
       (list->subscriptions != \null ==> subscriptions_readable(list->subscriptions, list->count)) &&
       (list->subscriptions == \null ==> filters_readable(list->filters, list->count));
     predicate list_apart{L}(uint8_t *at, integer size, struct mqtti_list *list) =
@@ -1241,6 +1279,10 @@ bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *positi
     exits \false;
     ensures list->subscriptions != \null ==> \result == &list->subscriptions[i].filter;
     ensures list->subscriptions == \null ==> \result == &list->filters[i];
+    ensures mqtti_list_size(list->subscriptions, list->filters, list->count, i) ==
+            (list->subscriptions != \null ? 3 : 2) + \result->length +
+            mqtti_list_size(list->subscriptions, list->filters, list->count, i + 1);
+    ensures 0 <= mqtti_list_size(list->subscriptions, list->filters, list->count, i + 1);
 */
 static inline const struct mqtt_string *mqtti_filter_at(const struct mqtti_list *list, size_t i);
 
@@ -1259,6 +1301,7 @@ static inline const struct mqtt_string *mqtti_filter_at(const struct mqtti_list 
     ensures is_checked(writer->status);
     ensures \old(writer->at) == \null ==> writer->at == \null;
     ensures \old(writer->at) == \null && writer->status == 0 ==> list_short(list);
+    ensures 0 <= list_size(list);
     ensures \old(writer->at) == \null && writer->length <= MQTT_REMAINING_LENGTH_MAX ==>
             writer->length == \old(writer->length) + list_size(list) -
                               (list->subscriptions != \null ? list->count : 0);
@@ -1273,6 +1316,7 @@ static inline void mqtti_write_list(struct mqtti_writer *writer, const struct mq
     exits \false;
     ensures encoded{Pre, Post}(buffer, capacity, \result);
     ensures \result > 0 ==> \result == packet_size(2 + list_size(list));
+    ensures \result > 0 ==> list->count > 0;
 */
 static inline int32_t mqtti_encode_list(uint8_t *buffer, size_t capacity,
                                         const struct mqtti_list *list);
@@ -1430,7 +1474,7 @@ int32_t mqtt_encode_suback(void *buffer, size_t capacity, const struct mqtt_suba
     ensures \result > 0 && (packet->type == MQTT_CONNACK || is_ack(packet->type)) ==>
             *size == \result + 2;
     ensures \result > 0 && packet->type == MQTT_PUBLISH ==>
-            (bytes[0] % 16 & MQTTI_PUBLISH_QOS) != MQTTI_PUBLISH_QOS;
+            bytes[0] / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     ensures \result > 0 && senders == MQTTI_CLIENT ==> from_client(packet->type);
     ensures \result > 0 && senders == MQTTI_SERVER ==> from_server(packet->type);
 */

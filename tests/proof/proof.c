@@ -10,6 +10,9 @@ void *proof_memcpy(void *to, const void *from, size_t count);
 #define MQTT_CODEC_SIMD   0
 #define MQTT_CODEC_DECLARE_ONLY
 #include "mqtt_codec.h"
+
+#include "logic.h"
+
 #define MQTT_CODEC_IMPLEMENTATION
 #include "mqtt_codec.h"
 

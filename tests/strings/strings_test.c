@@ -107,6 +107,31 @@ START_TEST(validity)
 }
 END_TEST
 
+/* Any sixteen bytes in a row that are no ASCII make a string wrong, wherever a block may begin. */
+START_TEST(block_that_is_not_ascii)
+{
+    enum {
+        BLOCK = 16
+    };
+    uint8_t bytes[160];
+    size_t length;
+    size_t at;
+
+    for (length = BLOCK; length <= sizeof bytes; length++) {
+        for (at = 0; at + BLOCK <= length; at++) {
+            struct test_block block;
+            memset(bytes, 'a', length);
+            memset(bytes + at, 0xFF, BLOCK);
+            block = test_copy(bytes, length);
+            ck_assert(!default_path.string_is_valid(string_of(block)));
+            ck_assert(!portable_path.string_is_valid(string_of(block)));
+            ck_assert(!mqtt_topic_name_is_valid(string_of(block)));
+            test_free(block);
+        }
+    }
+}
+END_TEST
+
 START_TEST(string_from_c_string)
 {
     static const char text[] = "a\xC3\xA9";
@@ -127,6 +152,7 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, validity, 0, COUNT(strings));
+    tcase_add_test(tests, block_that_is_not_ascii);
     tcase_add_test(tests, string_from_c_string);
     suite_add_tcase(suite, tests);
     return test_main(suite);

@@ -38,7 +38,7 @@ OPTIONS = (
 # For one goal and one prover: nearly all take less than one second, and where one prover does not
 # find the proof the other often does at once. SLOW functions have goals that take more, and of which
 # CVC4 finds more; others with a goal that is left, as on a busy machine, are tried again.
-SECONDS, MORE_SECONDS = 2, 10
+SECONDS, MORE_SECONDS, LAST_SECONDS = 2, 10, 40
 SLOW = [
     "mqtti_read_connect",
     "mqtti_write_connect",
@@ -252,7 +252,7 @@ def prove_header(project, folder, jobs, write):
                    for goal, proved in results.items())]
     if left:
         print(f"tried again: {' '.join(left)}")
-        goals |= prove_all(project, folder, left, jobs, MORE_SECONDS)
+        goals |= prove_all(project, folder, left, jobs, LAST_SECONDS)
     faults += [f"{function}: no goals" for function, results in goals.items() if not results]
     for function, results in goals.items():
         print(f"{function:40} {sum(results.values()):4} of {len(results):4}")

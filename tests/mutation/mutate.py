@@ -235,10 +235,8 @@ def main():
                    if (mutant[0], mutant[2].strip(), mutant[3].strip()) not in reasons]
     tried_keys = {(m[0], m[2].strip(), m[3].strip()) for m, _ in tried}
     every_key = {(m[0], m[2].strip(), m[3].strip()) for m in everything}
-    # What only the sanitizers notice for certain, a test may notice by chance.
-    idle = [key for key, why in reasons.items()
-            if key not in every_key or (key in tried_keys and key not in keys
-                                        and "the sanitizers notice" not in why)]
+    idle = [key for key in reasons
+            if key not in every_key or (key in tried_keys and key not in keys)]
     for function, number, old, new in survivors:
         known = (function, old.strip(), new.strip()) in reasons
         print("survivor%s, line %d\nin: %s\nold: %s\nnew: %s\n" % (

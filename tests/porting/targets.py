@@ -508,8 +508,8 @@ PLANTED = {
         "AVR, int and size_t of 16 bits", "    uint32_t sum;\n", "    unsigned sum;\n",
         "FAILED: remaining length"),
     "an accepted QoS of 3, in WebAssembly": planted_core(
-        "wasm32", "        return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */\n    if ((flags",
-        "        return 0;\n    if ((flags", "FAILED: decode"),
+        "wasm32", "        return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */\n    if (mqtti_",
+        "        return 0;\n    if (mqtti_", "FAILED: decode"),
     "each assertion of the stand-in for Check": stand_in,
     "a C library that is needed": a_libc,
     "another path than the one to run": another_path,

@@ -132,6 +132,29 @@ START_TEST(block_that_is_not_ascii)
 }
 END_TEST
 
+/* Before the string there is nothing to read, wherever in it a character that is not ASCII begins. */
+START_TEST(nothing_before_a_string)
+{
+    uint8_t bytes[160];
+    size_t length;
+    size_t ascii;
+
+    for (length = 1; length <= sizeof bytes; length++) {
+        for (ascii = length % 2; ascii <= length; ascii += 2) {
+            struct test_block block;
+            size_t i;
+            memset(bytes, 'a', ascii);
+            for (i = ascii; i < length; i += 2)
+                memcpy(bytes + i, "\xC3\xA9", 2);
+            block = test_copy_behind_guard(bytes, length);
+            ck_assert(default_path.string_is_valid(string_of(block)));
+            ck_assert(portable_path.string_is_valid(string_of(block)));
+            test_free(block);
+        }
+    }
+}
+END_TEST
+
 START_TEST(string_from_c_string)
 {
     static const char text[] = "a\xC3\xA9";
@@ -153,6 +176,7 @@ int main(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, validity, 0, COUNT(strings));
     tcase_add_test(tests, block_that_is_not_ascii);
+    tcase_add_test(tests, nothing_before_a_string);
     tcase_add_test(tests, string_from_c_string);
     suite_add_tcase(suite, tests);
     return test_main(suite);

@@ -24,7 +24,7 @@ import time
 # A variable that is not set is not 0 by chance.
 COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
 # A mutant that does not end is noticed: by this many seconds, or by this many times what the test takes.
-PATIENCE, TIMES = 10, 10
+PATIENCE, TIMES = 4, 10
 PORTABLE = "strings/path_portable.c"
 PATHS = ["strings/path_default.c", PORTABLE]
 TESTS = {  # the fast ones first: most mutants fall there

@@ -135,6 +135,7 @@ END_TEST
 /* Before the string there is nothing to read, wherever in it a character that is not ASCII begins. */
 START_TEST(nothing_before_a_string)
 {
+    static const uint8_t two_bytes[] = {0xC3, 0xA9};
     uint8_t bytes[160];
     size_t length;
     size_t ascii;
@@ -145,7 +146,7 @@ START_TEST(nothing_before_a_string)
             size_t i;
             memset(bytes, 'a', ascii);
             for (i = ascii; i < length; i += 2)
-                memcpy(bytes + i, "\xC3\xA9", 2);
+                memcpy(bytes + i, two_bytes, sizeof two_bytes);
             block = test_copy_behind_guard(bytes, length);
             ck_assert(default_path.string_is_valid(string_of(block)));
             ck_assert(portable_path.string_is_valid(string_of(block)));

@@ -67,6 +67,8 @@ UNPROVED = {
     "mqtt_status_clause: assert_rte_pointer_value": LITERAL,
     "mqtt_packet_type_name: assert_rte_pointer_value": LITERAL,
 }
+# Nothing else is proved again but @exits, without which WP tests nothing in a function without calls.
+# The steps are what ends a search; the seconds are only a guard.
 SMOKE_TESTS = (
     "-wp-prover z3 -wp-steps 500000 -wp-timeout 20 -wp-smoke-timeout 20"
     " -wp-smoke-tests -wp-no-smoke-dead-code -wp-no-smoke-dead-assumes -wp-no-smoke-dead-local-init"

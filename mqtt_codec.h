@@ -17,14 +17,14 @@
  *         if (packet.type == MQTT_PUBLISH)
  *             handle(packet.as.publish.topic, packet.as.publish.payload);
  *     }
- *     if (n != MQTT_INCOMPLETE)
+ *     if (n != MQTT_PACKET_INCOMPLETE)
  *         fprintf(stderr, "%s [%s]\n", mqtt_status_message(n), mqtt_status_clause(n));
  *     // otherwise keep the bytes from `used` on, receive more after them and call again
  *
  * Contracts, said once:
  *
  *   Result   Decoders and encoders return an int32_t: above 0 the bytes consumed or written; else an
- *            enum mqtt_status: MQTT_INCOMPLETE or an error. 0 is never returned.
+ *            enum mqtt_status: MQTT_PACKET_INCOMPLETE or an error. 0 is never returned.
  *   Bounds   Not one byte outside of what the caller passes is read or written.
  *   Decode   Nothing is copied: strings and payloads point into the caller's bytes and live as long
  *            as they do. After an error only packet->error_offset is meaningful.
@@ -40,8 +40,8 @@
  * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, and after the
  * END OF THE INTERFACE the implementation in the order of the standard.
  */
-#if !defined(MQTT_CODEC_H)
-#define MQTT_CODEC_H
+#if !defined(MQTT_CODEC_SINGLE_HEADER_H)
+#define MQTT_CODEC_SINGLE_HEADER_H
 
 /* ---------------------------------------------------------------------------------------------
  * CONFIGURATION
@@ -61,7 +61,7 @@
 
 /* Semantic versioning; MQTT_CODEC_VERSION is one number, for #if. */
 #define MQTT_CODEC_VERSION_MAJOR 0
-#define MQTT_CODEC_VERSION_MINOR 1
+#define MQTT_CODEC_VERSION_MINOR 2
 #define MQTT_CODEC_VERSION_PATCH 0
 #define MQTT_CODEC_VERSION                                                                         \
     (MQTT_CODEC_VERSION_MAJOR * 1000000L + MQTT_CODEC_VERSION_MINOR * 1000L +                      \
@@ -131,17 +131,22 @@ enum mqtt_packet_type {
 };
 
 /* 3.2.2.3, Table 3.1 */
-enum mqtt_connect_return_code {
-    MQTT_CONNECTION_ACCEPTED = 0,                      /* the only one that is no refusal */
-    MQTT_CONNECTION_REFUSED_PROTOCOL_VERSION = 1,      /* the protocol level is not supported */
-    MQTT_CONNECTION_REFUSED_IDENTIFIER = 2,            /* the client id is not allowed */
-    MQTT_CONNECTION_REFUSED_SERVER_UNAVAILABLE = 3,    /* the service is unavailable */
-    MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD = 4, /* they are malformed */
-    MQTT_CONNECTION_REFUSED_NOT_AUTHORIZED = 5         /* the client may not connect */
+enum mqtt_connack_code {
+    MQTT_CONNACK_CODE_ACCEPTED = 0,                      /* the only one that is no refusal */
+    MQTT_CONNACK_CODE_REFUSED_PROTOCOL_VERSION = 1,      /* the protocol level is not supported */
+    MQTT_CONNACK_CODE_REFUSED_IDENTIFIER = 2,            /* the client id is not allowed */
+    MQTT_CONNACK_CODE_REFUSED_SERVER_UNAVAILABLE = 3,    /* the service is unavailable */
+    MQTT_CONNACK_CODE_REFUSED_USER_NAME_OR_PASSWORD = 4, /* they are malformed */
+    MQTT_CONNACK_CODE_REFUSED_NOT_AUTHORIZED = 5         /* the client may not connect */
 };
 
-/* 3.9.3: a SUBACK holds the granted QoS, or this */
-#define MQTT_SUBACK_FAILURE 0x80
+/* 3.9.3: the granted QoS, or a failure */
+enum mqtt_suback_code {
+    MQTT_SUBACK_CODE_QOS_0 = 0,     /* the subscription is granted with QoS 0 */
+    MQTT_SUBACK_CODE_QOS_1 = 1,     /* with QoS 1 at most */
+    MQTT_SUBACK_CODE_QOS_2 = 2,     /* with QoS 2 at most */
+    MQTT_SUBACK_CODE_FAILURE = 0x80 /* it is refused */
+};
 
 /* What a call answers when it is not a number of bytes, and the rule that this reports. The letters
  * say who can: D a decoder, H of those mqtt_decode_fixed_header too, E an encoder, S one of the two
@@ -150,7 +155,7 @@ enum mqtt_connect_return_code {
  * MQTT_ERROR_PACKET_TOO_LARGE comes from decoders where size_t has 16 bits alone: for a packet, or
  * from those that need no payload for a payload, that it cannot count. */
 enum mqtt_status {
-    MQTT_INCOMPLETE = -1,                        /* DH S a valid beginning; more bytes           */
+    MQTT_PACKET_INCOMPLETE = -1,                 /* DH S a valid beginning; more bytes           */
     MQTT_ERROR_BUFFER_TOO_SMALL = -2,            /*   E  capacity below the size                 */
     MQTT_ERROR_PACKET_TOO_LARGE = -3,            /* D ES remaining length, see above       2.2.3 */
     MQTT_ERROR_RESERVED_TYPE = -4,               /* DHE  0 or 15                           2.2.1 */
@@ -191,7 +196,8 @@ enum mqtt_status {
     MQTT_ERROR_TOPIC_EMPTY = -39,                /* D ES a name or a filter         MQTT-4.7.3-1 */
     MQTT_ERROR_TOPIC_NAME_WILDCARD = -40,        /* D ES '#' or '+'                 MQTT-4.7.1-1 */
     MQTT_ERROR_FILTER_MULTI_LEVEL = -41,         /* D E  '#' misplaced              MQTT-4.7.1-2 */
-    MQTT_ERROR_FILTER_SINGLE_LEVEL = -42         /* D E  '+' misplaced              MQTT-4.7.1-3 */
+    MQTT_ERROR_FILTER_SINGLE_LEVEL = -42,        /* D E  '+' misplaced              MQTT-4.7.1-3 */
+    MQTT_ERROR_PAYLOAD_MISSING = -43             /*   E  payload.data is NULL                    */
 };
 
 /* 1.5.3: a string */
@@ -238,7 +244,7 @@ struct mqtt_connect {
 /* 3.2 */
 struct mqtt_connack {
     bool session_present; /* 3.2.2.2 */
-    uint8_t return_code;  /* 3.2.2.3: enum mqtt_connect_return_code */
+    uint8_t return_code;  /* 3.2.2.3: enum mqtt_connack_code */
 };
 
 /* 3.3. At QoS 0 the packet id is not looked at by an encoder, and 0 from a decoder. */
@@ -271,7 +277,7 @@ struct mqtt_subscribe {
     uint16_t packet_id;                            /* 3.8.2 */
 };
 
-/* 3.9: `count` bytes, each 0, 1, 2 or MQTT_SUBACK_FAILURE */
+/* 3.9: `count` bytes, each 0, 1, 2 or MQTT_SUBACK_CODE_FAILURE */
 struct mqtt_suback {
     const uint8_t *return_codes; /* 3.9.3 */
     size_t count;                /* of return codes, at least 1 */
@@ -312,7 +318,7 @@ struct mqtt_packet {
  * ------------------------------------------------------------------------------------------- */
 
 /* Decodes any packet of chapter 3, from either side: an inspector, a test, a proxy. Returns the
- * size of the packet, MQTT_INCOMPLETE, or a status with a D, save MQTT_ERROR_TYPE and
+ * size of the packet, MQTT_PACKET_INCOMPLETE, or a status with a D, save MQTT_ERROR_TYPE and
  * MQTT_ERROR_DIRECTION. */
 MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
 
@@ -327,7 +333,7 @@ MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void
                                           size_t length);
 
 /* 2.2: decodes and checks the fixed header alone, to bound a packet before buffering it. Returns
- * the header's own size, 2 to 5, MQTT_INCOMPLETE, or a status with an H. */
+ * the header's own size, 2 to 5, MQTT_PACKET_INCOMPLETE, or a status with an H. */
 MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, const void *bytes,
                                            size_t length);
 
@@ -339,7 +345,7 @@ MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const
                                              size_t length);
 
 /* 2.2.3: decodes a remaining length of 1 to 4 bytes; more of them than the value needs are taken.
- * Returns their number, MQTT_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if the fourth announces a
+ * Returns their number, MQTT_PACKET_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if the fourth announces a
  * fifth. */
 MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t length);
 
@@ -374,12 +380,13 @@ MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
                                       const struct mqtt_connack *connack);
 
 /* 3.3: QOS, DUP, PACKET_TOO_LARGE, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
- * TOPIC_NAME_WILDCARD, PACKET_ID_ZERO. */
+ * TOPIC_NAME_WILDCARD, PACKET_ID_ZERO, and PAYLOAD_MISSING for a NULL payload with a length. */
 MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
                                       const struct mqtt_publish *publish);
 
 /* 3.3: writes everything before the payload, whose length counts but whose data is not looked at,
- * and returns the size of that: for writev, and for one payload sent to many. Statuses as above. */
+ * and returns the size of that: for writev, and for one payload sent to many. Statuses as above, but
+ * for PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                              const struct mqtt_publish *publish);
 
@@ -415,11 +422,13 @@ MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity);
 MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value);
 
 /* Change an encoded PUBLISH in place, of which nothing but the bytes before the payload needs to be
- * there: the DUP flag for a re-delivery (3.3.1.1), the packet id for the next receiver (3.3.2.2).
+ * there: the DUP flag for a re-delivery (3.3.1.1), RETAIN, which a server clears when it forwards
+ * [MQTT-3.3.1-9], the packet id for the next receiver (3.3.2.2).
  * Return where the payload starts, or a status of mqtt_decode_publish_header, and then nothing is
  * changed. At QoS 0, where neither can be set: MQTT_ERROR_DUP (clearing is no error) and
  * MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id of 0 is MQTT_ERROR_PACKET_ID_ZERO. */
 MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup);
+MQTTI_API int32_t mqtt_publish_set_retain(void *bytes, size_t length, bool retain);
 MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_id);
 
 /* ---------------------------------------------------------------------------------------------
@@ -442,8 +451,14 @@ MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
  * time is linear in the length of the name, the stack constant. */
 MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 
+/* Whether two strings have the same bytes [MQTT-4.7.3-4]. */
+MQTTI_API bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b);
+
 /* A NUL-terminated C string, without its NUL. Nothing is copied, nothing checked. */
 MQTTI_API struct mqtt_string mqtt_string_from(const char *text);
+
+/* `length` bytes at `data`. Nothing is copied. */
+MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
 
 /* ---------------------------------------------------------------------------------------------
  * EXPLANATIONS
@@ -453,8 +468,8 @@ MQTTI_API struct mqtt_string mqtt_string_from(const char *text);
 MQTTI_API const char *mqtt_status_message(int32_t status);
 
 /* The statement that a status reports, "MQTT-3.1.2-22", or where it has no number the section,
- * "2.2.3"; "" for MQTT_INCOMPLETE and MQTT_ERROR_BUFFER_TOO_SMALL, which break no rule, and for
- * any number that is no status. Never NULL. */
+ * "2.2.3"; "" for MQTT_PACKET_INCOMPLETE, MQTT_ERROR_BUFFER_TOO_SMALL and MQTT_ERROR_PAYLOAD_MISSING,
+ * which break no rule, and for any number that is no status. Never NULL. */
 MQTTI_API const char *mqtt_status_clause(int32_t status);
 
 /* "CONNECT" and so on, as in Table 2.1; "Reserved" for any other value. */
@@ -874,6 +889,26 @@ MQTTI_API struct mqtt_string mqtt_string_from(const char *text)
     return string;
 }
 
+MQTTI_OUT_OF_LINE bool mqtti_equal(const uint8_t *a, const uint8_t *b, size_t length)
+{
+    return mqtti_common_length(a, b, length) == length;
+}
+
+MQTTI_API bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b)
+{
+    return a.length == b.length &&
+           mqtti_equal((const uint8_t *)a.data, (const uint8_t *)b.data, a.length);
+}
+
+MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length)
+{
+    struct mqtt_bytes bytes;
+
+    bytes.data = (const uint8_t *)data;
+    bytes.length = length;
+    return bytes;
+}
+
 /* ============================================================================================
  * 2.2 Fixed header
  * ========================================================================================== */
@@ -948,7 +983,7 @@ MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *byte
         loop variant 4 - last; */
     for (last = 0; last < 4; last++) {
         if (last == length)
-            return MQTT_INCOMPLETE;
+            return MQTT_PACKET_INCOMPLETE;
         if (digits[last] < 128) {
             sum = digits[last];
             /*@ loop invariant 0 <= i <= last;
@@ -980,7 +1015,7 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
     int32_t size;
 
     if (length == 0)
-        return MQTT_INCOMPLETE;
+        return MQTT_PACKET_INCOMPLETE;
     type = bytes[0] / 16u;
     header->type = (enum mqtt_packet_type)type;
     header->flags = bytes[0] % 16;
@@ -1537,7 +1572,7 @@ MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, co
     reader.at = bytes + size;
     reader.left = length - (size_t)size;
     if (reader.left < 2)
-        return MQTT_INCOMPLETE;
+        return MQTT_PACKET_INCOMPLETE;
     needed = 2u + (uint32_t)mqtti_get_u16(reader.at);
     if (needed > header.remaining_length)
         return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
@@ -1546,7 +1581,7 @@ MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, co
     if (needed > header.remaining_length) /* the packet id is missing */
         needed = header.remaining_length;
     if (reader.left < needed)
-        return MQTT_INCOMPLETE;
+        return MQTT_PACKET_INCOMPLETE;
     reader.left = (size_t)needed;
     status = mqtti_read_publish_header(&reader, header.flags, publish);
     if (status < 0)
@@ -1586,6 +1621,8 @@ MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
     mqtti_measure(&writer, 0, publish->payload.length);
     if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
+    if (writer.status == 0 && elsewhere < publish->payload.length && publish->payload.data == NULL)
+        writer.status = MQTT_ERROR_PAYLOAD_MISSING;
     result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_PUBLISH * 16 + flags,
                                 (uint32_t)elsewhere);
     if (writer.at != NULL) {
@@ -1632,7 +1669,20 @@ MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup)
         return size;
     if (dup && publish.qos == 0)
         return MQTT_ERROR_DUP; /* [MQTT-3.3.1-2] */
-    *first_byte = (uint8_t)((*first_byte & 0xF7) | (dup ? 8 : 0));
+    *first_byte = (uint8_t)((*first_byte & ~MQTTI_PUBLISH_DUP) | (dup ? MQTTI_PUBLISH_DUP : 0));
+    return size;
+}
+
+MQTTI_API int32_t mqtt_publish_set_retain(void *bytes, size_t length, bool retain)
+{
+    uint8_t *first_byte = (uint8_t *)bytes;
+    struct mqtt_publish publish;
+    const int32_t size = mqtt_decode_publish_header(&publish, bytes, length);
+
+    if (size < 0)
+        return size;
+    *first_byte =
+        (uint8_t)((*first_byte & ~MQTTI_PUBLISH_RETAIN) | (retain ? MQTTI_PUBLISH_RETAIN : 0));
     return size;
 }
 
@@ -1951,7 +2001,7 @@ static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader)
         loop assigns reader->at, reader->left;
         loop variant reader->left; */
     while (reader->left > 0) {
-        if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_FAILURE)
+        if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_CODE_FAILURE)
             return MQTT_ERROR_SUBACK_RETURN_CODE; /* [MQTT-3.9.3-2] */
         mqtti_skip(reader, 1);
     }
@@ -2035,7 +2085,7 @@ MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity)
  * ========================================================================================== */
 
 /* Reads the fixed header and waits for the rest. Returns the header's size, and that of the packet,
- * MQTT_INCOMPLETE or an error. */
+ * MQTT_PACKET_INCOMPLETE or an error. */
 static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, size_t *size,
                                          const uint8_t *bytes, size_t length, unsigned senders)
 {
@@ -2054,7 +2104,7 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, size_t *siz
 #endif
     packet->type = header.type;
     *size = (size_t)result + (size_t)header.remaining_length;
-    return length < *size ? MQTT_INCOMPLETE : result;
+    return length < *size ? MQTT_PACKET_INCOMPLETE : result;
 }
 
 MQTTI_APART int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes, size_t length)
@@ -2250,6 +2300,7 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         {"MQTT-4.7.1-1", "A topic name contains a wildcard."},
         {"MQTT-4.7.1-2", "The wildcard # is not a whole level, or not the last of the filter."},
         {"MQTT-4.7.1-3", "The wildcard + is not a whole level of the filter."},
+        {"", "The payload has a length, but its data is NULL."},
         {"", "No status of this codec."},
     };
     const int32_t last = (int32_t)(sizeof explanations / sizeof explanations[0]) - 1;
@@ -2284,10 +2335,10 @@ MQTTI_API const char *mqtt_packet_type_name(enum mqtt_packet_type type)
 MQTTI_API int32_t mqtt_connack_code_for(int32_t status)
 {
     if (status == MQTT_ERROR_PROTOCOL_LEVEL)
-        return MQTT_CONNECTION_REFUSED_PROTOCOL_VERSION; /* [MQTT-3.1.2-2] */
+        return MQTT_CONNACK_CODE_REFUSED_PROTOCOL_VERSION; /* [MQTT-3.1.2-2] */
     if (status == MQTT_ERROR_CLIENT_ID)
-        return MQTT_CONNECTION_REFUSED_IDENTIFIER; /* [MQTT-3.1.3-8] */
-    return -1;                                     /* [MQTT-3.1.4-1] */
+        return MQTT_CONNACK_CODE_REFUSED_IDENTIFIER; /* [MQTT-3.1.3-8] */
+    return -1;                                       /* [MQTT-3.1.4-1] */
 }
 
 /* ============================================================================================

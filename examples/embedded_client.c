@@ -415,7 +415,7 @@ static void discard_session(struct client *client)
 
 static void handle_connack(struct client *client, const struct mqtt_connack *connack)
 {
-    if (connack->return_code != MQTT_CONNECTION_ACCEPTED) {
+    if (connack->return_code != MQTT_CONNACK_CODE_ACCEPTED) {
         end_connection(client, CLIENT_REFUSED, connack->return_code);
     } else if (connack->session_present && client->config->connect.clean_session) {
         end_connection(client, CLIENT_VIOLATION, MQTT_CONNACK); /* [MQTT-3.2.2-1] */
@@ -441,7 +441,7 @@ static void handle_suback(struct client *client, const struct mqtt_suback *subac
     client->subscribe_id = 0;
     client->is_subscribed = true;
     for (i = 0; i < suback->count; i++)
-        if (suback->return_codes[i] == MQTT_SUBACK_FAILURE) {
+        if (suback->return_codes[i] == MQTT_SUBACK_CODE_FAILURE) {
             client->is_subscribed = false;
             end_connection(client, CLIENT_NOT_SUBSCRIBED, (int32_t)i);
             return;
@@ -504,7 +504,7 @@ static bool begin_streaming(struct client *client)
         return false;
     }
     size = mqtt_decode_publish_header(&client->streamed, client->in, client->in_length);
-    if (size == MQTT_INCOMPLETE || size == (int32_t)sizeof client->in) {
+    if (size == MQTT_PACKET_INCOMPLETE || size == (int32_t)sizeof client->in) {
         if (client->in_length == sizeof client->in)
             end_connection(client, CLIENT_TOO_LARGE, (int32_t)fixed.type);
         return false;
@@ -554,7 +554,7 @@ static bool take_one(struct client *client)
     if (client->streamed_header > 0)
         return take_piece(client);
     size = mqtt_decode_from_server(&packet, client->in, client->in_length);
-    if (size == MQTT_INCOMPLETE)
+    if (size == MQTT_PACKET_INCOMPLETE)
         return begin_streaming(client);
     if (size < 0) { /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], strings [MQTT-1.5.3-1] and more */
         end_connection(client, CLIENT_MALFORMED, size); /* [MQTT-4.8.0-1] */

@@ -45,7 +45,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VERSION "mqtt_broker 0.1.0"
+#define VERSION "mqtt_broker 0.2.0"
 
 #define BUCKETS          1024u  /* of the two hash tables */
 #define RETAINED_AT_ONCE 128u   /* messages, or buckets of them, compared with a new subscription */
@@ -975,10 +975,10 @@ static uint8_t check_login(const struct broker *broker, const struct mqtt_connec
     size_t i;
 
     if (!connect->has_user_name)
-        return broker->options.no_anonymous ? MQTT_CONNECTION_REFUSED_NOT_AUTHORIZED
-                                            : MQTT_CONNECTION_ACCEPTED;
+        return broker->options.no_anonymous ? MQTT_CONNACK_CODE_REFUSED_NOT_AUTHORIZED
+                                            : MQTT_CONNACK_CODE_ACCEPTED;
     if (broker->options.users_path == NULL) /* there is nothing to compare it with */
-        return MQTT_CONNECTION_ACCEPTED;
+        return MQTT_CONNACK_CODE_ACCEPTED;
     if (connect->has_password)
         password = connect->password;
     for (i = 0; i < broker->user_count; i++) {
@@ -987,10 +987,10 @@ static uint8_t check_login(const struct broker *broker, const struct mqtt_connec
         if (length == connect->user_name.length &&
             memcmp(line, connect->user_name.data, length) == 0)
             return is_password(line + length + 1, password)
-                       ? MQTT_CONNECTION_ACCEPTED
-                       : MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD;
+                       ? MQTT_CONNACK_CODE_ACCEPTED
+                       : MQTT_CONNACK_CODE_REFUSED_USER_NAME_OR_PASSWORD;
     }
-    return MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD;
+    return MQTT_CONNACK_CODE_REFUSED_USER_NAME_OR_PASSWORD;
 }
 
 /* False: out of memory. */
@@ -1074,7 +1074,7 @@ static bool handle_connect(struct broker *broker, struct connection *connection,
     char text[32];
     bool present;
 
-    if (code != MQTT_CONNECTION_ACCEPTED) {
+    if (code != MQTT_CONNACK_CODE_ACCEPTED) {
         refuse(broker, connection, code);
         return true;
     }
@@ -1089,14 +1089,15 @@ static bool handle_connect(struct broker *broker, struct connection *connection,
     if (session == NULL) {
         message_release(connection->will); /* the connection was never accepted */
         connection->will = NULL;
-        refuse(broker, connection, MQTT_CONNECTION_REFUSED_SERVER_UNAVAILABLE);
+        refuse(broker, connection, MQTT_CONNACK_CODE_REFUSED_SERVER_UNAVAILABLE);
         return true;
     }
     session->connection = connection;
     connection->session = session;
     connection->state = CONNECTED;
     connection->keep_alive = connect->keep_alive;
-    send_connack(connection, present, MQTT_CONNECTION_ACCEPTED); /* [MQTT-3.1.4-4] [MQTT-3.2.0-1] */
+    send_connack(connection, present,
+                 MQTT_CONNACK_CODE_ACCEPTED); /* [MQTT-3.1.4-4] [MQTT-3.2.0-1] */
     /* Everything that is not acknowledged goes out again, with its id [MQTT-4.4.0-1] and in its
      * order [MQTT-4.6.0-1]. */
     session->next_to_send = session->first;
@@ -1244,7 +1245,7 @@ static uint8_t subscribe_one(struct broker *broker, struct session *session,
         broker->subscription_bytes + size <= options->max_subscription_bytes)
         added = (struct subscription *)malloc(size);
     if (added == NULL)
-        return MQTT_SUBACK_FAILURE;
+        return MQTT_SUBACK_CODE_FAILURE;
     added->next = NULL;
     added->bucket = 0;
     added->number = 0;
@@ -1278,7 +1279,7 @@ static void handle_subscribe(struct broker *broker, struct connection *connectio
         codes[i] = mqtt_next_subscription(subscribe, &position, &wanted) &&
                            i < broker->options.max_subscriptions
                        ? subscribe_one(broker, connection->session, &wanted)
-                       : MQTT_SUBACK_FAILURE;
+                       : MQTT_SUBACK_CODE_FAILURE;
     answer.type = MQTT_SUBACK;
     answer.as.suback.packet_id = subscribe->packet_id; /* [MQTT-3.8.4-2] [MQTT-2.3.1-7] */
     answer.as.suback.return_codes = codes;
@@ -1444,7 +1445,7 @@ static void take_packets(struct broker *broker, struct connection *connection)
         if (!is_expected(broker, connection, bytes, length))
             return;
         size = mqtt_decode_from_client(&packet, bytes, length);
-        if (size == MQTT_INCOMPLETE)
+        if (size == MQTT_PACKET_INCOMPLETE)
             return;
         if (size < 0) {
             handle_malformed(broker, connection, size, packet.error_offset);

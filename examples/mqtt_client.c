@@ -942,7 +942,7 @@ static bool spool_payload(struct client *client, const struct mqtt_publish *publ
 }
 
 /* Takes a PUBLISH, or what is there of one that is larger than the buffer. Returns as
- * mqtt_decode_publish_header, MQTT_INCOMPLETE until all of the payload is there. */
+ * mqtt_decode_publish_header, MQTT_PACKET_INCOMPLETE until all of the payload is there. */
 static int32_t take_publish(struct client *client)
 {
     struct buffer *received = &client->received;
@@ -958,9 +958,9 @@ static int32_t take_publish(struct client *client)
         publish.payload.data = bytes + size;
         size += publish.payload.length;
         if (length < size)
-            return MQTT_INCOMPLETE;
+            return MQTT_PACKET_INCOMPLETE;
     } else if (!spool_payload(client, &publish, size)) {
-        return MQTT_INCOMPLETE;
+        return MQTT_PACKET_INCOMPLETE;
     }
     client->spooled = 0;
     received->begin += size; /* its bytes stay where they are until it is printed */
@@ -1064,7 +1064,7 @@ static void take_connack(struct client *client, const struct mqtt_connack *conna
     const struct mqtt_packet subscribe = {.type = MQTT_SUBSCRIBE,
                                           .as.subscribe = make_subscribe(client->options)};
 
-    if (connack->return_code != MQTT_CONNECTION_ACCEPTED) {
+    if (connack->return_code != MQTT_CONNACK_CODE_ACCEPTED) {
         complain("The server has refused the connection: %s.", reasons[connack->return_code]);
         end(client, NO_CONNECTION);
     } else if (connack->session_present && !client->options->keep_session) {
@@ -1094,7 +1094,7 @@ static void take_suback(struct client *client, const struct mqtt_suback *suback)
     }
     /* They stand in the order of the filters [MQTT-3.9.3-1]. */
     for (i = 0; i < suback->count; i++)
-        if (suback->return_codes[i] == MQTT_SUBACK_FAILURE) {
+        if (suback->return_codes[i] == MQTT_SUBACK_CODE_FAILURE) {
             complain("The server has refused the subscription to %s.",
                      options->topics[i].filter.data);
             refused++;
@@ -1150,7 +1150,7 @@ static bool take_next(struct client *client)
     }
     result = type == MQTT_PUBLISH ? take_publish(client)
                                   : mqtt_decode_from_server(&packet, bytes, length);
-    if (result == MQTT_INCOMPLETE) {
+    if (result == MQTT_PACKET_INCOMPLETE) {
         if (type != MQTT_PUBLISH && length == BUFFER_SIZE)
             fail_protocol(client, "A SUBACK has too many return codes.", "MQTT-3.8.4-5");
         return false;

@@ -243,7 +243,7 @@ static int inspect(struct stream *stream, const struct options *options, struct 
         const int32_t status = show_packets(stream, options, out, &error_offset);
         if (fflush(out->file) != 0 || ferror(out->file))
             return FAILED;
-        if (status != MQTT_INCOMPLETE) {
+        if (status != MQTT_PACKET_INCOMPLETE) {
             const struct part part = first_packet(stream);
             report_malformed(&part, out, err, status, error_offset);
             return MALFORMED;

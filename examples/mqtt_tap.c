@@ -378,7 +378,7 @@ static bool take_packets(struct tap *tap, struct direction *way)
     while (!way->is_blind && held(&way->in) > 0) {
         struct mqtt_packet packet;
         const int32_t size = way->decode(&packet, front(&way->in), held(&way->in));
-        if (size < 0 && size != MQTT_INCOMPLETE) {
+        if (size < 0 && size != MQTT_PACKET_INCOMPLETE) {
             if (!meet_malformed(tap, way, size, packet.error_offset))
                 return false;
         } else if (size < 0 || (size_t)size > tap->options.packet_max) {

@@ -322,7 +322,7 @@ static void put_connack(struct output *out, const struct mqtt_connack *connack)
     const uint8_t code = connack->return_code;
 
     put_flag(out, "Session Present", "session_present", connack->session_present);
-    put_return_code(out, "return_code", code, code != MQTT_CONNECTION_ACCEPTED, meanings[code]);
+    put_return_code(out, "return_code", code, code != MQTT_CONNACK_CODE_ACCEPTED, meanings[code]);
 }
 
 static void put_publish(struct output *out, const struct mqtt_publish *publish)
@@ -367,7 +367,7 @@ static void put_suback(struct output *out, const struct mqtt_suback *suback)
     put_open(out, "return_codes", '[');
     for (i = 0; i < suback->count; i++) {
         const uint8_t code = suback->return_codes[i];
-        const bool failed = code == MQTT_SUBACK_FAILURE;
+        const bool failed = code == MQTT_SUBACK_CODE_FAILURE;
         put_return_code(out, NULL, code, failed, failed ? "Failure" : meanings[code]);
     }
     put_close(out, ']');

@@ -221,7 +221,7 @@ static inline bool fuzz_same_answer(int32_t a_result, const struct mqtt_packet *
         return false;
     if (a_result > 0)
         return fuzz_same_packet(a, b);
-    return a_result == MQTT_INCOMPLETE || a->error_offset == b->error_offset;
+    return a_result == MQTT_PACKET_INCOMPLETE || a->error_offset == b->error_offset;
 }
 
 #endif

@@ -105,12 +105,12 @@ static void check_fixed_header(struct fuzz_block block, int32_t result,
     FUZZ_CHECK(mqtt_decode_remaining_length(&value, block.bytes + 1, block.length - 1) == size - 1);
     FUZZ_CHECK(value == header.remaining_length);
     if (block.length - (size_t)size < header.remaining_length)
-        FUZZ_CHECK(result == MQTT_INCOMPLETE);
+        FUZZ_CHECK(result == MQTT_PACKET_INCOMPLETE);
     else if (result > 0)
         FUZZ_CHECK(packet->type == header.type &&
                    (uint32_t)result == (uint32_t)size + header.remaining_length);
     else
-        FUZZ_CHECK(result != MQTT_INCOMPLETE &&
+        FUZZ_CHECK(result != MQTT_PACKET_INCOMPLETE &&
                    packet->error_offset <= (uint32_t)size + header.remaining_length);
 }
 
@@ -155,7 +155,7 @@ static void check_surroundings(struct fuzz_block block, int32_t result,
     struct fuzz_block longer = fuzz_new(block.length + 3);
     struct mqtt_packet other;
 
-    if (result == MQTT_INCOMPLETE) {
+    if (result == MQTT_PACKET_INCOMPLETE) {
         fuzz_free(longer);
         return;
     }
@@ -220,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK((size_t)result <= size);
         check_fields(block, &packet);
         check_encoder(block, result, &packet);
-    } else if (result != MQTT_INCOMPLETE) {
+    } else if (result != MQTT_PACKET_INCOMPLETE) {
         FUZZ_CHECK(packet.error_offset <= size);
         FUZZ_CHECK(mqtt_status_clause(result)[0] != '\0');
     }

@@ -249,7 +249,7 @@ static void check_refused(const struct mqtt_packet *packet, int32_t status)
     FUZZ_CHECK(mqtt_encode(buffer.bytes, buffer.length, packet) == status);
     FUZZ_CHECK(encode_by_type(buffer.bytes, buffer.length, packet) == status);
     FUZZ_CHECK(fuzz_is_untouched(buffer));
-    FUZZ_CHECK(status != MQTT_INCOMPLETE && status != MQTT_ERROR_BUFFER_TOO_SMALL);
+    FUZZ_CHECK(status != MQTT_PACKET_INCOMPLETE && status != MQTT_ERROR_BUFFER_TOO_SMALL);
     FUZZ_CHECK(mqtt_status_clause(status)[0] != '\0');
     if (!can_be_written(packet)) {
         FUZZ_CHECK(status == (packet->type == MQTT_PUBLISH ? MQTT_ERROR_QOS : MQTT_ERROR_WILL_QOS));

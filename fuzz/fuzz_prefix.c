@@ -1,4 +1,4 @@
-/* Any bytes, and every prefix of them, to every decoder that can say MQTT_INCOMPLETE.
+/* Any bytes, and every prefix of them, to every decoder that can say MQTT_PACKET_INCOMPLETE.
  *
  * Properties: of what is accepted, each proper prefix is incomplete, and more bytes behind it change
  * nothing. An error is the same error for every continuation: no further byte mends it. So a prefix
@@ -19,7 +19,7 @@ typedef struct answer (*decoder)(const uint8_t *bytes, size_t length);
 
 static struct answer answer_of(int32_t result, const struct mqtt_packet *packet)
 {
-    const bool is_error = result < 0 && result != MQTT_INCOMPLETE;
+    const bool is_error = result < 0 && result != MQTT_PACKET_INCOMPLETE;
     struct answer answer;
 
     answer.result = result;
@@ -104,7 +104,7 @@ static void check_prefixes(decoder decode, const uint8_t *data, size_t size)
     FUZZ_CHECK(whole.result != 0 && (whole.result < 0 || (size_t)whole.result <= size));
     for (length = 0; length < size; length++) {
         const struct answer answer = decode_prefix(decode, data, length);
-        if (answer.result == MQTT_INCOMPLETE) {
+        if (answer.result == MQTT_PACKET_INCOMPLETE) {
             FUZZ_CHECK(!is_known);
             FUZZ_CHECK(whole.result < 0 || length < (size_t)whole.result);
         } else {
@@ -123,7 +123,7 @@ static void check_continuations(decoder decode, const uint8_t *data, size_t size
     uint8_t longer[LONGEST + 64];
     size_t i;
 
-    if (whole.result == MQTT_INCOMPLETE)
+    if (whole.result == MQTT_PACKET_INCOMPLETE)
         return;
     for (i = 0; i < sizeof fills; i++) {
         memset(longer, fills[i], sizeof longer);

@@ -368,7 +368,7 @@ static void receive(struct run *run, struct peer *to)
         receive_packet(run, to, &packet);
     }
     fuzz_free(block);
-    if (n < 0 && n != MQTT_INCOMPLETE) {
+    if (n < 0 && n != MQTT_PACKET_INCOMPLETE) {
         FUZZ_CHECK(run->is_corrupted);
         lose_connection(run);
     }

@@ -29,7 +29,7 @@ static int32_t decode_arrived(const uint8_t *stream, size_t used, size_t arrived
     struct mqtt_packet whole;
     const int32_t result = mqtt_decode(&packet, block.bytes, block.length);
 
-    if (result != MQTT_INCOMPLETE || arrived == size)
+    if (result != MQTT_PACKET_INCOMPLETE || arrived == size)
         FUZZ_CHECK(fuzz_same_answer(result, &packet,
                                     mqtt_decode(&whole, stream + used, size - used), &whole));
     fuzz_free(block);
@@ -40,9 +40,9 @@ static void check_pieces(const uint8_t *stream, size_t size, uint32_t seed)
 {
     size_t used = 0;
     size_t arrived = 0;
-    int32_t result = MQTT_INCOMPLETE;
+    int32_t result = MQTT_PACKET_INCOMPLETE;
 
-    while (result == MQTT_INCOMPLETE && arrived < size) {
+    while (result == MQTT_PACKET_INCOMPLETE && arrived < size) {
         const size_t piece = next_piece(&seed);
         arrived = piece < size - arrived ? arrived + piece : size;
         while ((result = decode_arrived(stream, used, arrived, size)) > 0)
@@ -78,7 +78,7 @@ static void check_whole(const struct mqtt_publish *publish, int32_t start,
 static void check_header_alone(const uint8_t *bytes, int32_t start)
 {
     FUZZ_CHECK(publish_header_of(bytes, (size_t)start) == start);
-    FUZZ_CHECK(publish_header_of(bytes, (size_t)start - 1) == MQTT_INCOMPLETE);
+    FUZZ_CHECK(publish_header_of(bytes, (size_t)start - 1) == MQTT_PACKET_INCOMPLETE);
 }
 
 /* What is said before all of the packet is there is true whatever follows: here zeros. */
@@ -149,9 +149,9 @@ static void check_publish_header(const uint8_t *bytes, size_t length)
         FUZZ_CHECK(start == MQTT_ERROR_TYPE);
         return;
     }
-    if (size != MQTT_INCOMPLETE)
+    if (size != MQTT_PACKET_INCOMPLETE)
         check_whole(&publish, start, &packet, size, bytes);
-    else if (start != MQTT_INCOMPLETE)
+    else if (start != MQTT_PACKET_INCOMPLETE)
         check_made_up(bytes, length, start);
     if (start > 0) {
         check_header_alone(bytes, start);

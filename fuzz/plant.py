@@ -40,7 +40,7 @@ BUGS = [
     ("one byte may be left after the fields of a CONNECT", "fuzz_decode",
      "return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES", "return reader->left > 1 ? MQTT_ERROR_TRAILING_BYTES"),
     ("a packet is whole without its last byte", "fuzz_prefix",
-     "return length < *size ? MQTT_INCOMPLETE", "return length + 1 < *size ? MQTT_INCOMPLETE"),
+     "return length < *size ? MQTT_PACKET_INCOMPLETE", "return length + 1 < *size ? MQTT_PACKET_INCOMPLETE"),
     ("a fourth byte of the remaining length may announce a fifth", "fuzz_prefix",
      "        if (digits[last] < 128) {",
      "        if (digits[last] < 128 || (last == 3 && length > 9)) {"),

@@ -79,9 +79,9 @@ Case = collections.namedtuple("Case", "line name clauses status bytes encoded")
 
 # Statuses that no rejected bytes in packets.txt can have: they are an encoder's alone, or of functions
 # that take less than every packet.
-NOT_IN_BYTES = {"INCOMPLETE", "PACKET_TOO_LARGE", "TYPE", "DIRECTION"}
+NOT_IN_BYTES = {"PACKET_INCOMPLETE", "PACKET_TOO_LARGE", "TYPE", "DIRECTION", "PAYLOAD_MISSING"}
 # Statuses that an encoder has of a buffer, or of a type that packets.txt cannot name.
-NOT_IN_FIELDS = {"BUFFER_TOO_SMALL", "RESERVED_TYPE"}
+NOT_IN_FIELDS = {"BUFFER_TOO_SMALL", "RESERVED_TYPE", "PAYLOAD_MISSING"}
 
 
 def packet_bytes(text):

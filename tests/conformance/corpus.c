@@ -9,7 +9,7 @@
     }
 
 const struct corpus_status corpus_statuses[] = {
-    {"INCOMPLETE", MQTT_INCOMPLETE},
+    {"INCOMPLETE", MQTT_PACKET_INCOMPLETE},
     STATUS(BUFFER_TOO_SMALL),
     STATUS(PACKET_TOO_LARGE),
     STATUS(RESERVED_TYPE),
@@ -51,6 +51,7 @@ const struct corpus_status corpus_statuses[] = {
     STATUS(TOPIC_NAME_WILDCARD),
     STATUS(FILTER_MULTI_LEVEL),
     STATUS(FILTER_SINGLE_LEVEL),
+    STATUS(PAYLOAD_MISSING),
 };
 const size_t corpus_status_count = sizeof corpus_statuses / sizeof corpus_statuses[0];
 
@@ -358,7 +359,7 @@ static void read_line(const struct place *place, struct corpus_case *item, char 
     } else if (strcmp(keyword, "reject") == 0) {
         read_status(place, item, text);
     } else if (strcmp(keyword, "incomplete") == 0) {
-        item->status = MQTT_INCOMPLETE;
+        item->status = MQTT_PACKET_INCOMPLETE;
     } else {
         end_with(place, "no keyword", keyword);
     }

@@ -11,7 +11,7 @@ struct corpus_case {
 
     struct test_block bytes; /* if has_bytes */
     bool has_bytes;
-    int32_t status;              /* 0: accepted; MQTT_INCOMPLETE; or the error */
+    int32_t status;              /* 0: accepted; MQTT_PACKET_INCOMPLETE; or the error */
     uint32_t offset;             /* of an error, if has_bytes */
     struct test_block canonical; /* of an accepted packet: as an encoder writes it */
 

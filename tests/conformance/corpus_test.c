@@ -57,7 +57,7 @@ static void for_each_bytes(case_check *check)
 
 static bool is_rejected(const struct corpus_case *test)
 {
-    return test->status != 0 && test->status != MQTT_INCOMPLETE;
+    return test->status != 0 && test->status != MQTT_PACKET_INCOMPLETE;
 }
 
 static int32_t result_of(const struct corpus_case *test, struct test_block bytes)
@@ -117,7 +117,7 @@ END_TEST
 /* The bytes in front of a guard, each time with one more of them. */
 static void check_prefixes(const struct corpus_case *test, struct test_block bytes)
 {
-    int32_t previous = MQTT_INCOMPLETE;
+    int32_t previous = MQTT_PACKET_INCOMPLETE;
     size_t length;
 
     for (length = 0; length < bytes.length; length += length < CLOSE ? 1 : STRIDE) {
@@ -126,15 +126,15 @@ static void check_prefixes(const struct corpus_case *test, struct test_block byt
         const int32_t result = mqtt_decode(&packet, prefix.bytes, length);
         test_free(prefix);
         if (!is_rejected(test))
-            ck_assert_msg(result == MQTT_INCOMPLETE, "%s: %d from %zu bytes", test->name, result,
-                          length);
-        else if (previous == MQTT_INCOMPLETE)
-            ck_assert_msg(result == MQTT_INCOMPLETE || result == test->status,
+            ck_assert_msg(result == MQTT_PACKET_INCOMPLETE, "%s: %d from %zu bytes", test->name,
+                          result, length);
+        else if (previous == MQTT_PACKET_INCOMPLETE)
+            ck_assert_msg(result == MQTT_PACKET_INCOMPLETE || result == test->status,
                           "%s: %d from %zu bytes", test->name, result, length);
         else
             ck_assert_msg(result == previous, "%s: %d from %zu bytes, %d before", test->name,
                           result, length, previous);
-        if (result != MQTT_INCOMPLETE)
+        if (result != MQTT_PACKET_INCOMPLETE)
             ck_assert_msg(packet.error_offset == test->offset, "%s: offset %u", test->name,
                           packet.error_offset);
         previous = result;
@@ -170,8 +170,8 @@ static void check_header_error(const struct corpus_case *test, struct test_block
                       "%s: not told at once", test->name);
         return;
     }
-    if (test->status == MQTT_INCOMPLETE) {
-        ck_assert_msg(result == MQTT_INCOMPLETE || (size_t)result <= bytes.length, "%s: %d",
+    if (test->status == MQTT_PACKET_INCOMPLETE) {
+        ck_assert_msg(result == MQTT_PACKET_INCOMPLETE || (size_t)result <= bytes.length, "%s: %d",
                       test->name, result);
         return;
     }
@@ -198,7 +198,7 @@ static void check_stream(const struct corpus_case *test, struct test_block bytes
     struct mqtt_packet packet;
     int32_t result;
 
-    if (test->status == MQTT_INCOMPLETE) {
+    if (test->status == MQTT_PACKET_INCOMPLETE) {
         test_free(twice);
         return;
     }
@@ -308,7 +308,7 @@ static void check_publish_header(const struct corpus_case *test, struct test_blo
         ck_assert_int_eq(mqtt_decode_publish_header(&publish, bytes.bytes, 1), MQTT_ERROR_TYPE);
         return;
     }
-    if (test->status == MQTT_INCOMPLETE)
+    if (test->status == MQTT_PACKET_INCOMPLETE)
         return;
     if (test->status != 0) {
         ck_assert_msg(
@@ -322,8 +322,8 @@ static void check_publish_header(const struct corpus_case *test, struct test_blo
         const struct test_block prefix = test_copy(bytes.bytes, length);
         const int32_t result = mqtt_decode_publish_header(&publish, prefix.bytes, length);
         if (length < header_size) {
-            ck_assert_msg(result == MQTT_INCOMPLETE, "%s: %d from %zu bytes", test->name, result,
-                          length);
+            ck_assert_msg(result == MQTT_PACKET_INCOMPLETE, "%s: %d from %zu bytes", test->name,
+                          result, length);
         } else {
             ck_assert_msg(result == (int32_t)header_size, "%s: %d", test->name, result);
             ck_assert_ptr_null(publish.payload.data);

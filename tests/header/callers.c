@@ -27,6 +27,7 @@ static int32_t decode(void)
            mqtt_decode_fixed_header(&header, one, sizeof one) +
            mqtt_decode_remaining_length(&value, one, sizeof one) +
            mqtt_publish_set_dup(three, sizeof three, true) +
+           mqtt_publish_set_retain(five, sizeof five, true) +
            mqtt_publish_set_packet_id(five, sizeof five, 1);
 }
 
@@ -56,6 +57,7 @@ static int judge(void)
     filter.length = 2;
     return mqtt_topic_filter_is_valid(filter) + mqtt_string_has_discouraged(filter) +
            mqtt_topic_matches(filter, mqtt_string_from("a")) +
+           mqtt_string_equals(filter, mqtt_string_from("a")) +
            mqtt_topic_name_is_valid(mqtt_string_from("ab/c")) +
            mqtt_string_is_valid(mqtt_string_from(text));
 }

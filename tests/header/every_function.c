@@ -44,6 +44,7 @@ int call_every_function(void)
     faults += mqtt_encode_publish(bytes, 64, &publish) != 9;
     faults += mqtt_encode_publish_header(bytes, 64, &publish) != 9;
     faults += mqtt_publish_set_dup(bytes, 64, true) != 9;
+    faults += mqtt_publish_set_retain(bytes, 64, true) != 9;
     faults += mqtt_publish_set_packet_id(bytes, 64, 2) != 9;
     faults += mqtt_decode_publish_header(&publish, bytes, 64) != 9 || publish.packet_id != 2;
     faults += mqtt_decode(&packet, bytes, 64) != 9;
@@ -66,8 +67,9 @@ int call_every_function(void)
     faults += !mqtt_next_filter(&unsubscribe, &position, &text);
     faults += !mqtt_string_is_valid(text) + !mqtt_topic_name_is_valid(text);
     faults += !mqtt_topic_filter_is_valid(text) + !mqtt_topic_matches(text, text);
-    faults += mqtt_string_has_discouraged(text);
-    faults += mqtt_status_message(MQTT_INCOMPLETE)[0] == '\0';
+    faults += mqtt_string_has_discouraged(text) + !mqtt_string_equals(text, text);
+    faults += mqtt_bytes_from(bytes, 2).length != 2;
+    faults += mqtt_status_message(MQTT_PACKET_INCOMPLETE)[0] == '\0';
     faults += mqtt_status_clause(MQTT_ERROR_QOS)[0] == '\0';
     faults += mqtt_packet_type_name(MQTT_CONNECT)[0] != 'C';
     faults += mqtt_connack_code_for(MQTT_ERROR_CLIENT_ID) != 2;

@@ -18,12 +18,12 @@ def declarations(header):
     for name, value in re.findall(r"^#define (MQTT_\w+) +(\S.*)$", text, re.MULTILINE):
         if not name.startswith("MQTT_CODEC_"):
             yield f"macro {name} {value.strip()}"
-    for name in dict.fromkeys(re.findall(r"\bMQTT_CODEC_(?!H\b|EXTERNAL\b)[A-Z]\w*", text)):
+    for name in dict.fromkeys(re.findall(r"\bMQTT_CODEC_(?!SINGLE_HEADER_H\b|EXTERNAL\b)[A-Z]\w*", text)):
         yield f"macro {name}"
     text = re.sub(r"^#.*$", "", text, flags=re.MULTILINE)
     for kind, name, body in re.findall(r"^(enum|struct) (\w+) \{(.*?)^\};", text, re.DOTALL | re.MULTILINE):
         if kind == "enum":
-            for number in re.findall(r"(\w+) = (-?\d+)", body):
+            for number in re.findall(r"(\w+) = (-?\w+)", body):
                 yield f"enum {name} {' '.join(number)}"
         else:
             yield f"struct {name} {{ {' '.join(body.split())} }}"
@@ -70,7 +70,7 @@ def self_test(header):
     name = ("MQTT_ERROR_QOS = -32,", "MQTT_ERROR_QOS_3 = -32,")
     member = ("    uint16_t keep_alive;", "    uint32_t keep_alive;")
     argument = ("struct mqtt_string filter, struct mqtt_string name);", "struct mqtt_string filter);")
-    limit = ("#define MQTT_SUBACK_FAILURE 0x80", "#define MQTT_SUBACK_FAILURE 0x81")
+    limit = ("#define MQTT_STRING_LENGTH_MAX    65535u", "#define MQTT_STRING_LENGTH_MAX    65536u")
     comment = ("/* 2.2.1, Table 2.1.", "/* 2.2.1: Table 2.1.")
     table = [(comment, (1, 2, 3), (1, 2, 3), True), (add, (1, 2, 3), (1, 2, 4), False),
              (add, (1, 2, 3), (1, 3, 0), True), (add, (0, 1, 0), (0, 1, 0), False),

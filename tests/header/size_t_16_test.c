@@ -53,7 +53,7 @@ struct publish_case {
 };
 
 static const struct publish_case publishes[] = {
-    {"65,535 bytes", {0x30, 0xFB, 0xFF, 0x03, 0, 1, 'a'}, MQTT_INCOMPLETE, 7},
+    {"65,535 bytes", {0x30, 0xFB, 0xFF, 0x03, 0, 1, 'a'}, MQTT_PACKET_INCOMPLETE, 7},
     {"65,536 bytes", {0x30, 0xFC, 0xFF, 0x03, 0, 1, 'a'}, MQTT_ERROR_PACKET_TOO_LARGE, 7},
     {"a payload of 65,535 bytes",
      {0x30, 0x82, 0x80, 0x04, 0, 1, 'a'},
@@ -66,10 +66,10 @@ static const struct publish_case publishes[] = {
     {"a topic of 65,535 bytes at QoS 1",
      {0x32, 0x83, 0x80, 0x04, 0xFF, 0xFF, 'a'},
      MQTT_ERROR_PACKET_TOO_LARGE,
-     MQTT_INCOMPLETE},
+     MQTT_PACKET_INCOMPLETE},
     {"a topic longer than the packet",
      {0x32, 0x80, 0x80, 0x02, 0xFF, 0xFF, 'a'},
-     MQTT_INCOMPLETE,
+     MQTT_PACKET_INCOMPLETE,
      MQTT_ERROR_FIELD_PAST_END},
 };
 

@@ -20,7 +20,7 @@ static int32_t first_byte_status(unsigned first_byte, bool client, bool server)
         return MQTT_ERROR_DIRECTION;
     snprintf(row, sizeof row, "%02X ", first_byte % 256);
     if (strstr(valid, row) != NULL)
-        return MQTT_INCOMPLETE;
+        return MQTT_PACKET_INCOMPLETE;
     if (first_byte / 16 != MQTT_PUBLISH)
         return MQTT_ERROR_FLAGS;
     return (first_byte & 6) == 6 ? MQTT_ERROR_QOS : MQTT_ERROR_DUP;
@@ -41,7 +41,7 @@ START_TEST(every_first_byte_is_classified)
         packet.error_offset = 9;
         ck_assert_int_eq(mqtt_decode(&packet, block.bytes, 1), either);
         ck_assert_int_eq(mqtt_decode_fixed_header(&header, block.bytes, 1), either);
-        if (either != MQTT_INCOMPLETE)
+        if (either != MQTT_PACKET_INCOMPLETE)
             ck_assert_uint_eq(packet.error_offset, 0);
         ck_assert_int_eq(mqtt_decode_from_client(&packet, block.bytes, 1),
                          first_byte_status(value, true, false));
@@ -61,14 +61,15 @@ START_TEST(no_bytes_are_incomplete)
     struct mqtt_publish publish;
     uint32_t value;
 
-    ck_assert_int_eq(mqtt_decode(&packet, NULL, 0), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_decode_from_client(&packet, NULL, 0), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_decode_from_server(&packet, NULL, 0), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_decode_fixed_header(&header, NULL, 0), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_decode_publish_header(&publish, NULL, 0), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_decode_remaining_length(&value, NULL, 0), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_publish_set_dup(NULL, 0, true), MQTT_INCOMPLETE);
-    ck_assert_int_eq(mqtt_publish_set_packet_id(NULL, 0, 1), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode(&packet, NULL, 0), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_from_client(&packet, NULL, 0), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_from_server(&packet, NULL, 0), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_fixed_header(&header, NULL, 0), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, NULL, 0), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_remaining_length(&value, NULL, 0), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_publish_set_dup(NULL, 0, true), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_publish_set_retain(NULL, 0, true), MQTT_PACKET_INCOMPLETE);
+    ck_assert_int_eq(mqtt_publish_set_packet_id(NULL, 0, 1), MQTT_PACKET_INCOMPLETE);
 }
 END_TEST
 
@@ -101,7 +102,8 @@ START_TEST(remaining_lengths_of_table_2_4)
 
     test_fill(buffer, sizeof buffer);
     for (i = 0; i < bytes.length; i++) {
-        ck_assert_int_eq(mqtt_decode_remaining_length(&value, bytes.bytes, i), MQTT_INCOMPLETE);
+        ck_assert_int_eq(mqtt_decode_remaining_length(&value, bytes.bytes, i),
+                         MQTT_PACKET_INCOMPLETE);
         ck_assert_int_eq(mqtt_encode_remaining_length(buffer, i, test->value),
                          MQTT_ERROR_BUFFER_TOO_SMALL);
     }
@@ -145,13 +147,14 @@ START_TEST(largest_publish)
 
     if (remaining_length < 16383)
         return;
+    publish.payload.data = header; /* only its length is read until it is copied */
     publish.payload.length = remaining_length - 3;
     header_size = mqtt_encode_publish_header(header, sizeof header, &publish);
     ck_assert_int_eq(header_size, 1 + mqtt_encode_remaining_length(NULL, 0, remaining_length) + 3);
     ck_assert_int_eq(mqtt_encode_publish(NULL, 0, &publish),
                      header_size + (int32_t)publish.payload.length);
     ck_assert_int_eq(mqtt_decode(&whole, header, (size_t)header_size),
-                     remaining_length == 3 ? header_size : MQTT_INCOMPLETE);
+                     remaining_length == 3 ? header_size : MQTT_PACKET_INCOMPLETE);
     ck_assert_int_eq(mqtt_decode_publish_header(&decoded, header, (size_t)header_size),
                      header_size);
     ck_assert_uint_eq(decoded.payload.length, publish.payload.length);
@@ -160,7 +163,7 @@ START_TEST(largest_publish)
     ck_assert_ptr_nonnull(packet);
     memcpy(packet, header, (size_t)header_size);
     ck_assert_int_eq(mqtt_decode(&whole, packet, (size_t)header_size + publish.payload.length - 1),
-                     MQTT_INCOMPLETE);
+                     MQTT_PACKET_INCOMPLETE);
     ck_assert_int_eq(mqtt_decode(&whole, packet, (size_t)header_size + publish.payload.length),
                      header_size + (int32_t)publish.payload.length);
     ck_assert_uint_eq(whole.as.publish.payload.length, publish.payload.length);
@@ -176,10 +179,11 @@ START_TEST(publish_header_never_waits_beyond_the_packet)
     const struct test_block no_id = test_parse("32 04 0002 'aa'");
     struct mqtt_publish publish;
 
-    ck_assert_int_eq(mqtt_decode_publish_header(&publish, too_long.bytes, 3), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, too_long.bytes, 3),
+                     MQTT_PACKET_INCOMPLETE);
     ck_assert_int_eq(mqtt_decode_publish_header(&publish, too_long.bytes, 4),
                      MQTT_ERROR_FIELD_PAST_END);
-    ck_assert_int_eq(mqtt_decode_publish_header(&publish, no_id.bytes, 5), MQTT_INCOMPLETE);
+    ck_assert_int_eq(mqtt_decode_publish_header(&publish, no_id.bytes, 5), MQTT_PACKET_INCOMPLETE);
     ck_assert_int_eq(mqtt_decode_publish_header(&publish, no_id.bytes, 6),
                      MQTT_ERROR_PACKET_ID_MISSING);
     test_free(too_long);
@@ -194,24 +198,31 @@ struct in_place_case {
     const char *dup_cleared;
     const char *id_set; /* to 0xFFFE */
     int32_t id_status;
+    const char *retain_set; /* succeeds and fails as clearing DUP does */
+    const char *retain_cleared;
 };
 
 static const struct in_place_case in_place[] = {
-    {"32 05 0001'a' 0001", "3A 05 0001'a' 0001", 7, "32 05 0001'a' 0001", "32 05 0001'a' FFFE", 7},
+    {"32 05 0001'a' 0001", "3A 05 0001'a' 0001", 7, "32 05 0001'a' 0001", "32 05 0001'a' FFFE", 7,
+     "33 05 0001'a' 0001", "32 05 0001'a' 0001"},
     {"3D 06 0001'a' 0001'x'", "3D 06 0001'a' 0001'x'", 7, "35 06 0001'a' 0001'x'",
-     "3D 06 0001'a' FFFE'x'", 7},
+     "3D 06 0001'a' FFFE'x'", 7, "3D 06 0001'a' 0001'x'", "3C 06 0001'a' 0001'x'"},
     /* A remaining length of two bytes, and no byte of its payload there. */
     {"34 8502 0001'a' 0100", "3C 8502 0001'a' 0100", 8, "34 8502 0001'a' 0100",
-     "34 8502 0001'a' FFFE", 8},
+     "34 8502 0001'a' FFFE", 8, "35 8502 0001'a' 0100", "34 8502 0001'a' 0100"},
     {"30 04 0001'a' 'x'", NULL, MQTT_ERROR_DUP, "30 04 0001'a' 'x'", NULL,
-     MQTT_ERROR_PACKET_ID_AT_QOS_0},
-    {"32 05 0001'a' 00", NULL, MQTT_INCOMPLETE, NULL, NULL, MQTT_INCOMPLETE},
+     MQTT_ERROR_PACKET_ID_AT_QOS_0, "31 04 0001'a' 'x'", "30 04 0001'a' 'x'"},
+    {"31 04 0001'a' 'x'", NULL, MQTT_ERROR_DUP, "31 04 0001'a' 'x'", NULL,
+     MQTT_ERROR_PACKET_ID_AT_QOS_0, "31 04 0001'a' 'x'", "30 04 0001'a' 'x'"},
+    {"32 05 0001'a' 00", NULL, MQTT_PACKET_INCOMPLETE, NULL, NULL, MQTT_PACKET_INCOMPLETE, NULL,
+     NULL},
     {"32 05 0001'#' 0001", NULL, MQTT_ERROR_TOPIC_NAME_WILDCARD, NULL, NULL,
-     MQTT_ERROR_TOPIC_NAME_WILDCARD},
-    {"32 05 0001'a' 0000", NULL, MQTT_ERROR_PACKET_ID_ZERO, NULL, NULL, MQTT_ERROR_PACKET_ID_ZERO},
-    {"36 05 0001'a' 0001", NULL, MQTT_ERROR_QOS, NULL, NULL, MQTT_ERROR_QOS},
-    {"40 02 0001", NULL, MQTT_ERROR_TYPE, NULL, NULL, MQTT_ERROR_TYPE},
-    {"F0 00", NULL, MQTT_ERROR_TYPE, NULL, NULL, MQTT_ERROR_TYPE},
+     MQTT_ERROR_TOPIC_NAME_WILDCARD, NULL, NULL},
+    {"32 05 0001'a' 0000", NULL, MQTT_ERROR_PACKET_ID_ZERO, NULL, NULL, MQTT_ERROR_PACKET_ID_ZERO,
+     NULL, NULL},
+    {"36 05 0001'a' 0001", NULL, MQTT_ERROR_QOS, NULL, NULL, MQTT_ERROR_QOS, NULL, NULL},
+    {"40 02 0001", NULL, MQTT_ERROR_TYPE, NULL, NULL, MQTT_ERROR_TYPE, NULL, NULL},
+    {"F0 00", NULL, MQTT_ERROR_TYPE, NULL, NULL, MQTT_ERROR_TYPE, NULL, NULL},
 };
 
 static void assert_changed(const char *bytes, const char *expected, struct test_block block)
@@ -227,15 +238,23 @@ static void assert_changed(const char *bytes, const char *expected, struct test_
 START_TEST(publish_changed_in_place)
 {
     const struct in_place_case *test = &in_place[_i];
+    const int32_t clear_status = test->dup_status == MQTT_ERROR_DUP ? 5 : test->dup_status;
     struct test_block block = test_parse(test->bytes);
 
     ck_assert_int_eq(mqtt_publish_set_dup(block.bytes, block.length, true), test->dup_status);
     assert_changed(test->bytes, test->dup_set, block);
 
     block = test_parse(test->bytes);
-    ck_assert_int_eq(mqtt_publish_set_dup(block.bytes, block.length, false),
-                     test->dup_status == MQTT_ERROR_DUP ? 5 : test->dup_status);
+    ck_assert_int_eq(mqtt_publish_set_dup(block.bytes, block.length, false), clear_status);
     assert_changed(test->bytes, test->dup_cleared, block);
+
+    block = test_parse(test->bytes);
+    ck_assert_int_eq(mqtt_publish_set_retain(block.bytes, block.length, true), clear_status);
+    assert_changed(test->bytes, test->retain_set, block);
+
+    block = test_parse(test->bytes);
+    ck_assert_int_eq(mqtt_publish_set_retain(block.bytes, block.length, false), clear_status);
+    assert_changed(test->bytes, test->retain_cleared, block);
 
     block = test_parse(test->bytes);
     ck_assert_int_eq(mqtt_publish_set_packet_id(block.bytes, block.length, 0xFFFE),
@@ -491,6 +510,38 @@ START_TEST(encoders_refuse_what_is_never_read)
 }
 END_TEST
 
+/* The struct that mqtt_decode_publish_header fills has no payload to encode. */
+START_TEST(a_payload_without_data)
+{
+    const struct test_block block = test_parse("32 06 0001'a' 0001'x'");
+    const struct test_block wildcard = test_parse("32 06 0001'#' 0001'x'");
+    struct mqtt_packet packet = {.type = MQTT_PUBLISH};
+    struct mqtt_publish *const publish = &packet.as.publish;
+    uint8_t buffer[8];
+
+    ck_assert_int_eq(mqtt_decode_publish_header(publish, block.bytes, 7), 7);
+    test_fill(buffer, sizeof buffer);
+    ck_assert_int_eq(mqtt_encode_publish(buffer, 8, publish), MQTT_ERROR_PAYLOAD_MISSING);
+    ck_assert_int_eq(mqtt_encode(buffer, 8, &packet), MQTT_ERROR_PAYLOAD_MISSING);
+    ck_assert_int_eq(mqtt_encode_publish(NULL, 0, publish), MQTT_ERROR_PAYLOAD_MISSING);
+    ck_assert_int_eq(mqtt_encode_publish(buffer, 7, publish), MQTT_ERROR_PAYLOAD_MISSING);
+    /* What stands before the payload is reported first. */
+    publish->packet_id = 0;
+    ck_assert_int_eq(mqtt_encode_publish(buffer, 8, publish), MQTT_ERROR_PACKET_ID_ZERO);
+    publish->topic.data = (const char *)wildcard.bytes + 4;
+    ck_assert_int_eq(mqtt_encode_publish(buffer, 8, publish), MQTT_ERROR_TOPIC_NAME_WILDCARD);
+    test_assert_untouched(buffer, sizeof buffer);
+    publish->topic.data = (const char *)block.bytes + 4;
+    publish->packet_id = 1;
+    ck_assert_int_eq(mqtt_encode_publish_header(buffer, 8, publish), 7);
+    test_assert_bytes("header", buffer, block.bytes, 7);
+    publish->payload.length = 0;
+    ck_assert_int_eq(mqtt_encode_publish(buffer, 8, publish), 7);
+    test_free(wildcard);
+    test_free(block);
+}
+END_TEST
+
 /* The largest remaining length that a list can add up to, and one byte more. */
 START_TEST(lists_of_the_largest_size)
 {
@@ -587,6 +638,7 @@ int main(void)
     tcase_add_loop_test(tests, empty_packets_by_name, 0, 3);
     tcase_add_loop_test(tests, encode_takes_no_other_type, 0, 5);
     tcase_add_loop_test(tests, encoders_refuse_what_is_never_read, 0, COUNT(refused));
+    tcase_add_test(tests, a_payload_without_data);
     tcase_add_test(tests, lists_of_the_largest_size);
     tcase_add_test(tests, return_codes_of_the_largest_size);
     tcase_add_test(tests, topic_name_behind_the_packet);

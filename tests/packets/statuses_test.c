@@ -9,7 +9,7 @@ struct status_case {
 };
 
 static const struct status_case statuses[] = {
-    {MQTT_INCOMPLETE, -1, ""},
+    {MQTT_PACKET_INCOMPLETE, -1, ""},
     {MQTT_ERROR_BUFFER_TOO_SMALL, -2, ""},
     {MQTT_ERROR_PACKET_TOO_LARGE, -3, "2.2.3"},
     {MQTT_ERROR_RESERVED_TYPE, -4, "2.2.1"},
@@ -51,6 +51,7 @@ static const struct status_case statuses[] = {
     {MQTT_ERROR_TOPIC_NAME_WILDCARD, -40, "MQTT-4.7.1-1"},
     {MQTT_ERROR_FILTER_MULTI_LEVEL, -41, "MQTT-4.7.1-2"},
     {MQTT_ERROR_FILTER_SINGLE_LEVEL, -42, "MQTT-4.7.1-3"},
+    {MQTT_ERROR_PAYLOAD_MISSING, -43, ""},
 };
 
 #define STATUS_COUNT (sizeof statuses / sizeof statuses[0])
@@ -124,6 +125,7 @@ static void produce_others(bool *produced)
 {
     struct mqtt_packet packet;
     struct mqtt_publish publish;
+    const struct mqtt_publish without_data = {.topic = TEXT("a"), .payload = {NULL, 1}};
     uint8_t pingreq[2] = {0xC0, 0};
     uint8_t qos_0[5] = {0x30, 3, 0, 1, 'a'};
     const int32_t results[] = {
@@ -132,6 +134,7 @@ static void produce_others(bool *produced)
         mqtt_decode_publish_header(&publish, pingreq, 2),
         mqtt_decode_from_server(&packet, pingreq, 2),
         mqtt_publish_set_packet_id(qos_0, 5, 1),
+        mqtt_encode_publish(NULL, 0, &without_data),
     };
     size_t i;
 

@@ -205,7 +205,7 @@ static void enter(struct client *client, const struct mqtt_connect *connect, boo
 {
     const struct mqtt_connack connack = open_client(client, port, connect);
 
-    check(connack.return_code == MQTT_CONNECTION_ACCEPTED, "the connection is accepted");
+    check(connack.return_code == MQTT_CONNACK_CODE_ACCEPTED, "the connection is accepted");
     check(connack.session_present == session_present,
           "whether there is a session is told [MQTT-3.2.2-1] to [MQTT-3.2.2-3]");
 }
@@ -311,8 +311,8 @@ static void wrong_password(void)
     struct client client;
 
     connack = open_client(&client, port, &connect);
-    check(connack.return_code == MQTT_CONNECTION_REFUSED_NOT_AUTHORIZED ||
-              connack.return_code == MQTT_CONNECTION_REFUSED_USER_NAME_OR_PASSWORD,
+    check(connack.return_code == MQTT_CONNACK_CODE_REFUSED_NOT_AUTHORIZED ||
+              connack.return_code == MQTT_CONNACK_CODE_REFUSED_USER_NAME_OR_PASSWORD,
           "a wrong password is refused, 3.2.2.3");
     check(!connack.session_present, "no session is present when refused [MQTT-3.2.2-4]");
     check(!receive(&client), "the connection is closed when refused [MQTT-3.2.2-5]");
@@ -498,7 +498,7 @@ static void exactly_once(void)
 static void refused_subscription(unsigned long restricted_port)
 {
     static const char *const filters[] = {"public/news", "private/diary", "public/+", "private/#"};
-    static const uint8_t codes[] = {2, MQTT_SUBACK_FAILURE, 1, MQTT_SUBACK_FAILURE};
+    static const uint8_t codes[] = {2, MQTT_SUBACK_CODE_FAILURE, 1, MQTT_SUBACK_CODE_FAILURE};
     static const uint8_t qos[] = {2, 2, 1, 0};
     struct mqtt_subscription subscriptions[4];
     struct mqtt_connect connect;
@@ -511,7 +511,7 @@ static void refused_subscription(unsigned long restricted_port)
     }
     memset(&connect, 0, sizeof connect);
     connect.clean_session = true;
-    check(open_client(&client, restricted_port, &connect).return_code == MQTT_CONNECTION_ACCEPTED,
+    check(open_client(&client, restricted_port, &connect).return_code == MQTT_CONNACK_CODE_ACCEPTED,
           "everyone is let in");
     subscribe(&client, 128, subscriptions, codes, 4);
     ping(&client);

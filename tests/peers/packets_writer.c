@@ -276,7 +276,7 @@ static void make_subscribe(struct mqtt_subscribe *subscribe)
 
 static void make_suback(struct mqtt_suback *suback)
 {
-    static const uint8_t codes[] = {0, 1, 2, MQTT_SUBACK_FAILURE};
+    static const uint8_t codes[] = {0, 1, 2, MQTT_SUBACK_CODE_FAILURE};
     const size_t count = size_class == MIXED && flip() ? between(1, 300) : random_count(20000);
     uint8_t *return_codes = take(count);
     size_t i;

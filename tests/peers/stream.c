@@ -136,7 +136,7 @@ size_t stream_receive(struct stream *stream, struct mqtt_packet *packet, const u
         memmove(stream->bytes, stream->bytes + stream->taken, stream->used - stream->taken);
     stream->used -= stream->taken;
     stream->taken = 0;
-    while ((size = stream->decode(packet, stream->bytes, stream->used)) == MQTT_INCOMPLETE) {
+    while ((size = stream->decode(packet, stream->bytes, stream->used)) == MQTT_PACKET_INCOMPLETE) {
         if (!receive_more(stream)) {
             if (stream->used > 0)
                 die("the connection ends within a packet");

@@ -98,7 +98,7 @@ static int32_t expected_result(const struct core_case *test, const uint8_t *byte
 
     if (test->status == 0)
         return test->length;
-    if (test->status == MQTT_INCOMPLETE && test->length > 1) {
+    if (test->status == MQTT_PACKET_INCOMPLETE && test->length > 1) {
         size = mqtt_decode_remaining_length(&value, bytes + 1, (size_t)test->length - 1);
         if (SIZE_MAX == 0xFFFF && size > 0 && value + (uint32_t)size + 1 > 0xFFFF)
             return MQTT_ERROR_PACKET_TOO_LARGE;
@@ -117,7 +117,7 @@ static void check_case(unsigned long number, const struct core_case *test, size_
     check("decode", number,
           mqtt_decode(&packet, bytes, test->length) == expected_result(test, bytes));
     if (test->status != 0) {
-        if (test->status != MQTT_INCOMPLETE)
+        if (test->status != MQTT_PACKET_INCOMPLETE)
             check("offset", number, packet.error_offset == test->offset);
         return;
     }
@@ -133,7 +133,7 @@ static void check_case(unsigned long number, const struct core_case *test, size_
     check("encoded", number, same_bytes(output + shift, canonical, test->canonical_length));
     check("bytes behind", number, output[shift + test->canonical_length] == 0xA5);
     for (i = 0; i < test->length; i++)
-        check("prefix", number, mqtt_decode(&packet, bytes, i) == MQTT_INCOMPLETE);
+        check("prefix", number, mqtt_decode(&packet, bytes, i) == MQTT_PACKET_INCOMPLETE);
 }
 
 /* Encodes, compares and decodes. */
@@ -192,7 +192,7 @@ static void check_connack(void)
 {
     given.type = MQTT_CONNACK;
     given.as.connack.session_present = false;
-    given.as.connack.return_code = MQTT_CONNECTION_REFUSED_IDENTIFIER;
+    given.as.connack.return_code = MQTT_CONNACK_CODE_REFUSED_IDENTIFIER;
     if (ROUND_TRIP(&given, "\x20\2\0\2"))
         CHECK_FIELD(!packet.as.connack.session_present && packet.as.connack.return_code == 2);
 }
@@ -331,7 +331,7 @@ static void check_size_t(void)
 
     check("size_t, whole", 0,
           mqtt_decode(&packet, whole, sizeof whole) ==
-              (is_16_bits ? MQTT_ERROR_PACKET_TOO_LARGE : MQTT_INCOMPLETE));
+              (is_16_bits ? MQTT_ERROR_PACKET_TOO_LARGE : MQTT_PACKET_INCOMPLETE));
     check("size_t, whole", 1,
           mqtt_decode_publish_header(publish, whole, sizeof whole) == (int32_t)sizeof whole);
     check("size_t, whole", 2, publish->payload.length == 65529u);

@@ -327,7 +327,7 @@ def write_core_cases(folder):
         if rejected:
             status, offset = f"MQTT_ERROR_{rejected[1]}", rejected[2]
         else:
-            status, offset = "0" if "accept" in case else "MQTT_INCOMPLETE", 0
+            status, offset = "0" if "accept" in case else "MQTT_PACKET_INCOMPLETE", 0
         rows.append(
             f"{{{len(data)}, {len(taken)}, {status}, {offset}, {len(data) + len(taken)},"
             f" {len(canonical)}}}, /* {case['packet'].replace('*/', '')} */"

@@ -7,7 +7,7 @@
       \at(reader->left, L2) <= \at(reader->left, L1) &&
       \at(reader->at, L2) == \at(reader->at, L1) + (\at(reader->left, L1) - \at(reader->left, L2));
     predicate is_bool(integer b) = b == 0 || b == 1;
-    predicate is_status(integer status) = MQTT_ERROR_FILTER_SINGLE_LEVEL <= status < 0;
+    predicate is_status(integer status) = MQTT_ERROR_PAYLOAD_MISSING <= status < 0;
     predicate is_checked(integer status) = MQTT_ERROR_FILTER_SINGLE_LEVEL <= status <= 0;
 */
 
@@ -282,6 +282,26 @@ bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 */
 struct mqtt_string mqtt_string_from(const char *text);
 
+/*@ requires readable(a, length) && readable(b, length);
+    assigns \nothing;
+    exits \false;
+    ensures is_bool(\result);
+*/
+static inline bool mqtti_equal(const uint8_t *a, const uint8_t *b, size_t length);
+
+/*@ requires readable((uint8_t *)a.data, a.length) && readable((uint8_t *)b.data, b.length);
+    assigns \nothing;
+    exits \false;
+    ensures is_bool(\result);
+*/
+bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b);
+
+/*@ assigns \nothing;
+    exits \false;
+    ensures \result.data == (uint8_t *)data && \result.length == length;
+*/
+struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
+
 /* 2.2 Fixed header */
 
 /*@ // Table 2.1
@@ -348,7 +368,7 @@ static inline int32_t mqtti_check_publish_flags(uint8_t flags);
 /*@ requires \valid(value) && readable((uint8_t *)bytes, length);
     assigns *value;
     exits \false;
-    ensures 1 <= \result <= 4 || \result == MQTT_INCOMPLETE || \result == MQTT_ERROR_REMAINING_LENGTH;
+    ensures 1 <= \result <= 4 || \result == MQTT_PACKET_INCOMPLETE || \result == MQTT_ERROR_REMAINING_LENGTH;
     ensures \result <= length;
     ensures \result > 0 ==> *value <= MQTT_REMAINING_LENGTH_MAX;
     ensures \result > 0 ==> *value == remaining_length((uint8_t *)bytes, \result);
@@ -356,7 +376,7 @@ static inline int32_t mqtti_check_publish_flags(uint8_t flags);
     ensures \result > 0 ==> ((uint8_t *)bytes)[\result - 1] < 128;
     ensures \result < 0 ==>
             \forall integer k; 0 <= k < 4 && k < length ==> ((uint8_t *)bytes)[k] >= 128;
-    ensures \result == MQTT_INCOMPLETE ==> length < 4;
+    ensures \result == MQTT_PACKET_INCOMPLETE ==> length < 4;
     ensures \result == MQTT_ERROR_REMAINING_LENGTH ==> length >= 4;
 */
 int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t length);
@@ -382,7 +402,7 @@ int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t 
     ensures \result <= length;
     ensures \result > 0 ==> is_header(header);
     ensures \result > 0 ==> header->type == bytes[0] / 16 && header->flags == bytes[0] % 16;
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> length > 0;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> length > 0;
     ensures \result > 0 && senders == MQTTI_CLIENT ==> from_client(header->type);
     ensures \result > 0 && senders == MQTTI_SERVER ==> from_server(header->type);
 */
@@ -705,7 +725,7 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     // What every decoder promises of its result.
     predicate decoded{L}(struct mqtt_packet *packet, integer size, integer result) =
       (result > 0 ==> result == size) && (result <= 0 ==> is_status(result)) &&
-      (is_status(result) && result != MQTT_INCOMPLETE ==> packet->error_offset <= size);
+      (is_status(result) && result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= size);
 */
 
 /*@ requires is_packet(packet, bytes, header_size, size) && size >= header_size + 10;
@@ -1025,6 +1045,16 @@ int32_t mqtt_encode_publish(void *buffer, size_t capacity, const struct mqtt_pub
     ensures \result < 0 && length > 0 ==> ((uint8_t *)bytes)[0] == \old(((uint8_t *)bytes)[0]);
 */
 int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup);
+
+/*@ requires \object_pointer((uint8_t *)bytes) && \valid((uint8_t *)bytes + (0 .. length - 1));
+    requires is_bool(retain);
+    assigns ((uint8_t *)bytes)[0];
+    exits \false;
+    ensures \result > 0 || is_status(\result);
+    ensures \result <= length;
+    ensures \result < 0 && length > 0 ==> ((uint8_t *)bytes)[0] == \old(((uint8_t *)bytes)[0]);
+*/
+int32_t mqtt_publish_set_retain(void *bytes, size_t length, bool retain);
 
 /*@ requires \object_pointer((uint8_t *)bytes) && \valid((uint8_t *)bytes + (0 .. length - 1));
     assigns ((uint8_t *)bytes)[0 .. length - 1];
@@ -1465,7 +1495,7 @@ int32_t mqtt_encode_suback(void *buffer, size_t capacity, const struct mqtt_suba
     assigns packet->error_offset, packet->type, *size;
     exits \false;
     ensures 2 <= \result <= 5 || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> \result <= *size <= length;
     ensures \result > 0 ==> *size <= MQTT_REMAINING_LENGTH_MAX + 5;
     ensures \result > 0 ==> MQTT_CONNECT <= packet->type <= MQTT_DISCONNECT;
@@ -1486,7 +1516,7 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, size_t *siz
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> packet_within(packet, bytes, \result);
 */
 static inline int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes, size_t length);
@@ -1496,7 +1526,7 @@ static inline int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *by
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
 */
 int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
@@ -1506,7 +1536,7 @@ int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> packet_within(packet, bytes, \result);
 */
 static inline int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const uint8_t *bytes,
@@ -1517,7 +1547,7 @@ static inline int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
 */
 int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes, size_t length);
@@ -1527,7 +1557,7 @@ int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes, s
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> packet_within(packet, bytes, \result);
 */
 static inline int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const uint8_t *bytes,
@@ -1538,7 +1568,7 @@ static inline int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_INCOMPLETE ==> packet->error_offset <= length;
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
     ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
 */
 int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes, size_t length);

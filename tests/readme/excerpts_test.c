@@ -48,7 +48,7 @@ static int32_t take_packets(const uint8_t *bytes, size_t length)
         handle(&packet);
         used += (size_t)n;
     }
-    return n == MQTT_INCOMPLETE ? (int32_t)used : n;
+    return n == MQTT_PACKET_INCOMPLETE ? (int32_t)used : n;
 }
 
 /* The acknowledgement of a packet, for `buffer`: its size, or 0 where none is due. */

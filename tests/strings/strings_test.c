@@ -167,6 +167,46 @@ START_TEST(string_from_c_string)
 }
 END_TEST
 
+/* Byte for byte, at every length and with every byte another one, at the end of its block. */
+START_TEST(equality)
+{
+    uint8_t bytes[70];
+    size_t length;
+    size_t i;
+
+    memset(bytes, 'a', sizeof bytes);
+    for (length = 0; length <= sizeof bytes; length++) {
+        const struct test_block a = test_copy_before_guard(bytes, length);
+        const struct test_block b = test_copy_before_guard(bytes, length);
+        ck_assert(mqtt_string_equals(string_of(a), string_of(b)));
+        for (i = 0; i < length; i++) {
+            const struct mqtt_string shorter = {string_of(b).data, i};
+            ck_assert(!mqtt_string_equals(string_of(a), shorter));
+            ck_assert(!mqtt_string_equals(shorter, string_of(a)));
+            b.bytes[i] = 'b';
+            ck_assert(!mqtt_string_equals(string_of(a), string_of(b)));
+            b.bytes[i] = 'a';
+        }
+        test_free(a);
+        test_free(b);
+    }
+    ck_assert(mqtt_string_equals(mqtt_string_from(""), (struct mqtt_string){NULL, 0}));
+    /* [MQTT-4.7.3-4]: no normalization, no folding of case. */
+    ck_assert(!mqtt_string_equals(mqtt_string_from("A"), mqtt_string_from("a")));
+    ck_assert(!mqtt_string_equals(mqtt_string_from("\xC3\xA9"), mqtt_string_from("e\xCC\x81")));
+}
+END_TEST
+
+START_TEST(bytes_from_pointer_and_length)
+{
+    static const char text[] = "a\0b";
+    const struct mqtt_bytes bytes = mqtt_bytes_from(text, 3);
+
+    ck_assert_ptr_eq(bytes.data, (const uint8_t *)text);
+    ck_assert_uint_eq(bytes.length, 3);
+}
+END_TEST
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 int main(void)
@@ -179,6 +219,8 @@ int main(void)
     tcase_add_test(tests, block_that_is_not_ascii);
     tcase_add_test(tests, nothing_before_a_string);
     tcase_add_test(tests, string_from_c_string);
+    tcase_add_test(tests, equality);
+    tcase_add_test(tests, bytes_from_pointer_and_length);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }

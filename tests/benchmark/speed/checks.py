@@ -79,7 +79,7 @@ CHECKS = {
         ("            else if (writer->status == 0 && qos > 2)\n"
          "                writer->status = MQTT_ERROR_REQUESTED_QOS;", ""),
         ("    while (reader->left > 0) {\n"
-         "        if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_FAILURE)\n"
+         "        if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_CODE_FAILURE)\n"
          "            return MQTT_ERROR_SUBACK_RETURN_CODE; /* [MQTT-3.9.3-2] */\n"
          "        mqtti_skip(reader, 1);\n    }\n", "    mqtti_skip(reader, reader->left);\n"),
     ],

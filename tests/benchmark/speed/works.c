@@ -485,7 +485,7 @@ static void fill_connect(void)
 
 static void fill_lists(void)
 {
-    static const uint8_t codes[] = {1, 0, 2, MQTT_SUBACK_FAILURE};
+    static const uint8_t codes[] = {1, 0, 2, MQTT_SUBACK_CODE_FAILURE};
     size_t i;
 
     grown_filters[0] = wildcards;

@@ -222,7 +222,7 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
 
     switch (packet->type) {
     case MQTT_CONNACK:
-        if (packet->as.connack.return_code != MQTT_CONNECTION_ACCEPTED)
+        if (packet->as.connack.return_code != MQTT_CONNACK_CODE_ACCEPTED)
             fail("refused with return code %d", packet->as.connack.return_code);
         load.ready += publishes;
         break;
@@ -264,7 +264,7 @@ static void take_packets(struct client *client)
         used += (size_t)size;
         handle_packet(client, &packet);
     }
-    if (size != MQTT_INCOMPLETE)
+    if (size != MQTT_PACKET_INCOMPLETE)
         fail("%s [%s]", mqtt_status_message(size), mqtt_status_clause(size));
     client->in_length -= used;
     memmove(client->in, client->in + used, client->in_length);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * mqtt_codec.h: encodes and decodes the packets of MQTT 3.1.1, all fourteen types, both ways.
+ * mqtt_codec.h: encodes and decodes MQTT 3.1.1 packets, all fourteen types, in both directions.
  *
- * Every function is pure: no I/O, no allocation, no state, no global, no clock. A decoder refuses
- * every packet that the standard calls malformed, says which rule it breaks and at which byte; an
- * encoder refuses to write one. Section numbers and tags such as [MQTT-3.1.2-22] are those of the
- * OASIS Standard "MQTT Version 3.1.1" of 29 October 2014.
+ * Every function is pure: no I/O, no allocation, no state, no globals, no clock. A decoder refuses
+ * every packet that the standard calls malformed. It reports the rule that the packet breaks and
+ * where the offending field begins. An encoder refuses to write such a packet. It reports the rule,
+ * but neither the byte nor which of many filters breaks it. Section numbers and tags such as
+ * [MQTT-3.1.2-22] refer to the OASIS Standard "MQTT Version 3.1.1" of 29 October 2014.
  *
- * A stream is decoded by a loop, here a client's, with `length` bytes received so far:
+ * A client decodes a stream with this loop. So far it has received `length` bytes:
  *
  *     struct mqtt_packet packet;
  *     size_t used = 0;
@@ -19,26 +20,26 @@
  *     }
  *     if (n != MQTT_PACKET_INCOMPLETE)
  *         fprintf(stderr, "%s [%s]\n", mqtt_status_message(n), mqtt_status_clause(n));
- *     // otherwise keep the bytes from `used` on, receive more after them and call again
+ *     // otherwise keep the bytes from `used` on, append what arrives next, and call again
  *
- * Contracts, said once:
+ * These rules hold for every function:
  *
- *   Result   Decoders and encoders return an int32_t: above 0 the bytes consumed or written; else an
- *            enum mqtt_status: MQTT_PACKET_INCOMPLETE or an error. 0 is never returned.
- *   Bounds   Not one byte outside of what the caller passes is read or written.
- *   Decode   Nothing is copied: strings and payloads point into the caller's bytes and live as long
- *            as they do. After an error only packet->error_offset is meaningful.
- *   Encode   A buffer that is too small, or a packet that breaks a rule, is an error, and not one
- *            byte of the buffer is touched. With a NULL buffer the packet is checked and the size
- *            returned that would be written, whatever the capacity. The buffer does not overlap
- *            what the packet points to.
- *   Empty    A pointer whose length is 0 is never followed and may be NULL; any other points to
- *            that many bytes.
- *   Order    A packet that breaks several rules is reported for the first, in the order of its
- *            bytes, by decoders and encoders alike.
+ *   Result   Decoders and encoders return an int32_t. Above 0 it is the number of bytes consumed or
+ *            written. Below 0 it is an enum mqtt_status. It is never 0.
+ *   Bounds   No byte is read or written outside what the caller passes.
+ *   Decode   Nothing is copied. Strings and payloads point into the caller's bytes and are valid as
+ *            long as those are. After an error only packet->error_offset is meaningful.
+ *   Encode   On an error, no byte of the buffer is touched. Two mistakes are easy to make:
+ *            - A NULL buffer asks for the size: the encoder checks the packet and returns the size
+ *              that it would write, whatever the capacity. Check the result of malloc first.
+ *            - The buffer must not overlap anything that the packet points to. A decoded packet
+ *              points into the bytes that it was decoded from, so encode it into another buffer.
+ *   Empty    A pointer with length 0 is never followed and may be NULL.
+ *   Order    If a packet breaks several rules, decoders and encoders report the first in the order
+ *            of its bytes.
  *
- * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, and after the
- * END OF THE INTERFACE the implementation in the order of the standard.
+ * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, END OF THE
+ * INTERFACE, and then the implementation, in the order of the standard.
  */
 #if !defined(MQTT_CODEC_SINGLE_HEADER_H)
 #define MQTT_CODEC_SINGLE_HEADER_H
@@ -46,20 +47,20 @@
 /* ---------------------------------------------------------------------------------------------
  * CONFIGURATION
  *
- * A plain #include needs nothing: every function is `static inline`. Where that is not wanted,
- * define MQTT_CODEC_DECLARE_ONLY before each #include, and in one C file define
- * MQTT_CODEC_IMPLEMENTATION before a further #include: it holds the one external definition. To link
- * no more of that than is called, compile it with -ffunction-sections and -fdata-sections, and link
- * with --gc-sections; the plain way leaves out what is not called by itself.
+ * A plain #include is enough: every function is static. There is one other mode. Define
+ * MQTT_CODEC_DECLARE_ONLY before each #include to get declarations only, and define
+ * MQTT_CODEC_IMPLEMENTATION before one more #include, in one C file, to get the one external
+ * definition. To link only the functions that are called, compile that file with
+ * -ffunction-sections -fdata-sections and link with --gc-sections. The plain mode needs no options
+ * for this.
  *
- * MQTT_CODEC_SIMD: define it as 0 to force portable code. Left alone, it is set to what is used: 0
- * portable code, as under -Os, 1 SSE2, 2 NEON of little-endian AArch64, 3 AVX2. No result depends on
- * it.
+ * MQTT_CODEC_SIMD: define it as 0 to force portable code. Otherwise the header sets it to what the
+ * compiler may use; with -Os that is portable code. Results do not depend on it.
  *
- * MQTT_CODEC_MEMCPY: memcpy of <string.h>; a target without that header defines it to its own.
+ * MQTT_CODEC_MEMCPY: the memcpy of <string.h>. A target without that header defines its own.
  * ------------------------------------------------------------------------------------------- */
 
-/* Semantic versioning; MQTT_CODEC_VERSION is one number, for #if. */
+/* Semantic versioning. MQTT_CODEC_VERSION is one number, for #if. */
 #define MQTT_CODEC_VERSION_MAJOR 0
 #define MQTT_CODEC_VERSION_MINOR 2
 #define MQTT_CODEC_VERSION_PATCH 0
@@ -76,27 +77,35 @@
 #define MQTT_CODEC_MEMCPY memcpy
 #endif
 
+/* The values of MQTT_CODEC_SIMD */
+#define MQTT_CODEC_SIMD_NONE 0 /* portable code */
+#define MQTT_CODEC_SIMD_SSE2 1 /* x86 */
+#define MQTT_CODEC_SIMD_NEON 2 /* little-endian AArch64 */
+#define MQTT_CODEC_SIMD_AVX2 3 /* x86 */
+
 #if !defined(MQTT_CODEC_SIMD)
 #if !defined(__GNUC__) || defined(__OPTIMIZE_SIZE__)
-#define MQTT_CODEC_SIMD 0
-#elif defined(__AVX2__) && __STDC_HOSTED__ /* immintrin.h wants stdlib.h */
-#define MQTT_CODEC_SIMD 3
+#define MQTT_CODEC_SIMD MQTT_CODEC_SIMD_NONE
+#elif defined(__AVX2__) && __STDC_HOSTED__ /* immintrin.h includes stdlib.h */
+#define MQTT_CODEC_SIMD MQTT_CODEC_SIMD_AVX2
 #elif defined(__SSE2__) && __STDC_HOSTED__
-#define MQTT_CODEC_SIMD 1
+#define MQTT_CODEC_SIMD MQTT_CODEC_SIMD_SSE2
 #elif defined(__AARCH64EL__) && defined(__ARM_NEON)
-#define MQTT_CODEC_SIMD 2
+#define MQTT_CODEC_SIMD MQTT_CODEC_SIMD_NEON
 #else
-#define MQTT_CODEC_SIMD 0
+#define MQTT_CODEC_SIMD MQTT_CODEC_SIMD_NONE
 #endif
 #endif
 
-#if MQTT_CODEC_SIMD < 0 || MQTT_CODEC_SIMD > 3
+#if MQTT_CODEC_SIMD < MQTT_CODEC_SIMD_NONE || MQTT_CODEC_SIMD > MQTT_CODEC_SIMD_AVX2
 #error "MQTT_CODEC_SIMD is 0, 1, 2 or 3"
 #endif
 
 #if defined(MQTT_CODEC_DECLARE_ONLY) || defined(MQTT_CODEC_IMPLEMENTATION)
 #define MQTT_CODEC_EXTERNAL
 #define MQTTI_API extern
+#elif defined(__GNUC__)
+#define MQTTI_API __attribute__((__unused__)) static
 #else
 #define MQTTI_API static inline
 #endif
@@ -107,197 +116,203 @@ extern "C" {
 
 /* ---------------------------------------------------------------------------------------------
  * TYPES
+ *
+ * Start every struct with = {0}, in C++ with {}: what you do not set is then 0, empty or absent.
  * ------------------------------------------------------------------------------------------- */
 
-#define MQTT_REMAINING_LENGTH_MAX 268435455u /* 2.2.3; a whole packet has at most 5 bytes more */
-#define MQTT_STRING_LENGTH_MAX    65535u     /* 1.5.3 */
+#define MQTT_REMAINING_LENGTH_MAX 268435455u /* 2.2.3; the fixed header adds at most 5 bytes */
+#define MQTT_STRING_LENGTH_MAX    65535u     /* bytes of a string or of binary data [1.5.3] */
 
-/* 2.2.1, Table 2.1. The values 0 and 15 are reserved. */
+/* Packet types, Table 2.1 [2.2.1]. The values 0 and 15 are reserved. */
 enum mqtt_packet_type {
-    MQTT_CONNECT = 1,      /* 3.1 */
-    MQTT_CONNACK = 2,      /* 3.2 */
-    MQTT_PUBLISH = 3,      /* 3.3 */
-    MQTT_PUBACK = 4,       /* 3.4 */
-    MQTT_PUBREC = 5,       /* 3.5 */
-    MQTT_PUBREL = 6,       /* 3.6 */
-    MQTT_PUBCOMP = 7,      /* 3.7 */
-    MQTT_SUBSCRIBE = 8,    /* 3.8 */
-    MQTT_SUBACK = 9,       /* 3.9 */
-    MQTT_UNSUBSCRIBE = 10, /* 3.10 */
-    MQTT_UNSUBACK = 11,    /* 3.11 */
-    MQTT_PINGREQ = 12,     /* 3.12 */
-    MQTT_PINGRESP = 13,    /* 3.13 */
-    MQTT_DISCONNECT = 14   /* 3.14 */
+    MQTT_CONNECT = 1,      /* client to server: opens a connection [3.1] */
+    MQTT_CONNACK = 2,      /* server to client: answers CONNECT [3.2] */
+    MQTT_PUBLISH = 3,      /* both ways: an application message [3.3] */
+    MQTT_PUBACK = 4,       /* both ways: answers PUBLISH at QoS 1 [3.4] */
+    MQTT_PUBREC = 5,       /* both ways: answers PUBLISH at QoS 2 [3.5] */
+    MQTT_PUBREL = 6,       /* both ways: answers PUBREC [3.6] */
+    MQTT_PUBCOMP = 7,      /* both ways: answers PUBREL [3.7] */
+    MQTT_SUBSCRIBE = 8,    /* client to server: asks for subscriptions [3.8] */
+    MQTT_SUBACK = 9,       /* server to client: answers SUBSCRIBE [3.9] */
+    MQTT_UNSUBSCRIBE = 10, /* client to server: ends subscriptions [3.10] */
+    MQTT_UNSUBACK = 11,    /* server to client: answers UNSUBSCRIBE [3.11] */
+    MQTT_PINGREQ = 12,     /* client to server: the client is alive [3.12] */
+    MQTT_PINGRESP = 13,    /* server to client: answers PINGREQ [3.13] */
+    MQTT_DISCONNECT = 14   /* client to server: ends the connection without the will [3.14] */
 };
 
-/* 3.2.2.3, Table 3.1 */
+/* Return codes of a CONNACK, Table 3.1 [3.2.2.3] */
 enum mqtt_connack_code {
-    MQTT_CONNACK_CODE_ACCEPTED = 0,                      /* the only one that is no refusal */
-    MQTT_CONNACK_CODE_REFUSED_PROTOCOL_VERSION = 1,      /* the protocol level is not supported */
-    MQTT_CONNACK_CODE_REFUSED_IDENTIFIER = 2,            /* the client id is not allowed */
-    MQTT_CONNACK_CODE_REFUSED_SERVER_UNAVAILABLE = 3,    /* the service is unavailable */
-    MQTT_CONNACK_CODE_REFUSED_USER_NAME_OR_PASSWORD = 4, /* they are malformed */
-    MQTT_CONNACK_CODE_REFUSED_NOT_AUTHORIZED = 5         /* the client may not connect */
+    MQTT_CONNACK_CODE_ACCEPTED = 0,                      /* the connection is accepted */
+    MQTT_CONNACK_CODE_REFUSED_PROTOCOL_VERSION = 1,      /* protocol level not supported */
+    MQTT_CONNACK_CODE_REFUSED_IDENTIFIER = 2,            /* client identifier not allowed */
+    MQTT_CONNACK_CODE_REFUSED_SERVER_UNAVAILABLE = 3,    /* MQTT service unavailable */
+    MQTT_CONNACK_CODE_REFUSED_USER_NAME_OR_PASSWORD = 4, /* user name or password malformed */
+    MQTT_CONNACK_CODE_REFUSED_NOT_AUTHORIZED = 5         /* client not authorized to connect */
 };
 
-/* 3.9.3: the granted QoS, or a failure */
+/* Return codes of a SUBACK, one for each topic filter [3.9.3] */
 enum mqtt_suback_code {
-    MQTT_SUBACK_CODE_QOS_0 = 0,     /* the subscription is granted with QoS 0 */
-    MQTT_SUBACK_CODE_QOS_1 = 1,     /* with QoS 1 at most */
-    MQTT_SUBACK_CODE_QOS_2 = 2,     /* with QoS 2 at most */
-    MQTT_SUBACK_CODE_FAILURE = 0x80 /* it is refused */
+    MQTT_SUBACK_CODE_QOS_0 = 0,     /* granted, at most QoS 0 */
+    MQTT_SUBACK_CODE_QOS_1 = 1,     /* granted, at most QoS 1 */
+    MQTT_SUBACK_CODE_QOS_2 = 2,     /* granted, at most QoS 2 */
+    MQTT_SUBACK_CODE_FAILURE = 0x80 /* refused */
 };
 
-/* What a call answers when it is not a number of bytes, and the rule that this reports. The letters
- * say who can: D a decoder, H of those mqtt_decode_fixed_header too, E an encoder, S one of the two
- * mqtt_publish_set functions. The numbers never change.
+/* Every result below 0. The numbers never change; later versions may add some. Each line says which
+ * functions return the status, what it means, and the clause of the standard:
  *
- * MQTT_ERROR_PACKET_TOO_LARGE comes from decoders where size_t has 16 bits alone: for a packet, or
- * from those that need no payload for a payload, that it cannot count. */
+ *     D  mqtt_decode, mqtt_decode_from_client, mqtt_decode_from_server
+ *     H  mqtt_decode_fixed_header
+ *     P  mqtt_decode_publish_header and the mqtt_publish_set functions
+ *     E  encoders
+ *
+ * Decoders return MQTT_ERROR_PACKET_TOO_LARGE only where size_t has 16 bits and cannot count the
+ * packet; mqtt_decode_publish_header, where it cannot count the payload. */
 enum mqtt_status {
-    MQTT_PACKET_INCOMPLETE = -1,                 /* DH S a valid beginning; more bytes           */
-    MQTT_ERROR_BUFFER_TOO_SMALL = -2,            /*   E  capacity below the size                 */
-    MQTT_ERROR_PACKET_TOO_LARGE = -3,            /* D ES remaining length, see above       2.2.3 */
-    MQTT_ERROR_RESERVED_TYPE = -4,               /* DHE  0 or 15                           2.2.1 */
-    MQTT_ERROR_TYPE = -5,                        /* D  S not a PUBLISH                     2.2.1 */
-    MQTT_ERROR_DIRECTION = -6,                   /* D    not from this side                2.2.1 */
-    MQTT_ERROR_FLAGS = -7,                       /* DH   not the type's             MQTT-2.2.2-1 */
-    MQTT_ERROR_REMAINING_LENGTH = -8,            /* DH S malformed, or impossible           2.2.3 */
-    MQTT_ERROR_TRAILING_BYTES = -9,              /* D    after a CONNECT's last field      3.1.3 */
-    MQTT_ERROR_FIELD_PAST_END = -10,             /* D ES longer than the packet            1.5.3 */
-    MQTT_ERROR_FIELD_TOO_LONG = -11,             /*   E  above 65,535 bytes                1.5.3 */
-    MQTT_ERROR_ILL_FORMED_UTF8 = -12,            /* D ES                            MQTT-1.5.3-1 */
-    MQTT_ERROR_NULL_CHARACTER = -13,             /* D ES U+0000                     MQTT-1.5.3-2 */
-    MQTT_ERROR_PACKET_ID_MISSING = -14,          /* D  S at QoS 1 or 2              MQTT-2.3.1-1 */
-    MQTT_ERROR_PACKET_ID_ZERO = -15,             /* D ES                            MQTT-2.3.1-1 */
-    MQTT_ERROR_PACKET_ID_AT_QOS_0 = -16,         /*    S                            MQTT-2.3.1-5 */
-    MQTT_ERROR_PROTOCOL_NAME = -17,              /* D    not "MQTT"                 MQTT-3.1.2-1 */
-    MQTT_ERROR_PROTOCOL_LEVEL = -18,             /* D    not 4                      MQTT-3.1.2-2 */
-    MQTT_ERROR_CONNECT_RESERVED_FLAG = -19,      /* D                               MQTT-3.1.2-3 */
-    MQTT_ERROR_WILL_QOS_WITHOUT_WILL = -20,      /* D                              MQTT-3.1.2-13 */
-    MQTT_ERROR_WILL_RETAIN_WITHOUT_WILL = -21,   /* D                              MQTT-3.1.2-15 */
-    MQTT_ERROR_WILL_QOS = -22,                   /* D E  3                         MQTT-3.1.2-14 */
-    MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME = -23, /* D E                            MQTT-3.1.2-22 */
-    MQTT_ERROR_CLIENT_ID = -24,                  /* D E  empty, no clean session    MQTT-3.1.3-7 */
-    MQTT_ERROR_WILL_MISSING = -25,               /* D    topic or message           MQTT-3.1.2-9 */
-    MQTT_ERROR_USER_NAME_MISSING = -26,          /* D                              MQTT-3.1.2-19 */
-    MQTT_ERROR_PASSWORD_MISSING = -27,           /* D                              MQTT-3.1.2-21 */
-    MQTT_ERROR_CONNACK_FLAGS = -28,              /* D    reserved bits                   3.2.2.1 */
-    MQTT_ERROR_SESSION_PRESENT = -29,            /* D E  though refused             MQTT-3.2.2-4 */
-    MQTT_ERROR_CONNECT_RETURN_CODE = -30,        /* D E  above 5                         3.2.2.3 */
-    MQTT_ERROR_DUP = -31,                        /* DHES at QoS 0                   MQTT-3.3.1-2 */
-    MQTT_ERROR_QOS = -32,                        /* DHES 3                          MQTT-3.3.1-4 */
-    MQTT_ERROR_SUBSCRIBE_NO_FILTER = -33,        /* D E                             MQTT-3.8.3-3 */
-    MQTT_ERROR_REQUESTED_QOS_MISSING = -34,      /* D E                                    3.8.3 */
-    MQTT_ERROR_REQUESTED_QOS = -35,              /* D E  above 2                    MQTT-3.8.3-4 */
-    MQTT_ERROR_SUBACK_NO_RETURN_CODE = -36,      /* D E                                    3.9.3 */
-    MQTT_ERROR_SUBACK_RETURN_CODE = -37,         /* D E  not 0, 1, 2, 0x80          MQTT-3.9.3-2 */
-    MQTT_ERROR_UNSUBSCRIBE_NO_FILTER = -38,      /* D E                            MQTT-3.10.3-2 */
-    MQTT_ERROR_TOPIC_EMPTY = -39,                /* D ES a name or a filter         MQTT-4.7.3-1 */
-    MQTT_ERROR_TOPIC_NAME_WILDCARD = -40,        /* D ES '#' or '+'                 MQTT-4.7.1-1 */
-    MQTT_ERROR_FILTER_MULTI_LEVEL = -41,         /* D E  '#' misplaced              MQTT-4.7.1-2 */
-    MQTT_ERROR_FILTER_SINGLE_LEVEL = -42,        /* D E  '+' misplaced              MQTT-4.7.1-3 */
-    MQTT_ERROR_PAYLOAD_MISSING = -43             /*   E  payload.data is NULL                    */
+    /*                                              who  meaning                          clause  */
+    MQTT_PACKET_INCOMPLETE = -1,                 /* DHP  needs more bytes                         */
+    MQTT_ERROR_BUFFER_TOO_SMALL = -2,            /*    E capacity below the size                  */
+    MQTT_ERROR_PACKET_TOO_LARGE = -3,            /* D PE remaining length too large         2.2.3 */
+    MQTT_ERROR_RESERVED_TYPE = -4,               /* DH E packet type 0 or 15                2.2.1 */
+    MQTT_ERROR_TYPE = -5,                        /*   P  packet type is not PUBLISH         2.2.1 */
+    MQTT_ERROR_DIRECTION = -6,                   /* D    this side may not send it          2.2.1 */
+    MQTT_ERROR_FLAGS = -7,                       /* DH   fixed header flags          MQTT-2.2.2-1 */
+    MQTT_ERROR_REMAINING_LENGTH = -8,            /* DHP  malformed or impossible            2.2.3 */
+    MQTT_ERROR_TRAILING_BYTES = -9,              /* D    after the last CONNECT field       3.1.3 */
+    MQTT_ERROR_FIELD_PAST_END = -10,             /* D PE field longer than the packet       1.5.3 */
+    MQTT_ERROR_FIELD_TOO_LONG = -11,             /*    E field above 65,535 bytes           1.5.3 */
+    MQTT_ERROR_ILL_FORMED_UTF8 = -12,            /* D PE                             MQTT-1.5.3-1 */
+    MQTT_ERROR_NULL_CHARACTER = -13,             /* D PE U+0000 in a string          MQTT-1.5.3-2 */
+    MQTT_ERROR_PACKET_ID_MISSING = -14,          /* D P  at QoS 1 or 2               MQTT-2.3.1-1 */
+    MQTT_ERROR_PACKET_ID_ZERO = -15,             /* D PE                             MQTT-2.3.1-1 */
+    MQTT_ERROR_PACKET_ID_AT_QOS_0 = -16,         /*   P  set_packet_id at QoS 0      MQTT-2.3.1-5 */
+    MQTT_ERROR_PROTOCOL_NAME = -17,              /* D    not "MQTT"                  MQTT-3.1.2-1 */
+    MQTT_ERROR_PROTOCOL_LEVEL = -18,             /* D    not 4                       MQTT-3.1.2-2 */
+    MQTT_ERROR_CONNECT_RESERVED_FLAG = -19,      /* D    not 0                       MQTT-3.1.2-3 */
+    MQTT_ERROR_WILL_QOS_WITHOUT_WILL = -20,      /* D    no will, will QoS not 0    MQTT-3.1.2-13 */
+    MQTT_ERROR_WILL_RETAIN_WITHOUT_WILL = -21,   /* D    no will, will retain 1     MQTT-3.1.2-15 */
+    MQTT_ERROR_WILL_QOS = -22,                   /* D  E will QoS 3                 MQTT-3.1.2-14 */
+    MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME = -23, /* D  E                            MQTT-3.1.2-22 */
+    MQTT_ERROR_CLIENT_ID = -24,                  /* D  E empty, no clean session     MQTT-3.1.3-7 */
+    MQTT_ERROR_WILL_MISSING = -25,               /* D    will topic or message       MQTT-3.1.2-9 */
+    MQTT_ERROR_USER_NAME_MISSING = -26,          /* D                               MQTT-3.1.2-19 */
+    MQTT_ERROR_PASSWORD_MISSING = -27,           /* D                               MQTT-3.1.2-21 */
+    MQTT_ERROR_CONNACK_FLAGS = -28,              /* D    reserved bits not 0              3.2.2.1 */
+    MQTT_ERROR_SESSION_PRESENT = -29,            /* D  E 1, but connection refused   MQTT-3.2.2-4 */
+    MQTT_ERROR_CONNECT_RETURN_CODE = -30,        /* D  E above 5                          3.2.2.3 */
+    MQTT_ERROR_DUP = -31,                        /* DHPE DUP 1 at QoS 0              MQTT-3.3.1-2 */
+    MQTT_ERROR_QOS = -32,                        /* DHPE QoS 3                       MQTT-3.3.1-4 */
+    MQTT_ERROR_SUBSCRIBE_NO_FILTER = -33,        /* D  E                             MQTT-3.8.3-3 */
+    MQTT_ERROR_REQUESTED_QOS_MISSING = -34,      /* D  E after a topic filter               3.8.3 */
+    MQTT_ERROR_REQUESTED_QOS = -35,              /* D  E not 0, 1 or 2               MQTT-3.8.3-4 */
+    MQTT_ERROR_SUBACK_NO_RETURN_CODE = -36,      /* D  E                                    3.9.3 */
+    MQTT_ERROR_SUBACK_RETURN_CODE = -37,         /* D  E not 0, 1, 2 or 0x80         MQTT-3.9.3-2 */
+    MQTT_ERROR_UNSUBSCRIBE_NO_FILTER = -38,      /* D  E                            MQTT-3.10.3-2 */
+    MQTT_ERROR_TOPIC_EMPTY = -39,                /* D PE topic name or filter        MQTT-4.7.3-1 */
+    MQTT_ERROR_TOPIC_NAME_WILDCARD = -40,        /* D PE # or + in a topic name      MQTT-4.7.1-1 */
+    MQTT_ERROR_FILTER_MULTI_LEVEL = -41,         /* D  E # misplaced                 MQTT-4.7.1-2 */
+    MQTT_ERROR_FILTER_SINGLE_LEVEL = -42,        /* D  E + misplaced                 MQTT-4.7.1-3 */
+    MQTT_ERROR_PAYLOAD_MISSING = -43             /*    E payload has a length, data is NULL       */
 };
 
-/* 1.5.3: a string */
+/* UTF-8 text [1.5.3] */
 struct mqtt_string {
-    const char *data; /* UTF-8, not NUL-terminated */
+    const char *data; /* not NUL-terminated */
     size_t length;    /* in bytes */
 };
 
-/* A payload, a password, a will message: any bytes */
+/* Binary data: a payload, a password, a will message */
 struct mqtt_bytes {
-    const uint8_t *data; /* not NUL-terminated */
+    const uint8_t *data; /* may contain any bytes */
     size_t length;       /* in bytes */
 };
 
-/* 2.2 */
+/* Fixed header [2.2] */
 struct mqtt_fixed_header {
-    uint32_t remaining_length;  /* 2.2.3: the bytes that follow the fixed header */
-    enum mqtt_packet_type type; /* 2.2.1 */
-    uint8_t flags;              /* 2.2.2: bits 3 to 0 of the first byte */
+    uint32_t remaining_length;  /* number of bytes that follow the fixed header [2.2.3] */
+    enum mqtt_packet_type type; /* packet type [2.2.1] */
+    uint8_t flags;              /* bits 3 to 0 of the first byte [2.2.2] */
 };
 
-/* 3.1.2.5 to 3.1.2.7: a will */
+/* Will: what the server publishes if the client vanishes [3.1.2.5] */
 struct mqtt_will {
-    uint8_t qos;               /* 3.1.2.6 */
-    bool retain;               /* 3.1.2.7 */
-    struct mqtt_string topic;  /* 3.1.3.2 */
-    struct mqtt_bytes message; /* 3.1.3.3 */
+    uint8_t qos;               /* 0, 1 or 2 [3.1.2.6] */
+    bool retain;               /* true: the server retains the message [3.1.2.7] */
+    struct mqtt_string topic;  /* topic name [3.1.3.2] */
+    struct mqtt_bytes message; /* payload [3.1.3.3] */
 };
 
-/* 3.1. What a has_ member says is not there is not looked at by an encoder, and not to be by the
- * receiver of a decoded packet. */
+/* CONNECT [3.1]. Where a has_ member is false, encoders ignore the field and decoders leave it unset.
+ * Set it, or the field is not sent. */
 struct mqtt_connect {
-    uint16_t keep_alive;          /* 3.1.2.10: seconds; 0 is no keep alive */
-    bool clean_session;           /* 3.1.2.4 */
-    bool has_will;                /* 3.1.2.5 */
-    bool has_user_name;           /* 3.1.2.8 */
-    bool has_password;            /* 3.1.2.9 */
-    struct mqtt_will will;        /* if has_will */
-    struct mqtt_string client_id; /* 3.1.3.1 */
-    struct mqtt_string user_name; /* 3.1.3.4, if has_user_name */
-    struct mqtt_bytes password;   /* 3.1.3.5, if has_password */
+    uint16_t keep_alive;          /* most seconds between two packets; 0 turns it off [3.1.2.10] */
+    bool clean_session;           /* true: the server discards the session [3.1.2.4] */
+    bool has_will;                /* true: there is a will [3.1.2.5] */
+    bool has_user_name;           /* true: there is a user name [3.1.2.8] */
+    bool has_password;            /* true: there is a password; needs a user name [3.1.2.9] */
+    struct mqtt_will will;        /* will, if has_will [3.1.2.5] */
+    struct mqtt_string client_id; /* client identifier; empty only with clean_session [3.1.3.1] */
+    struct mqtt_string user_name; /* user name, if has_user_name [3.1.3.4] */
+    struct mqtt_bytes password;   /* password, if has_password [3.1.3.5] */
 };
 
-/* 3.2 */
+/* CONNACK [3.2] */
 struct mqtt_connack {
-    bool session_present; /* 3.2.2.2 */
-    uint8_t return_code;  /* 3.2.2.3: enum mqtt_connack_code */
+    bool session_present; /* true: the server has kept the session [3.2.2.2] */
+    uint8_t return_code;  /* enum mqtt_connack_code [3.2.2.3] */
 };
 
-/* 3.3. At QoS 0 the packet id is not looked at by an encoder, and 0 from a decoder. */
+/* PUBLISH [3.3] */
 struct mqtt_publish {
-    uint16_t packet_id;        /* 3.3.2.2 */
-    uint8_t qos;               /* 3.3.1.2 */
-    bool dup;                  /* 3.3.1.1 */
-    bool retain;               /* 3.3.1.3 */
-    struct mqtt_string topic;  /* 3.3.2.1 */
-    struct mqtt_bytes payload; /* 3.3.3 */
+    uint16_t packet_id;        /* not 0; at QoS 0 encoders ignore it, decoders set 0 [3.3.2.2] */
+    uint8_t qos;               /* 0, 1 or 2 [3.3.1.2] */
+    bool dup;                  /* true: sent before, perhaps; false at QoS 0 [3.3.1.1] */
+    bool retain;               /* true: to be retained, or was retained [3.3.1.3] */
+    struct mqtt_string topic;  /* topic name, without wildcards [3.3.2.1] */
+    struct mqtt_bytes payload; /* application message [3.3.3] */
 };
 
-/* PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK: 3.4 to 3.7, 3.11 */
+/* PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK [3.4 to 3.7, 3.11] */
 struct mqtt_ack {
-    uint16_t packet_id; /* 2.3.1 */
+    uint16_t packet_id; /* that of the packet which it acknowledges; not 0 [2.3.1] */
 };
 
-/* 3.8.3 */
+/* One entry of a SUBSCRIBE [3.8.3] */
 struct mqtt_subscription {
-    struct mqtt_string filter; /* 4.7 */
-    uint8_t qos;               /* 3.8.3: the QoS requested */
+    struct mqtt_string filter; /* topic filter [4.7] */
+    uint8_t qos;               /* requested QoS: 0, 1 or 2 [3.8.3] */
 };
 
-/* 3.8. A sender sets `subscriptions`, an array of `count`; a decoder sets it to NULL and `encoded`
- * to the payload as received. mqtt_next_subscription reads either. */
+/* SUBSCRIBE [3.8]. mqtt_next_subscription reads both a sender's and a decoded packet. */
 struct mqtt_subscribe {
-    const struct mqtt_subscription *subscriptions; /* a sender's */
-    size_t count;                                  /* of subscriptions, at least 1 */
-    struct mqtt_bytes encoded;                     /* a decoder's */
-    uint16_t packet_id;                            /* 3.8.2 */
+    const struct mqtt_subscription *subscriptions; /* a sender's array; NULL when decoded [3.8.3] */
+    size_t count;                                  /* number of subscriptions, not 0 */
+    struct mqtt_bytes encoded;                     /* payload as received, when decoded [3.8.3] */
+    uint16_t packet_id;                            /* not 0 [3.8.2] */
 };
 
-/* 3.9: `count` bytes, each 0, 1, 2 or MQTT_SUBACK_CODE_FAILURE */
+/* SUBACK [3.9] */
 struct mqtt_suback {
-    const uint8_t *return_codes; /* 3.9.3 */
-    size_t count;                /* of return codes, at least 1 */
-    uint16_t packet_id;          /* 3.9.2 */
+    const uint8_t *return_codes; /* array of enum mqtt_suback_code [3.9.3] */
+    size_t count;                /* number of return codes, not 0 */
+    uint16_t packet_id;          /* that of the SUBSCRIBE; not 0 [3.9.2] */
 };
 
-/* 3.10. A sender sets `filters`, an array of `count`; a decoder sets it to NULL and `encoded` to
- * the payload as received. mqtt_next_filter reads either. */
+/* UNSUBSCRIBE [3.10]. mqtt_next_filter reads both a sender's and a decoded packet. */
 struct mqtt_unsubscribe {
-    const struct mqtt_string *filters; /* a sender's */
-    size_t count;                      /* of filters, at least 1 */
-    struct mqtt_bytes encoded;         /* a decoder's */
-    uint16_t packet_id;                /* 3.10.2 */
+    const struct mqtt_string *filters; /* a sender's array; NULL when decoded [3.10.3] */
+    size_t count;                      /* number of topic filters, not 0 */
+    struct mqtt_bytes encoded;         /* payload as received, when decoded [3.10.3] */
+    uint16_t packet_id;                /* not 0 [3.10.2] */
 };
 
 /* Any packet */
 struct mqtt_packet {
     uint32_t error_offset; /* after an error: index of the first byte of the field that breaks the
-                              rule (a string begins at its length), or where a missing one belongs */
-    enum mqtt_packet_type type; /* which member of `as` there is */
+                              rule, or of where a missing field belongs. A string begins at its
+                              length. */
+    enum mqtt_packet_type type; /* says which member of `as` is set */
     union {
         struct mqtt_connect connect;         /* CONNECT */
         struct mqtt_connack connack;         /* CONNACK */
@@ -306,52 +321,52 @@ struct mqtt_packet {
         struct mqtt_subscribe subscribe;     /* SUBSCRIBE */
         struct mqtt_suback suback;           /* SUBACK */
         struct mqtt_unsubscribe unsubscribe; /* UNSUBSCRIBE */
-    } as;                                    /* none for PINGREQ, PINGRESP, DISCONNECT */
+    } as;                                    /* PINGREQ, PINGRESP and DISCONNECT have no member */
 };
 
 /* ---------------------------------------------------------------------------------------------
  * DECODE
  *
- * One call decodes the first packet of `bytes` and leaves those after it alone. What the fixed
- * header shows to be wrong is an error at once; the rest is checked when all of it is there, so
- * that feeding a packet byte by byte costs no more than feeding it whole.
+ * One call decodes the first packet of `bytes` and ignores the bytes after it. An error that the
+ * fixed header reveals is reported at once. The rest is checked when all of the packet is there, so
+ * feeding a packet byte by byte takes linear time.
  * ------------------------------------------------------------------------------------------- */
 
-/* Decodes any packet of chapter 3, from either side: an inspector, a test, a proxy. Returns the
- * size of the packet, MQTT_PACKET_INCOMPLETE, or a status with a D, save MQTT_ERROR_TYPE and
- * MQTT_ERROR_DIRECTION. */
+/* Decodes any packet, from either side: for inspectors, tests and proxies. Returns the size of the
+ * packet, MQTT_PACKET_INCOMPLETE, or any status with a D except MQTT_ERROR_DIRECTION [3]. */
 MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
 
-/* What a server calls: as mqtt_decode, and a type that Table 2.1 (2.2.1) does not let a client send
- * is MQTT_ERROR_DIRECTION. */
+/* For servers: as mqtt_decode, but refuses a type that clients may not send with
+ * MQTT_ERROR_DIRECTION [2.2.1, Table 2.1]. */
 MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
                                           size_t length);
 
-/* What a client calls: as mqtt_decode, and a type that Table 2.1 (2.2.1) does not let a server send
- * is MQTT_ERROR_DIRECTION. */
+/* For clients: as mqtt_decode, but refuses a type that servers may not send with
+ * MQTT_ERROR_DIRECTION [2.2.1, Table 2.1]. */
 MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
                                           size_t length);
 
-/* 2.2: decodes and checks the fixed header alone, to bound a packet before buffering it. Returns
- * the header's own size, 2 to 5, MQTT_PACKET_INCOMPLETE, or a status with an H. */
+/* Decodes and checks only the fixed header, so that a caller can limit the size of a packet before
+ * buffering it. Returns the size of the header, 2 to 5, or any status with an H [2.2]. It reports no
+ * byte. */
 MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, const void *bytes,
                                            size_t length);
 
-/* 3.3: decodes a PUBLISH of which nothing but the bytes before the payload needs to be there, so
- * that a large payload streams through a small buffer. `payload.length` is that of the whole
- * payload, `payload.data` is NULL. Returns where the payload starts, or the statuses that mqtt_decode
- * has for a PUBLISH; a first byte of any other type is MQTT_ERROR_TYPE. */
+/* Decodes a PUBLISH of which only the bytes before the payload need to be there, so that a large
+ * payload streams through a small buffer. Sets `payload.length` to the length of the whole payload
+ * and `payload.data` to NULL. Returns where the payload starts, or any status with a P except
+ * MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It reports no byte. */
 MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
                                              size_t length);
 
-/* 2.2.3: decodes a remaining length of 1 to 4 bytes; more of them than the value needs are taken.
- * Returns their number, MQTT_PACKET_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if the fourth announces a
- * fifth. */
+/* Decodes a remaining length of 1 to 4 bytes. Longer encodings than necessary (`80 00`) are accepted.
+ * Returns the number of bytes, MQTT_PACKET_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if the fourth
+ * byte announces a fifth [2.2.3]. */
 MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t length);
 
-/* 3.8.3, 3.10.3: give the subscriptions, the filters, one by one, in their order: start with
- * *position = 0 and call until false. They take a decoded packet and a sender's array, and stay in
- * bounds even of a payload that no decoder has checked. */
+/* Give the entries of a list one by one, in order. Start with *position = 0 and call until the result
+ * is false. They read decoded packets and a sender's array alike, and stay in bounds even in a
+ * payload that no decoder has checked [3.8.3, 3.10.3]. */
 MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, size_t *position,
                                       struct mqtt_subscription *out);
 MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *position,
@@ -360,73 +375,74 @@ MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size
 /* ---------------------------------------------------------------------------------------------
  * ENCODE
  *
- * Every encoder returns the bytes written, or, with `buffer` NULL, the bytes it would write; else
- * MQTT_ERROR_BUFFER_TOO_SMALL if they are more than `capacity`, or the status of a rule, which are
- * listed without MQTT_ERROR_. What an encoder writes, the decoders accept.
+ * Every encoder returns the number of bytes written, or with a NULL buffer the number it would
+ * write; MQTT_ERROR_BUFFER_TOO_SMALL if that is more than `capacity`; or the status of the first
+ * rule that the packet breaks. The comments list those statuses without MQTT_ERROR_.
  * ------------------------------------------------------------------------------------------- */
 
-/* Encodes any packet, a decoded one included, which gives back the bytes it was decoded from (with
- * the shortest remaining length). Returns the size, or a status with an E; a type other than 1 to
- * 14 is MQTT_ERROR_RESERVED_TYPE. */
+/* Encodes any packet, also a decoded one: that gives the bytes it was decoded from, with the shortest
+ * remaining length. Use another buffer than the one it was decoded from. Returns the size, or any
+ * status with an E. A type other than 1 to 14 is RESERVED_TYPE [3]. */
 MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet);
 
-/* 3.1: FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, WILL_QOS, PASSWORD_WITHOUT_USER_NAME,
- * CLIENT_ID; of the will topic TOPIC_EMPTY and TOPIC_NAME_WILDCARD. */
+/* CONNECT [3.1]: FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, WILL_QOS,
+ * PASSWORD_WITHOUT_USER_NAME, CLIENT_ID; for the will topic also TOPIC_EMPTY, TOPIC_NAME_WILDCARD. */
 MQTTI_API int32_t mqtt_encode_connect(void *buffer, size_t capacity,
                                       const struct mqtt_connect *connect);
 
-/* 3.2, always 4 bytes: SESSION_PRESENT, CONNECT_RETURN_CODE. */
+/* CONNACK, always 4 bytes [3.2]: SESSION_PRESENT, CONNECT_RETURN_CODE. */
 MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
                                       const struct mqtt_connack *connack);
 
-/* 3.3: QOS, DUP, PACKET_TOO_LARGE, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
- * TOPIC_NAME_WILDCARD, PACKET_ID_ZERO, and PAYLOAD_MISSING for a NULL payload with a length. */
+/* PUBLISH [3.3]: QOS, DUP, PACKET_TOO_LARGE, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8,
+ * NULL_CHARACTER, TOPIC_NAME_WILDCARD, PACKET_ID_ZERO, PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
                                       const struct mqtt_publish *publish);
 
-/* 3.3: writes everything before the payload, whose length counts but whose data is not looked at,
- * and returns the size of that: for writev, and for one payload sent to many. Statuses as above, but
- * for PAYLOAD_MISSING. */
+/* The same, but writes only what stands before the payload and returns the size of that: for writev,
+ * and for one payload that is sent to many subscribers. `payload.length` counts in the remaining
+ * length, `payload.data` is not read. Same statuses except PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                              const struct mqtt_publish *publish);
 
-/* 3.4 to 3.7 and 3.11, always 4 bytes: PACKET_ID_ZERO. */
+/* PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK, always 4 bytes [3.4 to 3.7, 3.11]: PACKET_ID_ZERO. */
 MQTTI_API int32_t mqtt_encode_puback(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_pubrec(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_pubrel(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_pubcomp(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_unsuback(void *buffer, size_t capacity, uint16_t packet_id);
 
-/* 3.8, of a sender's array (a decoded list has none): PACKET_TOO_LARGE, PACKET_ID_ZERO,
- * SUBSCRIBE_NO_FILTER, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
- * FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL, REQUESTED_QOS. */
+/* SUBSCRIBE from a sender's array [3.8]: PACKET_TOO_LARGE, PACKET_ID_ZERO, SUBSCRIBE_NO_FILTER,
+ * TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, FILTER_MULTI_LEVEL,
+ * FILTER_SINGLE_LEVEL, REQUESTED_QOS. A decoded packet has no array and is SUBSCRIBE_NO_FILTER; use
+ * mqtt_encode for it. */
 MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
                                         const struct mqtt_subscribe *subscribe);
 
-/* 3.9: PACKET_TOO_LARGE, PACKET_ID_ZERO, SUBACK_NO_RETURN_CODE, SUBACK_RETURN_CODE. */
+/* SUBACK [3.9]: PACKET_TOO_LARGE, PACKET_ID_ZERO, SUBACK_NO_RETURN_CODE, SUBACK_RETURN_CODE. */
 MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
                                      const struct mqtt_suback *suback);
 
-/* 3.10, of a sender's array (a decoded list has none): PACKET_TOO_LARGE, PACKET_ID_ZERO,
- * UNSUBSCRIBE_NO_FILTER, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
- * FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL. */
+/* UNSUBSCRIBE from a sender's array [3.10]: PACKET_TOO_LARGE, PACKET_ID_ZERO, UNSUBSCRIBE_NO_FILTER,
+ * TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, FILTER_MULTI_LEVEL,
+ * FILTER_SINGLE_LEVEL. A decoded packet has no array and is UNSUBSCRIBE_NO_FILTER; use mqtt_encode
+ * for it. */
 MQTTI_API int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
                                           const struct mqtt_unsubscribe *unsubscribe);
 
-/* 3.12 to 3.14, always 2 bytes. */
+/* PINGREQ, PINGRESP and DISCONNECT, always 2 bytes [3.12 to 3.14]. */
 MQTTI_API int32_t mqtt_encode_pingreq(void *buffer, size_t capacity);
 MQTTI_API int32_t mqtt_encode_pingresp(void *buffer, size_t capacity);
 MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity);
 
-/* 2.2.3, 1 to 4 bytes: PACKET_TOO_LARGE above MQTT_REMAINING_LENGTH_MAX. */
+/* A remaining length, 1 to 4 bytes [2.2.3]: PACKET_TOO_LARGE above MQTT_REMAINING_LENGTH_MAX. */
 MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value);
 
-/* Change an encoded PUBLISH in place, of which nothing but the bytes before the payload needs to be
- * there: the DUP flag for a re-delivery (3.3.1.1), RETAIN, which a server clears when it forwards
- * [MQTT-3.3.1-9], the packet id for the next receiver (3.3.2.2).
- * Return where the payload starts, or a status of mqtt_decode_publish_header, and then nothing is
- * changed. At QoS 0, where neither can be set: MQTT_ERROR_DUP (clearing is no error) and
- * MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id of 0 is MQTT_ERROR_PACKET_ID_ZERO. */
+/* Change an encoded PUBLISH in place. Only the bytes before the payload need to be there. Set the DUP
+ * flag to send it again [3.3.1.1], clear RETAIN to forward it [MQTT-3.3.1-9], set the packet id for
+ * the next receiver [3.3.2.2]. Return where the payload starts, or any status with a P and no
+ * change. At QoS 0 setting DUP is MQTT_ERROR_DUP (clearing it succeeds), and setting the packet id
+ * is MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id of 0 is MQTT_ERROR_PACKET_ID_ZERO. */
 MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup);
 MQTTI_API int32_t mqtt_publish_set_retain(void *bytes, size_t length, bool retain);
 MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_id);
@@ -435,48 +451,51 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
  * STRINGS AND TOPICS
  * ------------------------------------------------------------------------------------------- */
 
-/* 1.5.3: well-formed UTF-8 without U+0000, at most 65,535 bytes; empty is valid. */
+/* True if the string is well-formed UTF-8 without U+0000 and has at most 65,535 bytes. An empty
+ * string is valid [1.5.3]. */
 MQTTI_API bool mqtt_string_is_valid(struct mqtt_string string);
 
-/* 1.5.3: whether a valid string holds what it SHOULD NOT, and for which a receiver MAY close the
- * connection: a control character (U+0001 to U+001F, U+007F to U+009F) or a non-character. */
+/* True if a valid string contains a control character (U+0001 to U+001F, U+007F to U+009F) or a
+ * non-character. Senders SHOULD NOT send these; a receiver MAY close the connection [1.5.3]. */
 MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string);
 
-/* 4.7: a valid string, not empty, in which no wildcard stands (a name), or none out of place (a
- * filter). */
+/* True if the string is valid, not empty, and contains no wildcard [4.7]. */
 MQTTI_API bool mqtt_topic_name_is_valid(struct mqtt_string name);
+
+/* True if the string is valid, not empty, and each wildcard is in its place [4.7]. */
 MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
 
-/* 4.7: whether a valid filter matches a valid name; topics that begin with $ included (4.7.2). The
- * time is linear in the length of the name, the stack constant. */
+/* True if a valid topic filter matches a valid topic name, topics that begin with $ included
+ * [4.7.2]. Takes linear time and constant stack [4.7]. */
 MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 
-/* Whether two strings have the same bytes [MQTT-4.7.3-4]. */
+/* True if both strings have the same bytes [MQTT-4.7.3-4]. */
 MQTTI_API bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b);
 
-/* A NUL-terminated C string, without its NUL. Nothing is copied, nothing checked. */
+/* Makes a string of a NUL-terminated C string, without the NUL. Copies nothing, checks nothing. */
 MQTTI_API struct mqtt_string mqtt_string_from(const char *text);
 
-/* `length` bytes at `data`. Nothing is copied. */
+/* Makes binary data of `length` bytes at `data`. Copies nothing. */
 MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
 
 /* ---------------------------------------------------------------------------------------------
  * EXPLANATIONS
  * ------------------------------------------------------------------------------------------- */
 
-/* One plain sentence for a status, or for any other number. Never NULL. */
+/* Returns one plain sentence for a status, or for any other number. Never NULL. */
 MQTTI_API const char *mqtt_status_message(int32_t status);
 
-/* The statement that a status reports, "MQTT-3.1.2-22", or where it has no number the section,
- * "2.2.3"; "" for MQTT_PACKET_INCOMPLETE, MQTT_ERROR_BUFFER_TOO_SMALL and MQTT_ERROR_PAYLOAD_MISSING,
- * which break no rule, and for any number that is no status. Never NULL. */
+/* Returns the statement of the standard that the status reports ("MQTT-3.1.2-22"), or the section if
+ * it has no number ("2.2.3"). Returns "" for MQTT_PACKET_INCOMPLETE, MQTT_ERROR_BUFFER_TOO_SMALL and
+ * MQTT_ERROR_PAYLOAD_MISSING, which break no rule, and for numbers that are no status. Never NULL. */
 MQTTI_API const char *mqtt_status_clause(int32_t status);
 
-/* "CONNECT" and so on, as in Table 2.1; "Reserved" for any other value. */
+/* Returns "CONNECT" and so on, as in Table 2.1, and "Reserved" for any other value [2.2.1]. */
 MQTTI_API const char *mqtt_packet_type_name(enum mqtt_packet_type type);
 
-/* The return code of the CONNACK that a server must answer to a refused CONNECT before it closes
- * the connection, 1 [MQTT-3.1.2-2] or 2 [MQTT-3.1.3-8], or -1: it closes without [MQTT-3.1.4-1]. */
+/* Returns the CONNACK code that a server must send for a refused CONNECT before it closes the
+ * connection, 1 [MQTT-3.1.2-2] or 2 [MQTT-3.1.3-8]. Returns -1 if it closes without a CONNACK
+ * [MQTT-3.1.4-1]. */
 MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 
 #if defined(__cplusplus)
@@ -490,53 +509,73 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
  * ========================================================================================== */
 
 #elif defined(MQTT_CODEC_IMPLEMENTATION) && !defined(MQTT_CODEC_EXTERNAL)
-#error "mqtt_codec.h is in already as static inline: define MQTT_CODEC_DECLARE_ONLY before that"
+#error "mqtt_codec.h is included above as static functions; define MQTT_CODEC_DECLARE_ONLY there"
 #endif
 
 #if !defined(MQTT_CODEC_IMPLEMENTED) &&                                                            \
     (defined(MQTT_CODEC_IMPLEMENTATION) || !defined(MQTT_CODEC_EXTERNAL))
 #define MQTT_CODEC_IMPLEMENTED
 
+/* How functions are compiled. GCC and clang get these attributes when they optimize:
+ *
+ *                 purpose                               for speed        for size (-Os)
+ *   MQTTI_INLINE  most packets pass through it          inlined          the compiler decides
+ *   MQTTI_SHARED  small, and many functions call it     inlined in each  one copy
+ *   MQTTI_ASIDE   few packets need it: its caller       out of line      the compiler decides
+ *                 saves no registers for it
+ *   MQTTI_ENTRY   public function of some size          out of line      the compiler decides
+ *   MQTTI_ALONE   mqtt_encode                           out of line      out of line
+ *
+ * "Out of line" has a second reason. Inlined or cloned into a caller, these functions make GCC warn
+ * falsely, for example of 16-byte loads from shorter arrays. */
+#if defined(__clang__)
+#define MQTTI_OUT_OF_LINE __attribute__((__noinline__, __unused__)) static
+#elif defined(__GNUC__) && __GNUC__ >= 8
+#define MQTTI_OUT_OF_LINE __attribute__((__noipa__, __unused__)) static
+#elif defined(__GNUC__)
+#define MQTTI_OUT_OF_LINE __attribute__((__noinline__, __noclone__, __unused__)) static
+#endif
+
+#if defined(__GNUC__) && defined(__OPTIMIZE_SIZE__)
+#define MQTTI_FOR_SIZE true
+#define MQTTI_INLINE   static inline
+#define MQTTI_SHARED   __attribute__((__noinline__, __unused__)) static
+#define MQTTI_ASIDE    static inline
+#elif defined(__GNUC__) && defined(__OPTIMIZE__)
+#define MQTTI_FOR_SIZE false
+#define MQTTI_INLINE   __attribute__((__always_inline__)) static inline
+#define MQTTI_SHARED   MQTTI_INLINE
+#define MQTTI_ASIDE    MQTTI_OUT_OF_LINE
+#else
+#define MQTTI_FOR_SIZE false
+#define MQTTI_INLINE   static inline
+#define MQTTI_SHARED   static inline
+#define MQTTI_ASIDE    static inline
+#endif
+
 #if defined(MQTT_CODEC_EXTERNAL)
 #define MQTTI_API
-#elif defined(__GNUC__) /* clang and clangd, when they open this file itself, call it unused */
-#define MQTTI_API __attribute__((unused)) static inline
+#define MQTTI_ENTRY
+#define MQTTI_ALONE
+#elif defined(__GNUC__) /* unused: clang warns when it compiles this file by itself */
+#define MQTTI_API   __attribute__((__unused__)) static inline
+#define MQTTI_ENTRY __attribute__((__unused__)) MQTTI_ASIDE
+#if defined(__OPTIMIZE__)
+#define MQTTI_ALONE MQTTI_OUT_OF_LINE
 #else
-#define MQTTI_API static inline
+#define MQTTI_ALONE MQTTI_API
+#endif
+#else
+#define MQTTI_API   static inline
+#define MQTTI_ENTRY static inline
+#define MQTTI_ALONE static inline
 #endif
 
-/* Inlined into callers, or made for what they pass, some functions make GCC warn there of what cannot
- * happen: of 16-byte loads from shorter arrays, of writes behind what the capacity allows, of reading
- * members that are not yet written. These stay as they are, below thin wrappers that convert the
- * caller's void pointer. */
-#if !defined(__GNUC__) || !defined(__OPTIMIZE__) || defined(__clang__) ||                          \
-    defined(MQTT_CODEC_EXTERNAL)
-#define MQTTI_OUT_OF_LINE static inline
-#elif __GNUC__ >= 8
-#define MQTTI_OUT_OF_LINE __attribute__((noipa, unused)) static
-#else
-#define MQTTI_OUT_OF_LINE __attribute__((noinline, noclone, unused)) static
-#endif
-
-/* Speed comes first, under -Os size. MQTTI_APART is for what most packets do without: for speed it is
- * not inlined, so that it costs them no registers. MQTTI_INLINED is for what many functions call: for
- * size it is not inlined. Otherwise the compiler decides. */
-#if defined(__GNUC__) && defined(__OPTIMIZE_SIZE__)
-#define MQTTI_APART   static inline
-#define MQTTI_INLINED __attribute__((noinline, unused)) static
-#elif defined(__GNUC__) && defined(__OPTIMIZE__)
-#define MQTTI_APART   MQTTI_OUT_OF_LINE
-#define MQTTI_INLINED __attribute__((always_inline)) static inline
-#else
-#define MQTTI_APART   static inline
-#define MQTTI_INLINED static inline
-#endif
-
-#if MQTT_CODEC_SIMD == 1
+#if MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_SSE2
 #include <emmintrin.h>
-#elif MQTT_CODEC_SIMD == 2
+#elif MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_NEON
 #include <arm_neon.h>
-#elif MQTT_CODEC_SIMD == 3
+#elif MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_AVX2
 #include <immintrin.h>
 #endif
 
@@ -544,62 +583,18 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 extern "C" {
 #endif
 
-/* Names of the implementation begin with mqtti_ and are not for use outside of it. Inside, a
- * status of 0 means that no rule is broken. */
+/* Names that begin with mqtti_ or MQTTI_ are internal. In internal functions a status of 0 means
+ * that no rule is broken. Comments that begin with @ are annotations for the proof (docs/proof.md). */
 
 /* ============================================================================================
- * CURSORS
+ * 1.5 Data representations, 4.7 topic names and topic filters
  * ========================================================================================== */
 
-/* What is left of a packet to read. A read that fails leaves the reader at the field that failed:
- * this is how error_offset is known. */
-struct mqtti_reader {
-    const uint8_t *at;
-    size_t left;
-};
-
-static inline void mqtti_skip(struct mqtti_reader *reader, size_t count)
-{
-    reader->at += count;
-    reader->left -= count;
-}
-
-/* 1.5.2: big-endian */
+/* A big-endian number of two bytes [1.5.2]. */
 static inline uint16_t mqtti_get_u16(const uint8_t *at)
 {
     return (uint16_t)((unsigned)at[0] << 8 | at[1]);
 }
-
-static inline unsigned mqtti_flag(bool is_set, unsigned flag)
-{
-    return is_set ? flag : 0;
-}
-
-/* The put functions write at a place whose room has been compared with the capacity, and return
- * the place after. */
-static inline uint8_t *mqtti_put_u8(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)value;
-    return at + 1;
-}
-
-static inline uint8_t *mqtti_put_u16(uint8_t *at, uint16_t value)
-{
-    at[0] = (uint8_t)(value / 256u);
-    at[1] = (uint8_t)(value % 256u);
-    return at + 2;
-}
-
-static inline uint8_t *mqtti_put_bytes(uint8_t *at, const void *data, size_t length)
-{
-    if (length > 0) /* memcpy does not take NULL, not even for 0 bytes */
-        MQTT_CODEC_MEMCPY(at, data, length);
-    return at + length;
-}
-
-/* ============================================================================================
- * 1.5.3 UTF-8 encoded strings, 4.7 topic names and topic filters
- * ========================================================================================== */
 
 enum mqtti_kind {
     MQTTI_BINARY,
@@ -608,8 +603,40 @@ enum mqtti_kind {
     MQTTI_TOPIC_FILTER
 };
 
-/* The size, 2 to 4, of the well-formed sequence at `s` that is not ASCII, or 0: there is none.
- * Table 3-7 of the Unicode Standard, `left` > 0. [MQTT-1.5.3-1] */
+/* A byte is plain if it is ASCII above this value: it needs no further check. */
+static inline uint8_t mqtti_low(enum mqtti_kind kind)
+{
+    return kind == MQTTI_STRING ? 0 : '+';
+}
+
+/* The next seven functions work on blocks of bytes. The last section defines them, once for vectors
+ * and once in portable code. */
+
+/* Passes over the beginning of a string while whole blocks are plain. Returns the number of bytes
+ * after it: 0 if all bytes are plain. */
+MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low);
+
+/* True if one look proves that a topic filter is valid. False proves nothing. */
+MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length);
+
+/* s[i] is plain. Passes over it and perhaps more plain bytes. Returns the index of the next byte. */
+static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i, uint8_t low);
+
+/* s[i] begins a character that is not ASCII. Passes over well-formed characters, perhaps none.
+ * Returns the index of the next byte. */
+static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low);
+
+/* Copies 8 to 64 bytes without a call. Returns false and does nothing for other lengths. */
+MQTTI_INLINE bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t length);
+
+/* Length of the common prefix. */
+static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length);
+
+/* Length up to the next '/'. */
+static inline size_t mqtti_level_length(const uint8_t *s, size_t length);
+
+/* Size of the well-formed UTF-8 sequence at `s` that is not ASCII, 2 to 4 bytes, or 0 if there is
+ * none. `left` is above 0. Table 3-7 of the Unicode Standard [MQTT-1.5.3-1]. */
 static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left)
 {
     const uint8_t lead = s[0];
@@ -625,62 +652,31 @@ static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left)
         if (s[i] < 0x80 || s[i] > 0xBF)
             return 0;
     }
-    if (lead == (s[1] < 0xA0 ? 0xE0 : 0xED)) /* below U+0800; surrogates, U+D800 to U+DFFF */
+    if (lead == (s[1] < 0xA0 ? 0xE0 : 0xED)) /* below U+0800, or a surrogate U+D800 to U+DFFF */
         return 0;
-    if (lead == (s[1] < 0x90 ? 0xF0 : 0xF4)) /* below U+10000; above U+10FFFF */
+    if (lead == (s[1] < 0x90 ? 0xF0 : 0xF4)) /* below U+10000, or above U+10FFFF */
         return 0;
     return size;
 }
 
-/* Defined in the last section, for blocks of bytes. Of the bytes of `s`, how many from the first on
- * equal those of `other`; are not '/'. */
-static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length);
-static inline size_t mqtti_level_length(const uint8_t *s, size_t length);
-
-/* Defined there too. With s[i] the first byte of a character, what is before it checked: pass over
- * some characters above `low`, at least s[i] if it is ASCII, and return where the next one begins. */
-static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low);
-static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low);
-
-/* Defined there too. Whether it is seen without a walk that a string or topic name is valid, as of
- * ASCII it is; and a topic filter. */
-static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low);
-static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length);
-
-/* The byte s[i], '#' or '+', of a topic filter: a whole level, '#' the last one. */
+/* Checks the wildcard s[i] of a topic filter: it is a whole level, and '#' is the last level. */
 static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size_t i)
 {
-    const bool opens_level = i == 0 || s[i - 1] == '/';
+    const bool begins_level = i == 0 || s[i - 1] == '/';
     const bool is_last = i + 1 == length;
+    const bool ends_level = is_last || (s[i] == '+' && s[i + 1] == '/');
 
-    if (opens_level && (is_last || (s[i] == '+' && s[i + 1] == '/')))
+    if (begins_level && ends_level)
         return 0;
     return s[i] == '#' ? MQTT_ERROR_FILTER_MULTI_LEVEL   /* [MQTT-4.7.1-2] */
                        : MQTT_ERROR_FILTER_SINGLE_LEVEL; /* [MQTT-4.7.1-3] */
 }
 
-/* What a two-byte length cannot express. */
-static inline bool mqtti_is_too_long(size_t length)
-{
-#if SIZE_MAX > 0xFFFF
-    return length > MQTT_STRING_LENGTH_MAX;
-#else
-    (void)length;
-    return false;
-#endif
-}
-
-/* ASCII above this is plain: there is nothing to look for. */
-static inline uint8_t mqtti_low(enum mqtti_kind kind)
-{
-    return kind == MQTTI_STRING ? 0 : '+';
-}
-
-/* One walk over a string of at most 65,535 bytes checks all that its kind asks for. */
-MQTTI_APART int32_t mqtti_walk_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
+/* Checks a string of at most 65,535 bytes, whose first i bytes are plain. */
+MQTTI_ASIDE int32_t mqtti_walk_string(const uint8_t *s, size_t length, size_t i,
+                                      enum mqtti_kind kind)
 {
     const uint8_t low = mqtti_low(kind);
-    size_t i = 0;
 
     if (length == 0 && kind != MQTTI_STRING)
         return MQTT_ERROR_TOPIC_EMPTY; /* [MQTT-4.7.3-1] */
@@ -695,7 +691,7 @@ MQTTI_APART int32_t mqtti_walk_string(const uint8_t *s, size_t length, enum mqtt
                 return MQTT_ERROR_ILL_FORMED_UTF8; /* [MQTT-1.5.3-1] */
             i += size;
         } else if (s[i] > low) {
-            i = mqtti_skip_ascii(s, length, i, low);
+            i = mqtti_skip_plain(s, length, i, low);
         } else if (s[i] == 0) {
             return MQTT_ERROR_NULL_CHARACTER; /* [MQTT-1.5.3-2] [MQTT-4.7.3-2] */
         } else {
@@ -712,83 +708,49 @@ MQTTI_APART int32_t mqtti_walk_string(const uint8_t *s, size_t length, enum mqtt
     return 0;
 }
 
-MQTTI_INLINED int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
+/* Checks a string of at most 65,535 bytes. Most strings need only one look. */
+MQTTI_SHARED int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind)
 {
-    const bool is_plain = kind == MQTTI_TOPIC_FILTER ? mqtti_is_plain_filter(s, length)
-                                                     : mqtti_is_plain(s, length, mqtti_low(kind));
+    size_t left;
 
-    return is_plain ? 0 : mqtti_walk_string(s, length, kind);
+    if (kind == MQTTI_TOPIC_FILTER)
+        left = mqtti_is_valid_filter(s, length) ? 0 : length;
+    else
+        left = mqtti_pass_plain(s, length, mqtti_low(kind));
+    return length > 0 && left == 0 ? 0 : mqtti_walk_string(s, length, length - left, kind);
 }
 
-static inline int32_t mqtti_check_field(const uint8_t *data, size_t length, enum mqtti_kind kind)
+/* True if a field is longer than its two-byte length can say [1.5.3]. */
+static inline bool mqtti_is_too_long(size_t length)
+{
+#if SIZE_MAX > 0xFFFF
+    return length > MQTT_STRING_LENGTH_MAX;
+#else
+    (void)length;
+    return false;
+#endif
+}
+
+MQTTI_INLINE int32_t mqtti_check_field(const uint8_t *data, size_t length, enum mqtti_kind kind)
 {
     if (mqtti_is_too_long(length))
         return MQTT_ERROR_FIELD_TOO_LONG; /* 1.5.3 [MQTT-4.7.3-3] */
     return kind == MQTTI_BINARY ? 0 : mqtti_check_string(data, length, kind);
 }
 
-/* Reads a string, or binary data, preceded by its two-byte length; where the packet has ended before
- * it, that is the error `missing`. */
-MQTTI_INLINED int32_t mqtti_read_field(struct mqtti_reader *reader, enum mqtti_kind kind,
-                                       int32_t missing, struct mqtt_bytes *field)
+MQTTI_ENTRY bool mqtt_string_is_valid(struct mqtt_string string)
 {
-    if (reader->left < 2)
-        return reader->left == 0 ? missing : MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
-    field->length = mqtti_get_u16(reader->at);
-    if (field->length > reader->left - 2)
-        return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
-    field->data = reader->at + 2;
-    if (kind != MQTTI_BINARY) {
-        const int32_t status = mqtti_check_string(field->data, field->length, kind);
-        if (status < 0)
-            return status;
-    }
-    mqtti_skip(reader, 2 + field->length);
-    return 0;
+    return mqtti_check_field((const uint8_t *)string.data, string.length, MQTTI_STRING) == 0;
 }
 
-static inline struct mqtt_string mqtti_string_of(struct mqtt_bytes field)
+MQTTI_ENTRY bool mqtt_topic_name_is_valid(struct mqtt_string name)
 {
-    struct mqtt_string string;
-
-    string.data = (const char *)field.data;
-    string.length = field.length;
-    return string;
+    return mqtti_check_field((const uint8_t *)name.data, name.length, MQTTI_TOPIC_NAME) == 0;
 }
 
-MQTTI_INLINED bool mqtti_is_valid(const uint8_t *s, size_t length, enum mqtti_kind kind)
+MQTTI_ENTRY bool mqtt_topic_filter_is_valid(struct mqtt_string filter)
 {
-    return mqtti_check_field(s, length, kind) == 0;
-}
-
-MQTTI_APART bool mqtti_string_is_valid(const uint8_t *s, size_t length)
-{
-    return mqtti_is_valid(s, length, MQTTI_STRING);
-}
-
-MQTTI_API bool mqtt_string_is_valid(struct mqtt_string string)
-{
-    return mqtti_string_is_valid((const uint8_t *)string.data, string.length);
-}
-
-MQTTI_APART bool mqtti_topic_name_is_valid(const uint8_t *s, size_t length)
-{
-    return mqtti_is_valid(s, length, MQTTI_TOPIC_NAME);
-}
-
-MQTTI_API bool mqtt_topic_name_is_valid(struct mqtt_string name)
-{
-    return mqtti_topic_name_is_valid((const uint8_t *)name.data, name.length);
-}
-
-MQTTI_APART bool mqtti_topic_filter_is_valid(const uint8_t *s, size_t length)
-{
-    return mqtti_is_valid(s, length, MQTTI_TOPIC_FILTER);
-}
-
-MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter)
-{
-    return mqtti_topic_filter_is_valid((const uint8_t *)filter.data, filter.length);
+    return mqtti_check_field((const uint8_t *)filter.data, filter.length, MQTTI_TOPIC_FILTER) == 0;
 }
 
 MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
@@ -808,7 +770,7 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
                 return true;
             break;
         case 2:
-            if (s[0] == 0xC2 && s[1] < 0xA0) /* U+0080 to U+009F, control characters */
+            if (s[0] == 0xC2 && s[1] < 0xA0) /* control characters U+0080 to U+009F */
                 return true;
             break;
         case 3:
@@ -830,35 +792,35 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
     return false;
 }
 
-/* Neither is empty. A wildcard, which no name has, ends what they have in common. */
-MQTTI_APART bool mqtti_topic_matches(const uint8_t *filter, size_t filter_length,
-                                     const uint8_t *name, size_t name_length)
+/* Matches level by level. Neither is empty. A name contains no wildcard, so the common prefix of the
+ * two ends before the next wildcard of the filter. */
+MQTTI_ASIDE bool mqtti_levels_match(const uint8_t *filter, size_t filter_left, const uint8_t *name,
+                                    size_t name_left)
 {
-    /*@ loop invariant filter_length <= \at(filter_length, LoopEntry);
-        loop invariant name_length <= \at(name_length, LoopEntry);
-        loop invariant filter + filter_length == \at(filter + filter_length, LoopEntry);
-        loop invariant name + name_length == \at(name + name_length, LoopEntry);
-        loop assigns filter, filter_length, name, name_length;
-        loop variant filter_length; */
+    /*@ loop invariant filter_left <= \at(filter_left, Pre) && name_left <= \at(name_left, Pre);
+        loop invariant filter + filter_left == \at(filter + filter_left, Pre);
+        loop invariant name + name_left == \at(name + name_left, Pre);
+        loop assigns filter, filter_left, name, name_left;
+        loop variant filter_left; */
     for (;;) {
-        const size_t common = mqtti_common_length(
-            filter, name, filter_length < name_length ? filter_length : name_length);
+        const size_t common =
+            mqtti_common_length(filter, name, filter_left < name_left ? filter_left : name_left);
         filter += common;
-        filter_length -= common;
+        filter_left -= common;
         name += common;
-        name_length -= common;
-        if (filter_length == 0)
-            return name_length == 0;
+        name_left -= common;
+        if (filter_left == 0)
+            return name_left == 0;
         if (filter[0] == '#')
             return true; /* 4.7.1.2 */
         if (filter[0] == '+') {
-            const size_t level = mqtti_level_length(name, name_length); /* 4.7.1.3 */
+            const size_t level = mqtti_level_length(name, name_left); /* 4.7.1.3 */
             name += level;
-            name_length -= level;
+            name_left -= level;
             filter++;
-            filter_length--;
-        } else { /* 4.7.1.2: "/#" matches the parent level too; else they differ [MQTT-4.7.3-4] */
-            return name_length == 0 && filter_length == 2 && filter[0] == '/' && filter[1] == '#';
+            filter_left--;
+        } else { /* 4.7.1.2: "/#" also matches the parent level; otherwise no match [MQTT-4.7.3-4] */
+            return name_left == 0 && filter_left == 2 && filter[0] == '/' && filter[1] == '#';
         }
     }
 }
@@ -871,16 +833,28 @@ MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string 
         return false; /* [MQTT-4.7.2-1] */
     if (filter.data[0] == '#')
         return true; /* 4.7.1.2 */
-    return mqtti_topic_matches((const uint8_t *)filter.data, filter.length,
-                               (const uint8_t *)name.data, name.length);
+    return mqtti_levels_match((const uint8_t *)filter.data, filter.length,
+                              (const uint8_t *)name.data, name.length);
+}
+
+MQTTI_ENTRY bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b)
+{
+    return a.length == b.length &&
+           mqtti_common_length((const uint8_t *)a.data, (const uint8_t *)b.data, a.length) ==
+               a.length;
+}
+
+static inline struct mqtt_string mqtti_string_of(struct mqtt_bytes bytes)
+{
+    const struct mqtt_string string = {(const char *)bytes.data, bytes.length};
+
+    return string;
 }
 
 MQTTI_API struct mqtt_string mqtt_string_from(const char *text)
 {
-    struct mqtt_string string;
+    struct mqtt_string string = {text, 0};
 
-    string.data = text;
-    string.length = 0;
     /*@ loop invariant \forall integer i; 0 <= i < string.length ==> text[i] != 0;
         loop assigns string.length;
         loop variant SIZE_MAX - string.length; */
@@ -889,23 +863,10 @@ MQTTI_API struct mqtt_string mqtt_string_from(const char *text)
     return string;
 }
 
-MQTTI_OUT_OF_LINE bool mqtti_equal(const uint8_t *a, const uint8_t *b, size_t length)
-{
-    return mqtti_common_length(a, b, length) == length;
-}
-
-MQTTI_API bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b)
-{
-    return a.length == b.length &&
-           mqtti_equal((const uint8_t *)a.data, (const uint8_t *)b.data, a.length);
-}
-
 MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length)
 {
-    struct mqtt_bytes bytes;
+    const struct mqtt_bytes bytes = {(const uint8_t *)data, length};
 
-    bytes.data = (const uint8_t *)data;
-    bytes.length = length;
     return bytes;
 }
 
@@ -913,23 +874,22 @@ MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length)
  * 2.2 Fixed header
  * ========================================================================================== */
 
-/* The bits of mqtti_type_rules. Above them stands the remaining length, the least, or the only one,
- * in units of MQTTI_LENGTH_1. */
+/* The bits of mqtti_type_rules. The bits above them hold the least remaining length. */
 enum {
-    MQTTI_EXACT = 0x01,
-    MQTTI_FLAG_1 = 0x02, /* where it is in the fixed header: bit 1 of the flags is 1 */
+    MQTTI_EXACT = 0x01,  /* the remaining length is exactly the least one */
+    MQTTI_FLAG_1 = 0x02, /* bit 1 of the flags is 1; it is the same bit in the fixed header */
     MQTTI_CLIENT = 0x04, /* a client may send it */
     MQTTI_SERVER = 0x08, /* a server may send it */
     MQTTI_LENGTH_1 = 0x10
 };
 
-/* Table 2.1 (who sends it) and Table 2.2 (flags), and the remaining lengths of chapter 3, as bits, of
- * all types but PUBLISH; 0 is a reserved type. */
+/* Table 2.1 (sides) and Table 2.2 (flags), with the remaining lengths of chapter 3, for every type but
+ * PUBLISH. 0 stands for a reserved type. */
 static inline unsigned mqtti_type_rules(unsigned type)
 {
     static const uint8_t rules[16] = {
         0,
-        MQTTI_CLIENT | MQTTI_LENGTH_1 * 12,              /* CONNECT: an empty client id */
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 12,              /* CONNECT, with an empty client id */
         MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2, /* CONNACK */
         0,                                               /* PUBLISH: its rules depend on its QoS */
         MQTTI_CLIENT | MQTTI_SERVER | MQTTI_EXACT | MQTTI_LENGTH_1 * 2,  /* PUBACK */
@@ -949,16 +909,16 @@ static inline unsigned mqtti_type_rules(unsigned type)
     return rules[type];
 }
 
-/* 3.3.1: bits 3 to 0 of the first byte of a PUBLISH. */
+/* Flags of a PUBLISH: bits 3 to 0 of its first byte [3.3.1]. */
 enum {
     MQTTI_PUBLISH_RETAIN = 0x01,
     MQTTI_PUBLISH_QOS_1 = 0x02,
     MQTTI_PUBLISH_DUP = 0x08
 };
 
-static inline uint8_t mqtti_publish_qos(uint8_t flags)
+static inline uint8_t mqtti_publish_qos(unsigned flags)
 {
-    return flags / MQTTI_PUBLISH_QOS_1 % 4;
+    return (uint8_t)(flags / MQTTI_PUBLISH_QOS_1 % 4);
 }
 
 static inline int32_t mqtti_check_publish_flags(uint8_t flags)
@@ -986,14 +946,7 @@ MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *byte
             return MQTT_PACKET_INCOMPLETE;
         if (digits[last] < 128) {
             sum = digits[last];
-            /*@ loop invariant 0 <= i <= last;
-                loop invariant i == last ==> sum == digits[i];
-                loop invariant i == last - 1 ==> sum == digits[i + 1] * 128 + digits[i] % 128;
-                loop invariant i == last - 2 ==>
-                  sum == (digits[i + 2] * 128 + digits[i + 1] % 128) * 128 + digits[i] % 128;
-                loop invariant i == last - 3 ==>
-                  sum == ((digits[i + 3] * 128 + digits[i + 2] % 128) * 128 + digits[i + 1] % 128)
-                         * 128 + digits[i] % 128;
+            /*@ loop invariant 0 <= i <= last && sum == joined(digits + i, last - i, digits[last]);
                 loop assigns i, sum;
                 loop variant i; */
             for (i = last; i > 0; i--)
@@ -1005,9 +958,9 @@ MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *byte
     return MQTT_ERROR_REMAINING_LENGTH; /* 2.2.3 */
 }
 
-/* The fixed header of a packet from one of `senders`, MQTTI_CLIENT, MQTTI_SERVER or both. */
-static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
-                                              const uint8_t *bytes, size_t length, unsigned senders)
+/* Decodes the fixed header of a packet that `senders` may send: MQTTI_CLIENT, MQTTI_SERVER or both. */
+MQTTI_INLINE int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header, const uint8_t *bytes,
+                                             size_t length, unsigned senders)
 {
     unsigned type;
     unsigned rules = MQTTI_LENGTH_1 * 2;
@@ -1024,7 +977,7 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
         if (status < 0)
             return status;
         if (mqtti_publish_qos(header->flags) != 0)
-            rules += MQTTI_LENGTH_1 * 2; /* the packet id */
+            rules += MQTTI_LENGTH_1 * 2; /* packet id */
     } else {
         rules = mqtti_type_rules(type);
         if ((rules & senders) == 0) /* Table 2.1 */
@@ -1032,19 +985,20 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
         if (header->flags != (rules & MQTTI_FLAG_1))
             return MQTT_ERROR_FLAGS; /* [MQTT-2.2.2-1] [MQTT-2.2.2-2] */
     }
-    if (length > 1 && bytes[1] < 128) { /* most are of one byte */
+    if (length > 1 && bytes[1] < 128) { /* the usual case: one byte */
         header->remaining_length = bytes[1];
-        size = 1;
+        size = 2;
     } else {
         size = mqtt_decode_remaining_length(&header->remaining_length, bytes + 1, length - 1);
         if (size < 0)
             return size;
+        size++;
     }
     least = rules / MQTTI_LENGTH_1;
-    if (header->remaining_length != least &&
-        (header->remaining_length < least || (rules & MQTTI_EXACT) != 0))
+    if (header->remaining_length < least ||
+        (header->remaining_length > least && (rules & MQTTI_EXACT) != 0))
         return MQTT_ERROR_REMAINING_LENGTH; /* 2.2.3 */
-    return size + 1;
+    return size;
 }
 
 MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, const void *bytes,
@@ -1054,7 +1008,121 @@ MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, con
                                    MQTTI_CLIENT | MQTTI_SERVER);
 }
 
-/* 2.2.3: 1 to 4 */
+/* ============================================================================================
+ * What decoders share
+ * ========================================================================================== */
+
+/* The bytes of a packet that are still to be read. A read that fails leaves the reader at the field
+ * that failed, which gives error_offset. */
+struct mqtti_reader {
+    const uint8_t *at;
+    size_t left;
+};
+
+static inline void mqtti_skip(struct mqtti_reader *reader, size_t count)
+{
+    reader->at += count;
+    reader->left -= count;
+}
+
+/* Reads a packet id. At least two bytes are left. */
+static inline int32_t mqtti_read_packet_id(struct mqtti_reader *reader, uint16_t *packet_id)
+{
+    *packet_id = mqtti_get_u16(reader->at);
+    if (*packet_id == 0)
+        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1], and in what acknowledges it */
+    mqtti_skip(reader, 2);
+    return 0;
+}
+
+/* Reads a string or binary data with its two-byte length. If no byte is left, the status is
+ * `missing`. */
+MQTTI_SHARED int32_t mqtti_read_field(struct mqtti_reader *reader, enum mqtti_kind kind,
+                                      int32_t missing, struct mqtt_bytes *field)
+{
+    if (reader->left < 2)
+        return reader->left == 0 ? missing : MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
+    field->length = mqtti_get_u16(reader->at);
+    if (field->length > reader->left - 2)
+        return MQTT_ERROR_FIELD_PAST_END; /* 1.5.3 */
+    field->data = reader->at + 2;
+    if (kind != MQTTI_BINARY) {
+        const int32_t status = mqtti_check_string(field->data, field->length, kind);
+        if (status < 0)
+            return status;
+    }
+    mqtti_skip(reader, 2 + field->length);
+    return 0;
+}
+
+/* Begins to decode a packet: reads its fixed header, waits for the rest, and sets `body` to what
+ * follows the fixed header. Returns the size of the fixed header or a status. */
+MQTTI_INLINE int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtti_reader *body,
+                                        const uint8_t *bytes, size_t length, unsigned senders)
+{
+    struct mqtt_fixed_header header;
+    const int32_t size = mqtti_read_fixed_header(&header, bytes, length, senders);
+
+    if (size < 0) {
+        packet->error_offset = size == MQTT_ERROR_REMAINING_LENGTH ? 1 : 0;
+        return size;
+    }
+    packet->type = header.type;
+#if SIZE_MAX < 0xFFFFFFFF
+    if (header.remaining_length > SIZE_MAX - (size_t)size) {
+        packet->error_offset = 1;
+        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
+    }
+#endif
+    body->at = bytes + size;
+    body->left = (size_t)header.remaining_length;
+    return length - (size_t)size < body->left ? MQTT_PACKET_INCOMPLETE : size;
+}
+
+/* Ends the decoding of a packet of `size` bytes: returns its size, or sets error_offset and returns
+ * the status. */
+static inline int32_t mqtti_end_decode(struct mqtt_packet *packet,
+                                       const struct mqtti_reader *reader, size_t size,
+                                       int32_t status)
+{
+    if (status >= 0)
+        return (int32_t)size;
+    packet->error_offset = (uint32_t)(size - reader->left);
+    return status;
+}
+
+/* ============================================================================================
+ * What encoders share
+ * ========================================================================================== */
+
+/* The put functions write at a place and return the place after it. Encoders call them after they
+ * have compared the size with the capacity. */
+static inline uint8_t *mqtti_put_u8(uint8_t *at, unsigned value)
+{
+    at[0] = (uint8_t)value;
+    return at + 1;
+}
+
+static inline uint8_t *mqtti_put_u16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)(value / 256u);
+    at[1] = (uint8_t)(value % 256u);
+    return at + 2;
+}
+
+static inline uint8_t *mqtti_put_bytes(uint8_t *at, const void *data, size_t length)
+{
+    if (!mqtti_copy_short(at, (const uint8_t *)data, length) && length > 0)
+        MQTT_CODEC_MEMCPY(at, data, length); /* which must not get NULL, even for 0 bytes */
+    return at + length;
+}
+
+static inline unsigned mqtti_flag(bool is_set, unsigned flag)
+{
+    return is_set ? flag : 0;
+}
+
+/* Size of an encoded remaining length: 1 to 4 bytes [2.2.3]. */
 static inline uint32_t mqtti_remaining_length_size(uint32_t value)
 {
     uint32_t size = 1;
@@ -1098,71 +1166,82 @@ MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, ui
 
     if (value > MQTT_REMAINING_LENGTH_MAX)
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-    if (buffer == NULL)
-        return (int32_t)size;
-    if (capacity < size)
-        return MQTT_ERROR_BUFFER_TOO_SMALL;
-    mqtti_put_remaining_length((uint8_t *)buffer, value);
+    if (buffer != NULL) {
+        if (capacity < size)
+            return MQTT_ERROR_BUFFER_TOO_SMALL;
+        mqtti_put_remaining_length((uint8_t *)buffer, value);
+    }
     return (int32_t)size;
 }
 
-/* CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK: a body of two bytes. */
-static inline int32_t mqtti_encode_short(uint8_t *buffer, size_t capacity, unsigned first_byte,
+/* Encodes a packet whose body has two bytes: CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK. */
+static inline int32_t mqtti_encode_short(void *buffer, size_t capacity, unsigned first_byte,
                                          unsigned body)
 {
-    if (buffer != NULL) {
+    uint8_t *at = (uint8_t *)buffer;
+
+    if (at != NULL) {
         if (capacity < 4)
             return MQTT_ERROR_BUFFER_TOO_SMALL;
-        mqtti_put_u16(mqtti_put_u8(mqtti_put_u8(buffer, first_byte), 2), (uint16_t)body);
+        at = mqtti_put_u8(at, first_byte);
+        at = mqtti_put_u8(at, 2);
+        mqtti_put_u16(at, (uint16_t)body);
     }
     return 4;
 }
 
-/* PINGREQ, PINGRESP and DISCONNECT: no body. */
-MQTTI_INLINED int32_t mqtti_encode_empty(uint8_t *buffer, size_t capacity, unsigned first_byte)
+/* Encodes a packet without a body: PINGREQ, PINGRESP, DISCONNECT. */
+MQTTI_SHARED int32_t mqtti_encode_empty(void *buffer, size_t capacity, unsigned first_byte)
 {
-    if (buffer != NULL) {
+    uint8_t *at = (uint8_t *)buffer;
+
+    if (at != NULL) {
         if (capacity < 2)
             return MQTT_ERROR_BUFFER_TOO_SMALL;
-        mqtti_put_u8(mqtti_put_u8(buffer, first_byte), 0);
+        at = mqtti_put_u8(at, first_byte);
+        mqtti_put_u8(at, 0);
     }
     return 2;
 }
 
-/* The body of a packet is walked over twice, field by field, by the same function: while `at` is NULL
- * it is measured and checked, then it is written to there. */
+/* The other encoders pass twice over the fields of the body, with the same functions. While `at` is
+ * NULL they measure and check the fields. Then they write them to `at`. */
 struct mqtti_writer {
     uint8_t *at;
-    uint32_t length; /* what has been measured */
+    uint32_t length; /* measured so far; above MQTT_REMAINING_LENGTH_MAX it need not be exact */
     int32_t status;  /* of the first field that breaks a rule */
 };
 
-/* Adds to the length, which above MQTT_REMAINING_LENGTH_MAX need not be exact. */
-static inline void mqtti_measure(struct mqtti_writer *writer, uint32_t prefix, size_t count)
+/* Adds a field of `prefix` and `count` bytes. */
+MQTTI_SHARED void mqtti_measure(struct mqtti_writer *writer, uint32_t prefix, size_t count)
 {
-    const uint32_t too_many = MQTT_REMAINING_LENGTH_MAX + 1;
+    const uint32_t most = MQTT_REMAINING_LENGTH_MAX;
 
-    if (writer->length < too_many)
-        writer->length += prefix + (count < too_many ? (uint32_t)count : too_many);
+    if (writer->length > most || count > most)
+        writer->length = most + 1;
+    else
+        writer->length += prefix + (uint32_t)count;
 }
 
-/* A string, or binary data, preceded by its two-byte length. */
-MQTTI_INLINED void mqtti_write_field(struct mqtti_writer *writer, const void *data, size_t length,
-                                     enum mqtti_kind kind)
+/* A string or binary data, with its two-byte length. */
+MQTTI_SHARED void mqtti_write_field(struct mqtti_writer *writer, const void *data, size_t length,
+                                    enum mqtti_kind kind)
 {
     if (writer->at != NULL) {
-        writer->at = mqtti_put_bytes(mqtti_put_u16(writer->at, (uint16_t)length), data, length);
+        writer->at = mqtti_put_u16(writer->at, (uint16_t)length);
+        writer->at = mqtti_put_bytes(writer->at, data, length);
         return;
     }
-    mqtti_measure(writer, 2, length);
     if (writer->status == 0)
         writer->status = mqtti_check_field((const uint8_t *)data, length, kind);
+    mqtti_measure(writer, 2, length);
 }
 
 /* Begins to write a packet whose body has been measured: compares its size with the capacity and
- * writes the fixed header. Returns the size, without what of the body is `elsewhere`, or an error. */
-MQTTI_INLINED int32_t mqtti_begin_packet(struct mqtti_writer *writer, uint8_t *buffer,
-                                         size_t capacity, unsigned first_byte, uint32_t elsewhere)
+ * writes the fixed header. `elsewhere` bytes of the body are not written here. Returns the size
+ * without those, or a status. */
+MQTTI_SHARED int32_t mqtti_begin_packet(struct mqtti_writer *writer, void *buffer, size_t capacity,
+                                        unsigned first_byte, uint32_t elsewhere)
 {
     const uint32_t size =
         1u + mqtti_remaining_length_size(writer->length) + writer->length - elsewhere;
@@ -1174,66 +1253,17 @@ MQTTI_INLINED int32_t mqtti_begin_packet(struct mqtti_writer *writer, uint8_t *b
     if (buffer != NULL) {
         if (capacity < size)
             return MQTT_ERROR_BUFFER_TOO_SMALL;
-        writer->at = mqtti_put_remaining_length(mqtti_put_u8(buffer, first_byte), writer->length);
+        writer->at = mqtti_put_u8((uint8_t *)buffer, first_byte);
+        writer->at = mqtti_put_remaining_length(writer->at, writer->length);
     }
     return (int32_t)size;
-}
-
-static inline struct mqtti_writer mqtti_measuring(uint32_t length)
-{
-    struct mqtti_writer writer;
-
-    writer.at = NULL;
-    writer.length = length;
-    writer.status = 0;
-    return writer;
-}
-
-/* ============================================================================================
- * 2.3.1 Packet identifier
- * ========================================================================================== */
-
-/* Where there are two bytes left. */
-static inline int32_t mqtti_read_packet_id(struct mqtti_reader *reader, uint16_t *packet_id)
-{
-    *packet_id = mqtti_get_u16(reader->at);
-    if (*packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1], and what acknowledges it */
-    mqtti_skip(reader, 2);
-    return 0;
-}
-
-/* ============================================================================================
- * 3 Any packet: what the decoders share
- * ========================================================================================== */
-
-/* What is left of a packet behind its fixed header, which has been read. */
-static inline struct mqtti_reader mqtti_body_of(const uint8_t *bytes, size_t header_size,
-                                                size_t size)
-{
-    struct mqtti_reader reader;
-
-    reader.at = bytes + header_size;
-    reader.left = size - header_size;
-    return reader;
-}
-
-/* Ends the decoding of a packet of `size` bytes, whose rest is with the reader. */
-static inline int32_t mqtti_end_decode(struct mqtt_packet *packet,
-                                       const struct mqtti_reader *reader, size_t size,
-                                       int32_t status)
-{
-    if (status >= 0)
-        return (int32_t)size;
-    packet->error_offset = (uint32_t)(size - reader->left);
-    return status;
 }
 
 /* ============================================================================================
  * 3.1 CONNECT
  * ========================================================================================== */
 
-/* 3.1.2.3, Figure 3.4 */
+/* Connect flags [3.1.2.3, Figure 3.4] */
 enum {
     MQTTI_CONNECT_RESERVED = 0x01,
     MQTTI_CONNECT_CLEAN_SESSION = 0x02,
@@ -1244,12 +1274,17 @@ enum {
     MQTTI_CONNECT_USER_NAME = 0x80
 };
 
-static inline uint8_t mqtti_will_qos(uint8_t flags)
+/* Size of the variable header: protocol name, protocol level, connect flags, keep alive [3.1.2]. */
+enum {
+    MQTTI_CONNECT_HEADER_SIZE = 10
+};
+
+static inline uint8_t mqtti_will_qos(unsigned flags)
 {
-    return flags / MQTTI_CONNECT_WILL_QOS_1 % 4;
+    return (uint8_t)(flags / MQTTI_CONNECT_WILL_QOS_1 % 4);
 }
 
-static inline int32_t mqtti_check_connect_flags(uint8_t flags)
+static inline int32_t mqtti_check_connect_flags(unsigned flags)
 {
     if ((flags & MQTTI_CONNECT_RESERVED) != 0)
         return MQTT_ERROR_CONNECT_RESERVED_FLAG; /* [MQTT-3.1.2-3] */
@@ -1266,30 +1301,17 @@ static inline int32_t mqtti_check_connect_flags(uint8_t flags)
     return 0;
 }
 
-/* 3.1.2.1: a string. */
-static inline const uint8_t *mqtti_protocol_name(void)
-{
-    static const uint8_t protocol_name[6] = {0, 4, 'M', 'Q', 'T', 'T'};
-
-    return protocol_name;
-}
-
-/* 3.1.2: the variable header, whose 10 bytes the least remaining length promises. */
+/* The least remaining length promises the bytes of the variable header. */
 static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
                                                 struct mqtt_connect *connect)
 {
-    const uint8_t *const protocol_name = mqtti_protocol_name();
-    uint8_t flags;
+    const uint8_t *const name = reader->at;
+    unsigned flags;
     int32_t status;
-    size_t i;
 
-    /*@ loop invariant 0 <= i <= 6;
-        loop assigns i;
-        loop variant 6 - i; */
-    for (i = 0; i < 6; i++) {
-        if (reader->at[i] != protocol_name[i])
-            return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
-    }
+    if (name[0] != 0 || name[1] != 4 || name[2] != 'M' || name[3] != 'Q' || name[4] != 'T' ||
+        name[5] != 'T')
+        return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
     mqtti_skip(reader, 6);
     if (reader->at[0] != 4)
         return MQTT_ERROR_PROTOCOL_LEVEL; /* [MQTT-3.1.2-2] */
@@ -1310,7 +1332,7 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
     return 0;
 }
 
-/* An empty client id asks for a clean session. */
+/* An empty client id needs a clean session. */
 static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean_session)
 {
     return client_id.length > 0 || clean_session; /* [MQTT-3.1.3-7] [MQTT-3.1.3-8] */
@@ -1324,8 +1346,7 @@ static inline int32_t mqtti_read_will(struct mqtti_reader *reader, struct mqtt_w
 
     if (status < 0) /* [MQTT-3.1.3-10] */
         return status;
-    will->topic.data = (const char *)field.data;
-    will->topic.length = field.length;
+    will->topic = mqtti_string_of(field);
     return mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_WILL_MISSING,
                             &will->message); /* 3.1.3.3 */
 }
@@ -1340,13 +1361,11 @@ static inline int32_t mqtti_read_credentials(struct mqtti_reader *reader,
             mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_USER_NAME_MISSING, &field);
         if (status < 0) /* [MQTT-3.1.3-11] */
             return status;
-        connect->user_name.data = (const char *)field.data;
-        connect->user_name.length = field.length;
+        connect->user_name = mqtti_string_of(field);
     }
-    if (connect->has_password) { /* [MQTT-3.1.2-21] */
+    if (connect->has_password) /* [MQTT-3.1.2-21] */
         return mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PASSWORD_MISSING,
                                 &connect->password); /* 3.1.3.5 */
-    }
     return 0;
 }
 
@@ -1361,8 +1380,7 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     status = mqtti_read_field(reader, MQTTI_STRING, MQTT_ERROR_FIELD_PAST_END, &field);
     if (status < 0) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] */
         return status;
-    connect->client_id.data = (const char *)field.data;
-    connect->client_id.length = field.length;
+    connect->client_id = mqtti_string_of(field);
     if (!mqtti_client_id_fits(connect->client_id, connect->clean_session)) {
         reader->at -= 2; /* back to its length, which is 0 */
         reader->left += 2;
@@ -1376,20 +1394,19 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     status = mqtti_read_credentials(reader, connect);
     if (status < 0)
         return status;
-    /* What is left has no flag [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20]. */
+    /* No flag announces what is left [MQTT-3.1.2-11] [MQTT-3.1.2-18] [MQTT-3.1.2-20]. */
     return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES : 0; /* 3.1.3 */
 }
 
-MQTTI_APART int32_t mqtti_decode_connect(struct mqtt_packet *packet, const uint8_t *bytes,
-                                         size_t header_size, size_t size)
+MQTTI_ASIDE int32_t mqtti_decode_connect(struct mqtt_packet *packet, struct mqtti_reader body,
+                                         size_t size)
 {
-    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
-    const int32_t status = mqtti_read_connect(&reader, &packet->as.connect);
+    const int32_t status = mqtti_read_connect(&body, &packet->as.connect);
 
-    return mqtti_end_decode(packet, &reader, size, status);
+    return mqtti_end_decode(packet, &body, size, status);
 }
 
-/* The connect flags of what a sender wants, which has been checked. */
+/* The connect flags of a packet that has been checked. */
 static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect)
 {
     unsigned flags = mqtti_flag(connect->clean_session, MQTTI_CONNECT_CLEAN_SESSION) +
@@ -1402,9 +1419,9 @@ static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect)
     return flags;
 }
 
-/* 3.1.3: the payload, in this order [MQTT-3.1.3-1]. */
-MQTTI_INLINED void mqtti_write_connect(struct mqtti_writer *writer,
-                                       const struct mqtt_connect *connect)
+/* The fields of the payload, in this order [MQTT-3.1.3-1]. */
+MQTTI_SHARED void mqtti_write_connect(struct mqtti_writer *writer,
+                                      const struct mqtt_connect *connect)
 {
     mqtti_write_field(writer, connect->client_id.data, connect->client_id.length,
                       MQTTI_STRING); /* [MQTT-3.1.3-4] */
@@ -1424,10 +1441,11 @@ MQTTI_INLINED void mqtti_write_connect(struct mqtti_writer *writer,
                           MQTTI_BINARY); /* 3.1.3.5 */
 }
 
-MQTTI_APART int32_t mqtti_encode_connect(uint8_t *buffer, size_t capacity,
-                                         const struct mqtt_connect *connect)
+MQTTI_ENTRY int32_t mqtt_encode_connect(void *buffer, size_t capacity,
+                                        const struct mqtt_connect *connect)
 {
-    struct mqtti_writer writer = mqtti_measuring(10);
+    static const uint8_t name_and_level[7] = {0, 4, 'M', 'Q', 'T', 'T', 4}; /* 3.1.2.1, 3.1.2.2 */
+    struct mqtti_writer writer = {NULL, MQTTI_CONNECT_HEADER_SIZE, 0};
     int32_t result;
 
     if (connect->has_will && connect->will.qos > 2)
@@ -1435,45 +1453,39 @@ MQTTI_APART int32_t mqtti_encode_connect(uint8_t *buffer, size_t capacity,
     if (connect->has_password && !connect->has_user_name)
         return MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME; /* [MQTT-3.1.2-22] */
     mqtti_write_connect(&writer, connect);
-    if (writer.status < 0) /* before a length that only a field too long can cause */
+    if (writer.status < 0) /* before PACKET_TOO_LARGE, which only FIELD_TOO_LONG can cause */
         return writer.status;
     result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_CONNECT * 16, 0);
     if (writer.at != NULL) {
-        writer.at = mqtti_put_bytes(writer.at, mqtti_protocol_name(), 6);
-        writer.at = mqtti_put_u8(mqtti_put_u8(writer.at, 4), mqtti_connect_flags(connect));
+        writer.at = mqtti_put_bytes(writer.at, name_and_level, sizeof name_and_level);
+        writer.at = mqtti_put_u8(writer.at, mqtti_connect_flags(connect));
         writer.at = mqtti_put_u16(writer.at, connect->keep_alive);
         mqtti_write_connect(&writer, connect);
     }
     return result;
 }
 
-MQTTI_API int32_t mqtt_encode_connect(void *buffer, size_t capacity,
-                                      const struct mqtt_connect *connect)
-{
-    return mqtti_encode_connect((uint8_t *)buffer, capacity, connect);
-}
-
 /* ============================================================================================
  * 3.2 CONNACK
  * ========================================================================================== */
 
-MQTTI_APART int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uint8_t *bytes,
-                                         size_t header_size)
+static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uint8_t *body,
+                                           size_t size)
 {
-    const uint8_t flags = bytes[header_size];
-    const uint8_t return_code = bytes[header_size + 1];
+    const uint8_t flags = body[0];
+    const uint8_t return_code = body[1];
 
-    packet->error_offset = (uint32_t)header_size;
-    if (flags > 1)
-        return MQTT_ERROR_CONNACK_FLAGS; /* 3.2.2.1 */
-    if (flags == 1 && return_code != 0)
-        return MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-4] */
-    packet->error_offset = (uint32_t)header_size + 1;
-    if (return_code > 5)
-        return MQTT_ERROR_CONNECT_RETURN_CODE; /* 3.2.2.3, Table 3.1 */
     packet->as.connack.session_present = flags == 1;
     packet->as.connack.return_code = return_code;
-    return (int32_t)header_size + 2;
+    if (flags <= 1 && return_code <= (flags == 1 ? 0 : 5))
+        return (int32_t)size;
+    packet->error_offset = (uint32_t)size - 2;
+    if (flags > 1)
+        return MQTT_ERROR_CONNACK_FLAGS; /* 3.2.2.1 */
+    if (flags == 1)
+        return MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-4] */
+    packet->error_offset = (uint32_t)size - 1;
+    return MQTT_ERROR_CONNECT_RETURN_CODE; /* 3.2.2.3, Table 3.1 */
 }
 
 MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
@@ -1483,7 +1495,7 @@ MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
         return MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-4] */
     if (connack->return_code > 5)
         return MQTT_ERROR_CONNECT_RETURN_CODE; /* 3.2.2.3, Table 3.1 */
-    return mqtti_encode_short((uint8_t *)buffer, capacity, MQTT_CONNACK * 16,
+    return mqtti_encode_short(buffer, capacity, MQTT_CONNACK * 16,
                               (connack->session_present ? 256u : 0u) + connack->return_code);
 }
 
@@ -1491,23 +1503,8 @@ MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
  * 3.3 PUBLISH
  * ========================================================================================== */
 
-/* 3.3.2: what is behind the topic name, up to the payload. */
-static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8_t flags,
-                                              struct mqtt_publish *publish)
-{
-    publish->qos = mqtti_publish_qos(flags);
-    publish->dup = (flags & MQTTI_PUBLISH_DUP) != 0;
-    publish->retain = (flags & MQTTI_PUBLISH_RETAIN) != 0;
-    publish->packet_id = 0;
-    if (publish->qos == 0)
-        return 0; /* [MQTT-2.3.1-5] */
-    if (reader->left < 2)
-        return MQTT_ERROR_PACKET_ID_MISSING; /* [MQTT-2.3.1-1] */
-    return mqtti_read_packet_id(reader, &publish->packet_id);
-}
-
-/* 3.3.2: the variable header. The reader is left at the payload. */
-static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader, uint8_t flags,
+/* Reads the variable header, after the flags have been set [3.3.2]. */
+static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader,
                                                 struct mqtt_publish *publish)
 {
     struct mqtt_bytes topic;
@@ -1517,46 +1514,92 @@ static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader, uin
     if (status < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] */
         return status;
     publish->topic = mqtti_string_of(topic);
-    return mqtti_read_behind_topic(reader, flags, publish);
+    publish->packet_id = 0;
+    if (publish->qos == 0)
+        return 0; /* [MQTT-2.3.1-5] */
+    if (reader->left < 2)
+        return MQTT_ERROR_PACKET_ID_MISSING; /* [MQTT-2.3.1-1] */
+    return mqtti_read_packet_id(reader, &publish->packet_id);
 }
 
-static inline int32_t mqtti_end_publish(struct mqtt_packet *packet,
-                                        const struct mqtti_reader *reader, size_t size,
-                                        int32_t status)
+static inline void mqtti_set_publish_flags(struct mqtt_publish *publish, unsigned flags)
 {
-    packet->as.publish.payload.data = reader->at;
-    packet->as.publish.payload.length = reader->left;
-    return mqtti_end_decode(packet, reader, size, status);
+    publish->qos = mqtti_publish_qos(flags);
+    publish->dup = (flags & MQTTI_PUBLISH_DUP) != 0;
+    publish->retain = (flags & MQTTI_PUBLISH_RETAIN) != 0;
 }
 
-MQTTI_APART int32_t mqtti_decode_any_publish(struct mqtt_packet *packet, const uint8_t *bytes,
-                                             size_t header_size, size_t size)
+MQTTI_ASIDE int32_t mqtti_decode_publish(struct mqtt_packet *packet, struct mqtti_reader body,
+                                         size_t size, unsigned flags)
 {
-    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
-    const int32_t status = mqtti_read_publish_header(&reader, bytes[0] % 16, &packet->as.publish);
+    struct mqtt_publish *const publish = &packet->as.publish;
+    int32_t status;
 
-    return mqtti_end_publish(packet, &reader, size, status);
+    mqtti_set_publish_flags(publish, flags);
+    status = mqtti_read_publish_header(&body, publish);
+    publish->payload.data = body.at;
+    publish->payload.length = body.left;
+    return mqtti_end_decode(packet, &body, size, status);
 }
 
-/* As mqtti_decode_any_publish, which is for what this does not find valid at once. */
-static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, const uint8_t *bytes,
-                                           size_t header_size, size_t size)
-{
-    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
-    struct mqtt_bytes topic;
-
-    if (MQTT_CODEC_SIMD == 0 ||
-        mqtti_read_field(&reader, MQTTI_BINARY, MQTT_ERROR_FIELD_PAST_END, &topic) < 0 ||
-        !mqtti_is_plain(topic.data, topic.length, '+'))
-        return mqtti_decode_any_publish(packet, bytes, header_size, size);
-    packet->as.publish.topic = mqtti_string_of(topic);
-    return mqtti_end_publish(packet, &reader, size,
-                             mqtti_read_behind_topic(&reader, bytes[0] % 16, &packet->as.publish));
-}
-
-MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, const uint8_t *bytes,
+/* The usual PUBLISH: it has arrived whole, and its topic name is plain. */
+MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, const uint8_t *bytes,
                                                 size_t length)
 {
+    struct mqtt_publish *const publish = &packet->as.publish;
+    struct mqtti_reader reader = {bytes + 2, 0};
+    uint32_t remaining_length = bytes[1];
+    uint32_t size;
+    size_t topic_length;
+
+    if (length < 5 || mqtti_check_publish_flags(bytes[0] % 16) != 0)
+        return 0;
+    if (bytes[1] >= 128) { /* 2.2.3: bit 7 announces another byte and is not part of the number */
+        reader.at++;
+        remaining_length += bytes[2] * (uint32_t)128 - 128;
+        if (bytes[2] >= 128) {
+            reader.at++;
+            remaining_length += bytes[3] * (uint32_t)16384 - 16384;
+            if (bytes[3] >= 128) {
+                reader.at++;
+                remaining_length += bytes[4] * (uint32_t)2097152 - 2097152;
+                if (bytes[4] >= 128)
+                    return 0;
+            }
+        }
+    }
+    size = (uint32_t)(reader.at - bytes) + remaining_length;
+    if (length < size || remaining_length < 2)
+        return 0;
+    reader.left = (size_t)remaining_length;
+    packet->type = MQTT_PUBLISH;
+    mqtti_set_publish_flags(publish, bytes[0]);
+    topic_length = mqtti_get_u16(reader.at);
+    mqtti_skip(&reader, 2);
+    if (topic_length == 0 || topic_length > reader.left ||
+        mqtti_pass_plain(reader.at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0)
+        return 0;
+    publish->topic.data = (const char *)reader.at;
+    publish->topic.length = topic_length;
+    mqtti_skip(&reader, topic_length);
+    publish->packet_id = 0;
+    if (mqtti_publish_qos(bytes[0]) != 0) {
+        if (reader.left < 2)
+            return 0;
+        publish->packet_id = mqtti_get_u16(reader.at);
+        if (publish->packet_id == 0)
+            return 0;
+        mqtti_skip(&reader, 2);
+    }
+    publish->payload.data = reader.at;
+    publish->payload.length = reader.left;
+    return (int32_t)size;
+}
+
+MQTTI_ENTRY int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
+                                               size_t length)
+{
+    const uint8_t *const at = (const uint8_t *)bytes;
     struct mqtt_fixed_header header;
     struct mqtti_reader reader;
     uint32_t needed;
@@ -1564,12 +1607,12 @@ MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, co
     int32_t size;
     int32_t status;
 
-    if (length > 0 && bytes[0] / 16 != MQTT_PUBLISH)
+    if (length > 0 && at[0] / 16 != MQTT_PUBLISH)
         return MQTT_ERROR_TYPE; /* 2.2.1 */
     size = mqtt_decode_fixed_header(&header, bytes, length);
     if (size < 0)
         return size;
-    reader.at = bytes + size;
+    reader.at = at + size;
     reader.left = length - (size_t)size;
     if (reader.left < 2)
         return MQTT_PACKET_INCOMPLETE;
@@ -1583,7 +1626,8 @@ MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, co
     if (reader.left < needed)
         return MQTT_PACKET_INCOMPLETE;
     reader.left = (size_t)needed;
-    status = mqtti_read_publish_header(&reader, header.flags, publish);
+    mqtti_set_publish_flags(publish, header.flags);
+    status = mqtti_read_publish_header(&reader, publish);
     if (status < 0)
         return status;
     payload_length = header.remaining_length - needed;
@@ -1596,21 +1640,16 @@ MQTTI_APART int32_t mqtti_decode_publish_header(struct mqtt_publish *publish, co
     return size + (int32_t)needed;
 }
 
-MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
-                                             size_t length)
-{
-    return mqtti_decode_publish_header(publish, (const uint8_t *)bytes, length);
-}
-
-/* The payload, or none of it, is `elsewhere`: not written here, and no part of the result. */
-MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
-                                          const struct mqtt_publish *publish, size_t elsewhere)
+/* `elsewhere` is 0, or the length of a payload that is not written here. */
+MQTTI_SHARED int32_t mqtti_write_publish(void *buffer, size_t capacity,
+                                         const struct mqtt_publish *publish, size_t elsewhere)
 {
     const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) +
                            publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 +
                            mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
     const struct mqtt_string topic = publish->topic;
-    struct mqtti_writer writer = mqtti_measuring(publish->qos == 0 ? 0 : 2);
+    const struct mqtt_bytes payload = publish->payload;
+    struct mqtti_writer writer = {NULL, publish->qos == 0 ? 0u : 2u, 0};
     int32_t result;
 
     if (publish->qos > 2)
@@ -1618,10 +1657,10 @@ MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
     if (publish->qos == 0 && publish->dup)
         return MQTT_ERROR_DUP;                                              /* [MQTT-3.3.1-2] */
     mqtti_write_field(&writer, topic.data, topic.length, MQTTI_TOPIC_NAME); /* [MQTT-3.3.2-1] */
-    mqtti_measure(&writer, 0, publish->payload.length);
+    mqtti_measure(&writer, 0, payload.length);
     if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    if (writer.status == 0 && elsewhere < publish->payload.length && publish->payload.data == NULL)
+    if (writer.status == 0 && payload.data == NULL && elsewhere < payload.length)
         writer.status = MQTT_ERROR_PAYLOAD_MISSING;
     result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_PUBLISH * 16 + flags,
                                 (uint32_t)elsewhere);
@@ -1629,39 +1668,27 @@ MQTTI_INLINED int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
         mqtti_write_field(&writer, topic.data, topic.length, MQTTI_TOPIC_NAME);
         if (publish->qos > 0) /* [MQTT-2.3.1-5] */
             writer.at = mqtti_put_u16(writer.at, publish->packet_id);
-        if (elsewhere < publish->payload.length)
-            mqtti_put_bytes(writer.at, publish->payload.data, publish->payload.length);
+        if (elsewhere < payload.length)
+            mqtti_put_bytes(writer.at, payload.data, payload.length);
     }
     return result;
 }
 
-MQTTI_APART int32_t mqtti_encode_publish_header(uint8_t *buffer, size_t capacity,
-                                                const struct mqtt_publish *publish)
-{
-    return mqtti_write_publish(buffer, capacity, publish, publish->payload.length);
-}
-
-MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
-                                             const struct mqtt_publish *publish)
-{
-    return mqtti_encode_publish_header((uint8_t *)buffer, capacity, publish);
-}
-
-MQTTI_APART int32_t mqtti_encode_publish(uint8_t *buffer, size_t capacity,
-                                         const struct mqtt_publish *publish)
+MQTTI_ENTRY int32_t mqtt_encode_publish(void *buffer, size_t capacity,
+                                        const struct mqtt_publish *publish)
 {
     return mqtti_write_publish(buffer, capacity, publish, 0);
 }
 
-MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
-                                      const struct mqtt_publish *publish)
+MQTTI_ENTRY int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
+                                               const struct mqtt_publish *publish)
 {
-    return mqtti_encode_publish((uint8_t *)buffer, capacity, publish);
+    return mqtti_write_publish(buffer, capacity, publish, publish->payload.length);
 }
 
 MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup)
 {
-    uint8_t *first_byte = (uint8_t *)bytes;
+    uint8_t *const first_byte = (uint8_t *)bytes;
     struct mqtt_publish publish;
     const int32_t size = mqtt_decode_publish_header(&publish, bytes, length);
 
@@ -1669,20 +1696,21 @@ MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup)
         return size;
     if (dup && publish.qos == 0)
         return MQTT_ERROR_DUP; /* [MQTT-3.3.1-2] */
-    *first_byte = (uint8_t)((*first_byte & ~MQTTI_PUBLISH_DUP) | (dup ? MQTTI_PUBLISH_DUP : 0));
+    if (publish.dup != dup)
+        *first_byte ^= MQTTI_PUBLISH_DUP;
     return size;
 }
 
 MQTTI_API int32_t mqtt_publish_set_retain(void *bytes, size_t length, bool retain)
 {
-    uint8_t *first_byte = (uint8_t *)bytes;
+    uint8_t *const first_byte = (uint8_t *)bytes;
     struct mqtt_publish publish;
     const int32_t size = mqtt_decode_publish_header(&publish, bytes, length);
 
     if (size < 0)
         return size;
-    *first_byte =
-        (uint8_t)((*first_byte & ~MQTTI_PUBLISH_RETAIN) | (retain ? MQTTI_PUBLISH_RETAIN : 0));
+    if (publish.retain != retain)
+        *first_byte ^= MQTTI_PUBLISH_RETAIN;
     return size;
 }
 
@@ -1697,7 +1725,7 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
         return MQTT_ERROR_PACKET_ID_AT_QOS_0; /* [MQTT-2.3.1-5] */
     if (packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    mqtti_put_u16((uint8_t *)bytes + size - 2, packet_id);
+    mqtti_put_u16((uint8_t *)bytes + size - sizeof packet_id, packet_id);
     return size;
 }
 
@@ -1705,31 +1733,30 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
  * 3.4 PUBACK, 3.5 PUBREC, 3.6 PUBREL, 3.7 PUBCOMP, 3.11 UNSUBACK
  * ========================================================================================== */
 
-/* Their body is a packet id and no more. */
+/* True if the body is only a packet id. */
 static inline bool mqtti_is_ack(enum mqtt_packet_type type)
 {
     return (type >= MQTT_PUBACK && type <= MQTT_PUBCOMP) || type == MQTT_UNSUBACK;
 }
 
-static inline int32_t mqtti_decode_ack(struct mqtt_packet *packet, const uint8_t *bytes,
-                                       size_t header_size)
+static inline int32_t mqtti_decode_ack(struct mqtt_packet *packet, const uint8_t *body, size_t size)
 {
-    const uint16_t packet_id = mqtti_get_u16(bytes + header_size);
+    const uint16_t packet_id = mqtti_get_u16(body);
 
     packet->as.ack.packet_id = packet_id;
     if (packet_id == 0) {
-        packet->error_offset = (uint32_t)header_size;
+        packet->error_offset = (uint32_t)size - 2;
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-6] [MQTT-2.3.1-7] */
     }
-    return (int32_t)header_size + 2;
+    return (int32_t)size;
 }
 
-MQTTI_INLINED int32_t mqtti_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
-                                       uint16_t packet_id)
+MQTTI_SHARED int32_t mqtti_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
+                                      uint16_t packet_id)
 {
     if (packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] [MQTT-2.3.1-6] [MQTT-2.3.1-7] */
-    return mqtti_encode_short((uint8_t *)buffer, capacity, first_byte, packet_id);
+    return mqtti_encode_short(buffer, capacity, first_byte, packet_id);
 }
 
 MQTTI_API int32_t mqtt_encode_puback(void *buffer, size_t capacity, uint16_t packet_id)
@@ -1744,7 +1771,8 @@ MQTTI_API int32_t mqtt_encode_pubrec(void *buffer, size_t capacity, uint16_t pac
 
 MQTTI_API int32_t mqtt_encode_pubrel(void *buffer, size_t capacity, uint16_t packet_id)
 {
-    return mqtti_encode_ack(buffer, capacity, MQTT_PUBREL * 16 + 2, packet_id); /* [MQTT-3.6.1-1] */
+    return mqtti_encode_ack(buffer, capacity, MQTT_PUBREL * 16 + MQTTI_FLAG_1,
+                            packet_id); /* [MQTT-3.6.1-1] */
 }
 
 MQTTI_API int32_t mqtt_encode_pubcomp(void *buffer, size_t capacity, uint16_t packet_id)
@@ -1758,7 +1786,7 @@ MQTTI_API int32_t mqtt_encode_unsuback(void *buffer, size_t capacity, uint16_t p
 }
 
 /* ============================================================================================
- * 3.8 SUBSCRIBE, 3.10 UNSUBSCRIBE: lists of topic filters
+ * 3.8 SUBSCRIBE, 3.10 UNSUBSCRIBE, 3.9 SUBACK: a packet id and a list
  * ========================================================================================== */
 
 static inline int32_t mqtti_no_filter(enum mqtt_packet_type type)
@@ -1767,9 +1795,9 @@ static inline int32_t mqtti_no_filter(enum mqtt_packet_type type)
                                   : MQTT_ERROR_UNSUBSCRIBE_NO_FILTER; /* [MQTT-3.10.3-2] */
 }
 
-/* 3.8.3, 3.10.3: the payload, to the end of the packet. In a SUBSCRIBE a requested QoS follows each
- * filter. Returns the number of filters, or an error. */
-static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, enum mqtt_packet_type type)
+/* Reads the topic filters up to the end of the packet. In a SUBSCRIBE a requested QoS follows each.
+ * Returns their number or a status [3.8.3, 3.10.3]. */
+MQTTI_SHARED int32_t mqtti_read_filters(struct mqtti_reader *reader, enum mqtt_packet_type type)
 {
     int32_t count = 0;
 
@@ -1796,202 +1824,7 @@ static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, enum mqtt_
     return count;
 }
 
-MQTTI_APART int32_t mqtti_decode_filters(struct mqtt_packet *packet, const uint8_t *bytes,
-                                         size_t header_size, size_t size)
-{
-    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
-    uint16_t packet_id;
-    struct mqtt_bytes encoded;
-    int32_t result = mqtti_read_packet_id(&reader, &packet_id);
-
-    encoded.data = reader.at;
-    encoded.length = reader.left;
-    if (result >= 0)
-        result = mqtti_read_filters(&reader, packet->type);
-    if (packet->type == MQTT_SUBSCRIBE) {
-        packet->as.subscribe.packet_id = packet_id;
-        packet->as.subscribe.subscriptions = NULL;
-        packet->as.subscribe.count = (size_t)result;
-        packet->as.subscribe.encoded = encoded;
-    } else {
-        packet->as.unsubscribe.packet_id = packet_id;
-        packet->as.unsubscribe.filters = NULL;
-        packet->as.unsubscribe.count = (size_t)result;
-        packet->as.unsubscribe.encoded = encoded;
-    }
-    return mqtti_end_decode(packet, &reader, size, result);
-}
-
-/* The filter at *position of a payload, if `behind` further bytes are there behind it. */
-static inline bool mqtti_next_encoded(struct mqtt_bytes encoded, size_t *position, size_t behind,
-                                      struct mqtt_string *filter)
-{
-    struct mqtti_reader reader;
-    struct mqtt_bytes bytes;
-
-    if (*position >= encoded.length)
-        return false;
-    reader.at = encoded.data + *position;
-    reader.left = encoded.length - *position;
-    if (mqtti_read_field(&reader, MQTTI_BINARY, MQTT_ERROR_FIELD_PAST_END, &bytes) != 0 ||
-        reader.left < behind)
-        return false;
-    *filter = mqtti_string_of(bytes);
-    *position += 2 + bytes.length + behind;
-    return true;
-}
-
-MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, size_t *position,
-                                      struct mqtt_subscription *out)
-{
-    if (subscribe->subscriptions != NULL) {
-        if (*position >= subscribe->count)
-            return false;
-        *out = subscribe->subscriptions[*position];
-        *position += 1;
-        return true;
-    }
-    if (!mqtti_next_encoded(subscribe->encoded, position, 1, &out->filter))
-        return false;
-    out->qos = subscribe->encoded.data[*position - 1];
-    return true;
-}
-
-MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *position,
-                                struct mqtt_string *out)
-{
-    if (unsubscribe->filters != NULL) {
-        if (*position >= unsubscribe->count)
-            return false;
-        *out = unsubscribe->filters[*position];
-        *position += 1;
-        return true;
-    }
-    return mqtti_next_encoded(unsubscribe->encoded, position, 0, out);
-}
-
-/* A sender's array, `subscriptions` or `filters` by the type; the other is NULL. */
-struct mqtti_list {
-    enum mqtt_packet_type type;
-    uint16_t packet_id;
-    size_t count;
-    const struct mqtt_subscription *subscriptions;
-    const struct mqtt_string *filters;
-};
-
-static inline const struct mqtt_string *mqtti_filter_at(const struct mqtti_list *list, size_t i)
-{
-    return list->subscriptions != NULL ? &list->subscriptions[i].filter : &list->filters[i];
-}
-
-MQTTI_INLINED void mqtti_write_list(struct mqtti_writer *writer, const struct mqtti_list *list)
-{
-    size_t i;
-
-    /*@ loop invariant 0 <= i <= list->count;
-        loop invariant list->subscriptions == \at(list->subscriptions, Pre) &&
-                       list->filters == \at(list->filters, Pre);
-        loop invariant writer->at == \null <==> \at(writer->at, Pre) == \null;
-        loop invariant MQTT_ERROR_FILTER_SINGLE_LEVEL <= writer->status <= 0;
-        loop invariant
-          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i) <=
-          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0);
-        loop invariant at: writer->at != \null ==> writer->status == 0 &&
-          writer->at == \at(writer->at, Pre) +
-          (mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0) -
-           mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i));
-        loop invariant writer->at == \null && writer->length <= MQTT_REMAINING_LENGTH_MAX ==>
-          writer->length == \at(writer->length, Pre) +
-          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0) -
-          mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i) -
-          (list->subscriptions != \null ? i : 0);
-        loop invariant writer->at == \null && writer->status == 0 ==>
-          \forall integer k; 0 <= k < i ==>
-            (list->subscriptions != \null ? list->subscriptions[k].filter.length
-                                          : list->filters[k].length) <= MQTT_STRING_LENGTH_MAX;
-        loop assigns i, writer->at, writer->length, writer->status,
-          \at(writer->at, Pre)[0 .. (\at(writer->at, Pre) == \null ? 0 :
-            mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, 0)) - 1];
-        loop variant list->count - i; */
-    for (i = 0; i < list->count; i++) {
-        const struct mqtt_string *filter = mqtti_filter_at(list, i);
-        mqtti_write_field(writer, filter->data, filter->length,
-                          MQTTI_TOPIC_FILTER); /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
-        if (list->subscriptions != NULL) {
-            const uint8_t qos = list->subscriptions[i].qos;
-            if (writer->at != NULL)
-                writer->at = mqtti_put_u8(writer->at, qos);
-            else if (writer->status == 0 && qos > 2)
-                writer->status = MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
-        }
-    }
-}
-
-MQTTI_INLINED int32_t mqtti_encode_list(uint8_t *buffer, size_t capacity,
-                                        const struct mqtti_list *list)
-{
-    struct mqtti_writer writer = mqtti_measuring(2);
-    int32_t result;
-
-    mqtti_write_list(&writer, list);
-    if (list->subscriptions != NULL) /* a requested QoS each */
-        mqtti_measure(&writer, 0, list->count);
-    if (list->packet_id == 0)
-        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    else if (list->count == 0)
-        writer.status = mqtti_no_filter(list->type);
-    result = mqtti_begin_packet(&writer, buffer, capacity, (unsigned)list->type * 16 + 2,
-                                0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
-    if (writer.at != NULL) {
-        writer.at = mqtti_put_u16(writer.at, list->packet_id);
-        mqtti_write_list(&writer, list);
-    }
-    return result;
-}
-
-MQTTI_APART int32_t mqtti_encode_subscribe(uint8_t *buffer, size_t capacity,
-                                           const struct mqtt_subscribe *subscribe)
-{
-    struct mqtti_list list;
-
-    list.type = MQTT_SUBSCRIBE;
-    list.packet_id = subscribe->packet_id;
-    list.subscriptions = subscribe->subscriptions;
-    list.count = list.subscriptions == NULL ? 0 : subscribe->count;
-    list.filters = NULL;
-    return mqtti_encode_list(buffer, capacity, &list);
-}
-
-MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
-                                        const struct mqtt_subscribe *subscribe)
-{
-    return mqtti_encode_subscribe((uint8_t *)buffer, capacity, subscribe);
-}
-
-MQTTI_APART int32_t mqtti_encode_unsubscribe(uint8_t *buffer, size_t capacity,
-                                             const struct mqtt_unsubscribe *unsubscribe)
-{
-    struct mqtti_list list;
-
-    list.type = MQTT_UNSUBSCRIBE;
-    list.packet_id = unsubscribe->packet_id;
-    list.subscriptions = NULL;
-    list.filters = unsubscribe->filters;
-    list.count = list.filters == NULL ? 0 : unsubscribe->count;
-    return mqtti_encode_list(buffer, capacity, &list);
-}
-
-MQTTI_API int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
-                                          const struct mqtt_unsubscribe *unsubscribe)
-{
-    return mqtti_encode_unsubscribe((uint8_t *)buffer, capacity, unsubscribe);
-}
-
-/* ============================================================================================
- * 3.9 SUBACK
- * ========================================================================================== */
-
-/* 3.9.3: the payload, to the end of the packet. */
+/* Reads the return codes up to the end of the packet [3.9.3]. */
 static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader)
 {
     if (reader->left == 0)
@@ -2008,19 +1841,177 @@ static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader)
     return 0;
 }
 
-/* A SUBACK, or a decoded SUBSCRIBE or UNSUBSCRIBE: a packet id, and a payload that is checked as by
- * the decoder and copied. */
-MQTTI_INLINED int32_t mqtti_encode_payload(uint8_t *buffer, size_t capacity,
-                                           enum mqtt_packet_type type, uint16_t packet_id,
-                                           const uint8_t *payload, size_t length)
+MQTTI_ASIDE int32_t mqtti_decode_filters(struct mqtt_packet *packet, struct mqtti_reader body,
+                                         size_t size)
 {
-    struct mqtti_writer writer = mqtti_measuring(2);
+    struct mqtt_subscribe *const subscribe = &packet->as.subscribe;
+    struct mqtt_unsubscribe *const unsubscribe = &packet->as.unsubscribe;
+    uint16_t packet_id;
+    int32_t result = mqtti_read_packet_id(&body, &packet_id);
+    const struct mqtt_bytes encoded = {body.at, body.left};
+
+    if (packet->type == MQTT_SUBSCRIBE) {
+        if (result == 0)
+            result = mqtti_read_filters(&body, MQTT_SUBSCRIBE);
+        subscribe->packet_id = packet_id;
+        subscribe->subscriptions = NULL;
+        subscribe->count = (size_t)result;
+        subscribe->encoded = encoded;
+    } else {
+        if (result == 0)
+            result = mqtti_read_filters(&body, MQTT_UNSUBSCRIBE);
+        unsubscribe->packet_id = packet_id;
+        unsubscribe->filters = NULL;
+        unsubscribe->count = (size_t)result;
+        unsubscribe->encoded = encoded;
+    }
+    return mqtti_end_decode(packet, &body, size, result);
+}
+
+MQTTI_ASIDE int32_t mqtti_decode_suback(struct mqtt_packet *packet, struct mqtti_reader body,
+                                        size_t size)
+{
+    struct mqtt_suback *const suback = &packet->as.suback;
+    int32_t status = mqtti_read_packet_id(&body, &suback->packet_id);
+
+    suback->return_codes = body.at;
+    suback->count = body.left;
+    if (status == 0)
+        status = mqtti_read_return_codes(&body);
+    return mqtti_end_decode(packet, &body, size, status);
+}
+
+/* Reads the topic filter at *position of a payload and passes over it and `suffix` more bytes. */
+static inline bool mqtti_next_encoded(struct mqtt_bytes encoded, size_t *position, size_t suffix,
+                                      struct mqtt_string *filter)
+{
     struct mqtti_reader reader;
+    struct mqtt_bytes bytes;
+
+    if (*position >= encoded.length)
+        return false;
+    reader.at = encoded.data + *position;
+    reader.left = encoded.length - *position;
+    if (mqtti_read_field(&reader, MQTTI_BINARY, MQTT_ERROR_FIELD_PAST_END, &bytes) != 0 ||
+        reader.left < suffix)
+        return false;
+    *filter = mqtti_string_of(bytes);
+    *position = encoded.length - reader.left + suffix;
+    return true;
+}
+
+MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, size_t *position,
+                                      struct mqtt_subscription *out)
+{
+    if (subscribe->subscriptions != NULL) {
+        if (*position >= subscribe->count)
+            return false;
+        *out = subscribe->subscriptions[*position];
+        *position += 1;
+        return true;
+    }
+    if (!mqtti_next_encoded(subscribe->encoded, position, sizeof out->qos, &out->filter))
+        return false;
+    out->qos = subscribe->encoded.data[*position - sizeof out->qos];
+    return true;
+}
+
+MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *position,
+                                struct mqtt_string *out)
+{
+    if (unsubscribe->filters != NULL) {
+        if (*position >= unsubscribe->count)
+            return false;
+        *out = unsubscribe->filters[*position];
+        *position += 1;
+        return true;
+    }
+    return mqtti_next_encoded(unsubscribe->encoded, position, 0, out);
+}
+
+/* A sender's array: `subscriptions` in a SUBSCRIBE, `filters` in an UNSUBSCRIBE. */
+struct mqtti_list {
+    enum mqtt_packet_type type;
+    uint16_t packet_id;
+    size_t count;
+    const struct mqtt_subscription *subscriptions;
+    const struct mqtt_string *filters;
+};
+
+static inline struct mqtt_string mqtti_filter_at(const struct mqtti_list *list, size_t i)
+{
+    return list->type == MQTT_SUBSCRIBE ? list->subscriptions[i].filter : list->filters[i];
+}
+
+MQTTI_SHARED void mqtti_write_list(struct mqtti_writer *writer, const struct mqtti_list *list)
+{
+    size_t i;
+
+    for (i = 0; i < list->count; i++) {
+        const struct mqtt_string filter = mqtti_filter_at(list, i);
+        mqtti_write_field(writer, filter.data, filter.length,
+                          MQTTI_TOPIC_FILTER); /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
+        if (list->type == MQTT_SUBSCRIBE) {
+            const uint8_t qos = list->subscriptions[i].qos;
+            if (writer->at != NULL)
+                writer->at = mqtti_put_u8(writer->at, qos);
+            else if (qos > 2 && writer->status == 0)
+                writer->status = MQTT_ERROR_REQUESTED_QOS; /* [MQTT-3.8.3-4] */
+        }
+    }
+}
+
+MQTTI_SHARED int32_t mqtti_encode_list(void *buffer, size_t capacity, const struct mqtti_list *list)
+{
+    struct mqtti_writer writer = {NULL, sizeof list->packet_id, 0};
+    int32_t result;
+
+    mqtti_write_list(&writer, list);
+    if (list->type == MQTT_SUBSCRIBE)
+        mqtti_measure(&writer, 0, list->count); /* a requested QoS each */
+    if (list->packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
+    else if (list->count == 0)
+        writer.status = mqtti_no_filter(list->type);
+    result = mqtti_begin_packet(&writer, buffer, capacity, (unsigned)list->type * 16 + MQTTI_FLAG_1,
+                                0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_u16(writer.at, list->packet_id);
+        mqtti_write_list(&writer, list);
+    }
+    return result;
+}
+
+MQTTI_ENTRY int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
+                                          const struct mqtt_subscribe *subscribe)
+{
+    const struct mqtti_list list = {MQTT_SUBSCRIBE, subscribe->packet_id,
+                                    subscribe->subscriptions == NULL ? 0 : subscribe->count,
+                                    subscribe->subscriptions, NULL};
+
+    return mqtti_encode_list(buffer, capacity, &list);
+}
+
+MQTTI_ENTRY int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
+                                            const struct mqtt_unsubscribe *unsubscribe)
+{
+    const struct mqtti_list list = {MQTT_UNSUBSCRIBE, unsubscribe->packet_id,
+                                    unsubscribe->filters == NULL ? 0 : unsubscribe->count, NULL,
+                                    unsubscribe->filters};
+
+    return mqtti_encode_list(buffer, capacity, &list);
+}
+
+/* Encodes a packet whose payload exists as bytes: a SUBACK, or a decoded SUBSCRIBE or UNSUBSCRIBE. The
+ * decoder's functions check it. */
+MQTTI_SHARED int32_t mqtti_encode_payload(void *buffer, size_t capacity, enum mqtt_packet_type type,
+                                          uint16_t packet_id, const uint8_t *payload, size_t length)
+{
+    struct mqtti_writer writer = {NULL, sizeof packet_id, 0};
+    struct mqtti_reader reader = {payload, length};
     unsigned first_byte = (unsigned)type * 16;
     int32_t result;
 
-    reader.at = payload;
-    reader.left = length;
     mqtti_measure(&writer, 0, length);
     if (packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] [MQTT-2.3.1-7] */
@@ -2028,188 +2019,196 @@ MQTTI_INLINED int32_t mqtti_encode_payload(uint8_t *buffer, size_t capacity,
         writer.status = type == MQTT_SUBACK ? mqtti_read_return_codes(&reader)
                                             : mqtti_read_filters(&reader, type);
     if (type != MQTT_SUBACK)
-        first_byte += 2; /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
-    result = mqtti_begin_packet(&writer, buffer, capacity, first_byte, 0);
-    if (writer.at != NULL)
-        mqtti_put_bytes(mqtti_put_u16(writer.at, packet_id), payload, length);
+        first_byte += MQTTI_FLAG_1;
+    result = mqtti_begin_packet(&writer, buffer, capacity, first_byte,
+                                0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_u16(writer.at, packet_id);
+        mqtti_put_bytes(writer.at, payload, length);
+    }
     return result;
 }
 
-MQTTI_APART int32_t mqtti_decode_suback(struct mqtt_packet *packet, const uint8_t *bytes,
-                                        size_t header_size, size_t size)
-{
-    struct mqtti_reader reader = mqtti_body_of(bytes, header_size, size);
-    int32_t status = mqtti_read_packet_id(&reader, &packet->as.suback.packet_id);
-
-    packet->as.suback.return_codes = reader.at;
-    packet->as.suback.count = reader.left;
-    if (status >= 0)
-        status = mqtti_read_return_codes(&reader);
-    return mqtti_end_decode(packet, &reader, size, status);
-}
-
-MQTTI_APART int32_t mqtti_encode_suback(uint8_t *buffer, size_t capacity,
-                                        const struct mqtt_suback *suback)
+MQTTI_ENTRY int32_t mqtt_encode_suback(void *buffer, size_t capacity,
+                                       const struct mqtt_suback *suback)
 {
     return mqtti_encode_payload(buffer, capacity, MQTT_SUBACK, suback->packet_id,
                                 suback->return_codes, suback->count);
 }
 
-MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
-                                     const struct mqtt_suback *suback)
-{
-    return mqtti_encode_suback((uint8_t *)buffer, capacity, suback);
-}
-
 /* ============================================================================================
- * 3.12 PINGREQ, 3.13 PINGRESP, 3.14 DISCONNECT: nothing but a fixed header
+ * 3.12 PINGREQ, 3.13 PINGRESP, 3.14 DISCONNECT: only a fixed header
  * ========================================================================================== */
 
 MQTTI_API int32_t mqtt_encode_pingreq(void *buffer, size_t capacity)
 {
-    return mqtti_encode_empty((uint8_t *)buffer, capacity, MQTT_PINGREQ * 16);
+    return mqtti_encode_empty(buffer, capacity, MQTT_PINGREQ * 16);
 }
 
 MQTTI_API int32_t mqtt_encode_pingresp(void *buffer, size_t capacity)
 {
-    return mqtti_encode_empty((uint8_t *)buffer, capacity, MQTT_PINGRESP * 16);
+    return mqtti_encode_empty(buffer, capacity, MQTT_PINGRESP * 16);
 }
 
 MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity)
 {
-    return mqtti_encode_empty((uint8_t *)buffer, capacity, MQTT_DISCONNECT * 16);
+    return mqtti_encode_empty(buffer, capacity, MQTT_DISCONNECT * 16);
 }
 
 /* ============================================================================================
- * 3 Any packet
+ * Any packet
  * ========================================================================================== */
 
-/* Reads the fixed header and waits for the rest. Returns the header's size, and that of the packet,
- * MQTT_PACKET_INCOMPLETE or an error. */
-static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, size_t *size,
-                                         const uint8_t *bytes, size_t length, unsigned senders)
+/* Four bytes: CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK. */
+MQTTI_INLINE int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const uint8_t *bytes,
+                                              unsigned senders)
 {
-    struct mqtt_fixed_header header;
-    const int32_t result = mqtti_read_fixed_header(&header, bytes, length, senders);
+    const enum mqtt_packet_type type = (enum mqtt_packet_type)(bytes[0] / 16);
+    const unsigned rules = mqtti_type_rules(bytes[0] / 16u);
+    const uint16_t body = mqtti_get_u16(bytes + 2);
 
-    if (result < 0) {
-        packet->error_offset = result == MQTT_ERROR_REMAINING_LENGTH ? 1 : 0;
+    if ((rules & senders) == 0 || bytes[0] % 16u != (rules & MQTTI_FLAG_1))
+        return 0;
+    packet->type = type;
+    if (mqtti_is_ack(type)) {
+        packet->as.ack.packet_id = body;
+        return body == 0 ? 0 : 4;
+    }
+    if (type == MQTT_CONNACK) {
+        packet->as.connack.session_present = bytes[2] == 1;
+        packet->as.connack.return_code = bytes[3];
+        return body <= 5 || body == 256 ? 4 : 0; /* session present only with return code 0 */
+    }
+    return 0;
+}
+
+/* Decodes the most frequent packets in one go, if they are valid, and returns their size. Returns 0
+ * for all others: the general decoder judges them, and makes every refusal. */
+MQTTI_INLINE int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_t *bytes,
+                                        size_t length, unsigned senders)
+{
+    if (MQTTI_FOR_SIZE || length < 4)
+        return 0;
+    if (bytes[0] / 16 == MQTT_PUBLISH)
+        return mqtti_decode_usual_publish(packet, bytes, length);
+    return bytes[1] == 2 ? mqtti_decode_usual_short(packet, bytes, senders) : 0;
+}
+
+/* The decoder for one side names only the types that the other side sends, so it links nothing else. */
+
+MQTTI_ENTRY int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length)
+{
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtti_reader body;
+    int32_t result = mqtti_decode_usual(packet, at, length, MQTTI_CLIENT | MQTTI_SERVER);
+    size_t size;
+
+    if (result > 0)
         return result;
-    }
-#if SIZE_MAX < 0xFFFFFFFF
-    if (header.remaining_length > SIZE_MAX - (size_t)result) {
-        packet->error_offset = 1;
-        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.2.3 */
-    }
-#endif
-    packet->type = header.type;
-    *size = (size_t)result + (size_t)header.remaining_length;
-    return length < *size ? MQTT_PACKET_INCOMPLETE : result;
-}
-
-MQTTI_APART int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes, size_t length)
-{
-    size_t size;
-    const int32_t header_size =
-        mqtti_begin_decode(packet, &size, bytes, length, MQTTI_CLIENT | MQTTI_SERVER);
-
-    if (header_size < 0)
-        return header_size;
-    if (packet->type == MQTT_PUBLISH)
-        return mqtti_decode_publish(packet, bytes, (size_t)header_size, size);
-    if (mqtti_is_ack(packet->type))
-        return mqtti_decode_ack(packet, bytes, (size_t)header_size);
+    result = mqtti_begin_decode(packet, &body, at, length, MQTTI_CLIENT | MQTTI_SERVER);
+    if (result < 0)
+        return result;
+    size = (size_t)result + body.left;
     switch (packet->type) {
     case MQTT_CONNECT:
-        return mqtti_decode_connect(packet, bytes, (size_t)header_size, size);
+        return mqtti_decode_connect(packet, body, size);
     case MQTT_CONNACK:
-        return mqtti_decode_connack(packet, bytes, (size_t)header_size);
+        return mqtti_decode_connack(packet, body.at, size);
+    case MQTT_PUBLISH:
+        return mqtti_decode_publish(packet, body, size, at[0]);
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP:
+    case MQTT_UNSUBACK:
+        return mqtti_decode_ack(packet, body.at, size);
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
-        return mqtti_decode_filters(packet, bytes, (size_t)header_size, size);
+        return mqtti_decode_filters(packet, body, size);
     case MQTT_SUBACK:
-        return mqtti_decode_suback(packet, bytes, (size_t)header_size, size);
-    default:
+        return mqtti_decode_suback(packet, body, size);
+    default: /* PINGREQ, PINGRESP, DISCONNECT */
         return (int32_t)size;
     }
 }
 
-MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length)
+MQTTI_ENTRY int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
+                                            size_t length)
 {
-    return mqtti_decode(packet, (const uint8_t *)bytes, length);
-}
-
-MQTTI_APART int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const uint8_t *bytes,
-                                             size_t length)
-{
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtti_reader body;
+    int32_t result = mqtti_decode_usual(packet, at, length, MQTTI_CLIENT);
     size_t size;
-    const int32_t header_size = mqtti_begin_decode(packet, &size, bytes, length, MQTTI_CLIENT);
 
-    if (header_size < 0)
-        return header_size;
-    if (packet->type == MQTT_PUBLISH)
-        return mqtti_decode_publish(packet, bytes, (size_t)header_size, size);
-    if (mqtti_is_ack(packet->type))
-        return mqtti_decode_ack(packet, bytes, (size_t)header_size);
+    if (result > 0)
+        return result;
+    result = mqtti_begin_decode(packet, &body, at, length, MQTTI_CLIENT);
+    if (result < 0)
+        return result;
+    size = (size_t)result + body.left;
     switch (packet->type) {
     case MQTT_CONNECT:
-        return mqtti_decode_connect(packet, bytes, (size_t)header_size, size);
+        return mqtti_decode_connect(packet, body, size);
+    case MQTT_PUBLISH:
+        return mqtti_decode_publish(packet, body, size, at[0]);
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP:
+        return mqtti_decode_ack(packet, body.at, size);
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
-        return mqtti_decode_filters(packet, bytes, (size_t)header_size, size);
-    default:
+        return mqtti_decode_filters(packet, body, size);
+    default: /* PINGREQ, DISCONNECT */
         return (int32_t)size;
     }
 }
 
-MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
-                                          size_t length)
+MQTTI_ENTRY int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
+                                            size_t length)
 {
-    return mqtti_decode_from_client(packet, (const uint8_t *)bytes, length);
-}
-
-MQTTI_APART int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const uint8_t *bytes,
-                                             size_t length)
-{
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtti_reader body;
+    int32_t result = mqtti_decode_usual(packet, at, length, MQTTI_SERVER);
     size_t size;
-    const int32_t header_size = mqtti_begin_decode(packet, &size, bytes, length, MQTTI_SERVER);
 
-    if (header_size < 0)
-        return header_size;
-    if (packet->type == MQTT_PUBLISH)
-        return mqtti_decode_publish(packet, bytes, (size_t)header_size, size);
-    if (mqtti_is_ack(packet->type))
-        return mqtti_decode_ack(packet, bytes, (size_t)header_size);
+    if (result > 0)
+        return result;
+    result = mqtti_begin_decode(packet, &body, at, length, MQTTI_SERVER);
+    if (result < 0)
+        return result;
+    size = (size_t)result + body.left;
     switch (packet->type) {
     case MQTT_CONNACK:
-        return mqtti_decode_connack(packet, bytes, (size_t)header_size);
+        return mqtti_decode_connack(packet, body.at, size);
+    case MQTT_PUBLISH:
+        return mqtti_decode_publish(packet, body, size, at[0]);
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP:
+    case MQTT_UNSUBACK:
+        return mqtti_decode_ack(packet, body.at, size);
     case MQTT_SUBACK:
-        return mqtti_decode_suback(packet, bytes, (size_t)header_size, size);
-    default:
+        return mqtti_decode_suback(packet, body, size);
+    default: /* PINGRESP */
         return (int32_t)size;
     }
 }
 
-MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
-                                          size_t length)
+MQTTI_ALONE int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet)
 {
-    return mqtti_decode_from_server(packet, (const uint8_t *)bytes, length);
-}
-
-MQTTI_OUT_OF_LINE int32_t mqtti_encode(uint8_t *buffer, size_t capacity,
-                                       const struct mqtt_packet *packet)
-{
-    const struct mqtt_subscribe *subscribe = &packet->as.subscribe;
-    const struct mqtt_unsubscribe *unsubscribe = &packet->as.unsubscribe;
+    const struct mqtt_subscribe *const subscribe = &packet->as.subscribe;
+    const struct mqtt_unsubscribe *const unsubscribe = &packet->as.unsubscribe;
     const unsigned first_byte = (unsigned)packet->type * 16;
 
     switch (packet->type) {
     case MQTT_CONNECT:
-        return mqtti_encode_connect(buffer, capacity, &packet->as.connect);
+        return mqtt_encode_connect(buffer, capacity, &packet->as.connect);
     case MQTT_CONNACK:
         return mqtt_encode_connack(buffer, capacity, &packet->as.connack);
     case MQTT_PUBLISH:
-        return mqtti_encode_publish(buffer, capacity, &packet->as.publish);
+        return mqtt_encode_publish(buffer, capacity, &packet->as.publish);
     case MQTT_PUBREL:
         return mqtt_encode_pubrel(buffer, capacity, packet->as.ack.packet_id);
     case MQTT_PUBACK:
@@ -2219,16 +2218,16 @@ MQTTI_OUT_OF_LINE int32_t mqtti_encode(uint8_t *buffer, size_t capacity,
         return mqtti_encode_ack(buffer, capacity, first_byte, packet->as.ack.packet_id);
     case MQTT_SUBSCRIBE:
         if (subscribe->subscriptions == NULL)
-            return mqtti_encode_payload(buffer, capacity, packet->type, subscribe->packet_id,
+            return mqtti_encode_payload(buffer, capacity, MQTT_SUBSCRIBE, subscribe->packet_id,
                                         subscribe->encoded.data, subscribe->encoded.length);
-        return mqtti_encode_subscribe(buffer, capacity, subscribe);
+        return mqtt_encode_subscribe(buffer, capacity, subscribe);
     case MQTT_SUBACK:
-        return mqtti_encode_suback(buffer, capacity, &packet->as.suback);
+        return mqtt_encode_suback(buffer, capacity, &packet->as.suback);
     case MQTT_UNSUBSCRIBE:
         if (unsubscribe->filters == NULL)
-            return mqtti_encode_payload(buffer, capacity, packet->type, unsubscribe->packet_id,
+            return mqtti_encode_payload(buffer, capacity, MQTT_UNSUBSCRIBE, unsubscribe->packet_id,
                                         unsubscribe->encoded.data, unsubscribe->encoded.length);
-        return mqtti_encode_unsubscribe(buffer, capacity, unsubscribe);
+        return mqtt_encode_unsubscribe(buffer, capacity, unsubscribe);
     case MQTT_PINGREQ:
     case MQTT_PINGRESP:
     case MQTT_DISCONNECT:
@@ -2236,11 +2235,6 @@ MQTTI_OUT_OF_LINE int32_t mqtti_encode(uint8_t *buffer, size_t capacity,
     default:
         return MQTT_ERROR_RESERVED_TYPE; /* Table 2.1 */
     }
-}
-
-MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet)
-{
-    return mqtti_encode((uint8_t *)buffer, capacity, packet);
 }
 
 /* ============================================================================================
@@ -2252,56 +2246,56 @@ struct mqtti_explanation {
     const char *message;
 };
 
-/* In the order of enum mqtt_status; the first stands for every other number. */
 static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
 {
     static const struct mqtti_explanation explanations[] = {
-        {"", "No error."},
-        {"", "More bytes are needed."},
-        {"", "The buffer is smaller than the packet."},
-        {"2.2.3", "The packet is larger than a remaining length, or this machine, can express."},
-        {"2.2.1", "The packet type is 0 or 15, which are reserved."},
-        {"2.2.1", "The packet is not a PUBLISH."},
-        {"2.2.1", "This side may not send packets of this type."},
-        {"MQTT-2.2.2-1", "The reserved flags of the fixed header are not those of the type."},
+        /*   0 */ {"", "No error."},
+        /*  -1 */ {"", "More bytes are needed."},
+        /*  -2 */ {"", "The buffer is smaller than the packet."},
+        /*  -3 */ {"2.2.3", "The packet is too large for a remaining length, or for this machine."},
+        /*  -4 */ {"2.2.1", "The packet type is 0 or 15, which are reserved."},
+        /*  -5 */ {"2.2.1", "The packet is not a PUBLISH."},
+        /*  -6 */ {"2.2.1", "This side may not send packets of this type."},
+        /*  -7 */ {"MQTT-2.2.2-1", "The fixed header flags are not valid for this packet type."},
+        /*  -8 */
         {"2.2.3",
          "The remaining length has more than four bytes, or is not possible for this packet."},
-        {"3.1.3", "Bytes are left after the last field that the connect flags announce."},
-        {"1.5.3", "A field runs past the end of the packet."},
-        {"1.5.3", "A field is longer than 65,535 bytes."},
-        {"MQTT-1.5.3-1", "A string is not well-formed UTF-8."},
-        {"MQTT-1.5.3-2", "A string contains the null character U+0000."},
-        {"MQTT-2.3.1-1", "The packet identifier is missing."},
-        {"MQTT-2.3.1-1", "The packet identifier is 0."},
-        {"MQTT-2.3.1-5", "A PUBLISH at QoS 0 has no packet identifier."},
-        {"MQTT-3.1.2-1", "The protocol name is not MQTT."},
-        {"MQTT-3.1.2-2", "The protocol level is not 4, that of MQTT 3.1.1."},
-        {"MQTT-3.1.2-3", "The reserved connect flag is not 0."},
-        {"MQTT-3.1.2-13", "The will QoS is not 0, but there is no will."},
-        {"MQTT-3.1.2-15", "The will retain flag is 1, but there is no will."},
-        {"MQTT-3.1.2-14", "The will QoS is 3."},
-        {"MQTT-3.1.2-22", "There is a password without a user name."},
-        {"MQTT-3.1.3-7", "The client identifier is empty, but the session is not a clean one."},
-        {"MQTT-3.1.2-9", "The will flag is 1, but the will topic or the will message is missing."},
-        {"MQTT-3.1.2-19", "The user name flag is 1, but the user name is missing."},
-        {"MQTT-3.1.2-21", "The password flag is 1, but the password is missing."},
-        {"3.2.2.1", "The reserved bits of the connect acknowledge flags are not 0."},
-        {"MQTT-3.2.2-4", "The session present flag is 1, but the connection is refused."},
-        {"3.2.2.3", "The connect return code is above 5, which is reserved."},
-        {"MQTT-3.3.1-2", "The DUP flag is 1 at QoS 0."},
-        {"MQTT-3.3.1-4", "The QoS is 3."},
-        {"MQTT-3.8.3-3", "The SUBSCRIBE has no topic filter."},
-        {"3.8.3", "The requested QoS after a topic filter is missing."},
-        {"MQTT-3.8.3-4", "The requested QoS is not 0, 1 or 2."},
-        {"3.9.3", "The SUBACK has no return code."},
-        {"MQTT-3.9.3-2", "The SUBACK return code is not 0, 1, 2 or 128."},
-        {"MQTT-3.10.3-2", "The UNSUBSCRIBE has no topic filter."},
-        {"MQTT-4.7.3-1", "A topic name or topic filter is empty."},
-        {"MQTT-4.7.1-1", "A topic name contains a wildcard."},
-        {"MQTT-4.7.1-2", "The wildcard # is not a whole level, or not the last of the filter."},
-        {"MQTT-4.7.1-3", "The wildcard + is not a whole level of the filter."},
-        {"", "The payload has a length, but its data is NULL."},
-        {"", "No status of this codec."},
+        /*  -9 */ {"3.1.3", "Bytes follow the last field that the connect flags announce."},
+        /* -10 */ {"1.5.3", "A field runs past the end of the packet."},
+        /* -11 */ {"1.5.3", "A field is longer than 65,535 bytes."},
+        /* -12 */ {"MQTT-1.5.3-1", "A string is not well-formed UTF-8."},
+        /* -13 */ {"MQTT-1.5.3-2", "A string contains the null character U+0000."},
+        /* -14 */ {"MQTT-2.3.1-1", "The packet identifier is missing."},
+        /* -15 */ {"MQTT-2.3.1-1", "The packet identifier is 0."},
+        /* -16 */ {"MQTT-2.3.1-5", "A PUBLISH at QoS 0 has no packet identifier."},
+        /* -17 */ {"MQTT-3.1.2-1", "The protocol name is not MQTT."},
+        /* -18 */ {"MQTT-3.1.2-2", "The protocol level is not 4, which is MQTT 3.1.1."},
+        /* -19 */ {"MQTT-3.1.2-3", "The reserved connect flag is not 0."},
+        /* -20 */ {"MQTT-3.1.2-13", "The will QoS is not 0, but there is no will."},
+        /* -21 */ {"MQTT-3.1.2-15", "The will retain flag is 1, but there is no will."},
+        /* -22 */ {"MQTT-3.1.2-14", "The will QoS is 3."},
+        /* -23 */ {"MQTT-3.1.2-22", "There is a password without a user name."},
+        /* -24 */ {"MQTT-3.1.3-7", "The client identifier is empty, but clean session is 0."},
+        /* -25 */ {"MQTT-3.1.2-9", "The will flag is 1, but the will topic or message is missing."},
+        /* -26 */ {"MQTT-3.1.2-19", "The user name flag is 1, but the user name is missing."},
+        /* -27 */ {"MQTT-3.1.2-21", "The password flag is 1, but the password is missing."},
+        /* -28 */ {"3.2.2.1", "The reserved bits of the connect acknowledge flags are not 0."},
+        /* -29 */ {"MQTT-3.2.2-4", "The session present flag is 1, but the connection is refused."},
+        /* -30 */ {"3.2.2.3", "The connect return code is above 5, which is reserved."},
+        /* -31 */ {"MQTT-3.3.1-2", "The DUP flag is 1 at QoS 0."},
+        /* -32 */ {"MQTT-3.3.1-4", "The QoS is 3."},
+        /* -33 */ {"MQTT-3.8.3-3", "The SUBSCRIBE has no topic filter."},
+        /* -34 */ {"3.8.3", "The requested QoS after a topic filter is missing."},
+        /* -35 */ {"MQTT-3.8.3-4", "The requested QoS is not 0, 1 or 2."},
+        /* -36 */ {"3.9.3", "The SUBACK has no return code."},
+        /* -37 */ {"MQTT-3.9.3-2", "The SUBACK return code is not 0, 1, 2 or 128."},
+        /* -38 */ {"MQTT-3.10.3-2", "The UNSUBSCRIBE has no topic filter."},
+        /* -39 */ {"MQTT-4.7.3-1", "A topic name or topic filter is empty."},
+        /* -40 */ {"MQTT-4.7.1-1", "A topic name contains a wildcard."},
+        /* -41 */ {"MQTT-4.7.1-2", "The wildcard # is not a whole level, or not the last level."},
+        /* -42 */ {"MQTT-4.7.1-3", "The wildcard + is not a whole level."},
+        /* -43 */ {"", "The payload has a length, but its data is NULL."},
+        /* any other */ {"", "This number is not a status."},
     };
     const int32_t last = (int32_t)(sizeof explanations / sizeof explanations[0]) - 1;
 
@@ -2342,48 +2336,70 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status)
 }
 
 /* ============================================================================================
- * Blocks of bytes: SSE2, NEON, AVX2, portable
+ * Blocks of bytes
  * ========================================================================================== */
 
-#if MQTT_CODEC_SIMD != 0
+/* Four bytes, or eight, as one number. Compilers make one load of it. */
+static inline uint64_t mqtti_get_u32(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
 
+static inline uint64_t mqtti_get_u64(const uint8_t *at)
+{
+    return mqtti_get_u32(at) | mqtti_get_u32(at + 4) << 32;
+}
+
+/* True if eight bytes are plain: bit 7 of each is 0, and still 0 after `low` + 1 is subtracted. */
+static inline bool mqtti_is_plain_word(uint64_t bytes, uint8_t low)
+{
+    const uint64_t ones = 0x0101010101010101u;
+
+    return ((bytes | (bytes - ones * (low + 1u))) & ones * 0x80) == 0;
+}
+
+static inline bool mqtti_is_plain_byte(uint8_t byte, uint8_t low)
+{
+    return byte > low && byte < 0x80;
+}
+
+/* True if 1 to 32 bytes are plain. The words may overlap. */
+MQTTI_INLINE bool mqtti_is_plain_short(const uint8_t *s, size_t length, uint8_t low)
+{
+    if (length > 16)
+        return mqtti_is_plain_word(mqtti_get_u64(s), low) &&
+               mqtti_is_plain_word(mqtti_get_u64(s + 8), low) &&
+               mqtti_is_plain_word(mqtti_get_u64(s + length - 16), low) &&
+               mqtti_is_plain_word(mqtti_get_u64(s + length - 8), low);
+    if (length >= 8)
+        return mqtti_is_plain_word(mqtti_get_u64(s), low) &&
+               mqtti_is_plain_word(mqtti_get_u64(s + length - 8), low);
+    if (length >= 4)
+        return mqtti_is_plain_word(mqtti_get_u32(s) | mqtti_get_u32(s + length - 4) << 32, low);
+    return length > 0 && mqtti_is_plain_byte(s[0], low) &&
+           mqtti_is_plain_byte(s[length / 2], low) && mqtti_is_plain_byte(s[length - 1], low);
+}
+
+#if MQTT_CODEC_SIMD != MQTT_CODEC_SIMD_NONE
+
+/* Vectors of GCC and clang. Bytes are signed, so those that are not ASCII are below 0. In the result
+ * of a comparison each byte is 0 or -1. Vectors may overlap; none reaches outside the string. */
 #define MQTTI_BLOCK ((size_t)16)
-#if MQTT_CODEC_SIMD == 3
+#if MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_AVX2
 #define MQTTI_WIDE ((size_t)32)
 #else
 #define MQTTI_WIDE ((size_t)16)
 #endif
 
-/* Vectors of GCC and of those that follow it; compared, each of their bytes is 0 or -1. Bytes are
- * signed here: those that are not ASCII are below 0, 0x80 is -128. */
-typedef int8_t mqtti_block __attribute__((vector_size(MQTTI_BLOCK)));
-typedef int8_t mqtti_wide __attribute__((vector_size(MQTTI_WIDE)));
+typedef int8_t mqtti_block __attribute__((__vector_size__(MQTTI_BLOCK)));
+typedef int8_t mqtti_wide __attribute__((__vector_size__(MQTTI_WIDE)));
 
-/* Which of the 16 bytes of a compared block are 0: a bit for each, the first one lowest. */
-static inline uint32_t mqtti_zeros(mqtti_block bytes)
+static inline mqtti_block mqtti_load(const uint8_t *s)
 {
-#if MQTT_CODEC_SIMD != 2
-    return (uint32_t)_mm_movemask_epi8((__m128i)bytes) ^ 0xFFFF;
-#else
-    static const uint8_t places[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t bits = vbicq_u8(vld1q_u8(places), vreinterpretq_u8_s8(bytes));
-    const uint8x16_t pairs = vpaddq_u8(bits, bits);
-    const uint8x16_t fours = vpaddq_u8(pairs, pairs);
+    mqtti_block bytes;
 
-    return vgetq_lane_u16(vreinterpretq_u16_u8(vpaddq_u8(fours, fours)), 0);
-#endif
-}
-
-/* Whether no byte of a compared vector is 0. */
-static inline bool mqtti_all(mqtti_wide bytes)
-{
-#if MQTT_CODEC_SIMD == 1
-    return _mm_movemask_epi8((__m128i)bytes) == 0xFFFF;
-#elif MQTT_CODEC_SIMD == 2
-    return vminvq_u8(vreinterpretq_u8_s8(bytes)) == 0xFF;
-#else
-    return _mm256_movemask_epi8((__m256i)bytes) == -1;
-#endif
+    __builtin_memcpy(&bytes, s, sizeof bytes);
+    return bytes;
 }
 
 static inline mqtti_wide mqtti_load_wide(const uint8_t *s)
@@ -2394,15 +2410,7 @@ static inline mqtti_wide mqtti_load_wide(const uint8_t *s)
     return bytes;
 }
 
-static inline mqtti_block mqtti_load(const uint8_t *s)
-{
-    mqtti_block bytes;
-
-    __builtin_memcpy(&bytes, s, sizeof bytes);
-    return bytes;
-}
-
-/* The 8 bytes at `s` and the 8 at `t`. */
+/* The 8 bytes at `s` and the 8 bytes at `t`. */
 static inline mqtti_block mqtti_load_halves(const uint8_t *s, const uint8_t *t)
 {
     uint64_t halves[2];
@@ -2414,33 +2422,134 @@ static inline mqtti_block mqtti_load_halves(const uint8_t *s, const uint8_t *t)
     return bytes;
 }
 
-/* Which of 8 to 64 bytes are not ASCII above `low`: a bit for each, the first one lowest. Blocks may
- * overlap, here and below: none reaches beyond the string. */
+/* Which of the 16 bytes of a comparison are 0: one bit for each, the first byte lowest. */
+static inline uint32_t mqtti_zeros(mqtti_block bytes)
+{
+#if MQTT_CODEC_SIMD != MQTT_CODEC_SIMD_NEON
+    return (uint32_t)_mm_movemask_epi8((__m128i)bytes) ^ 0xFFFF;
+#else
+    static const uint8_t places[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t bits = vbicq_u8(vld1q_u8(places), vreinterpretq_u8_s8(bytes));
+    const uint8x16_t pairs = vpaddq_u8(bits, bits);
+    const uint8x16_t fours = vpaddq_u8(pairs, pairs);
+
+    return vgetq_lane_u16(vreinterpretq_u16_u8(vpaddq_u8(fours, fours)), 0);
+#endif
+}
+
+/* True if no byte of a comparison is 0. */
+static inline bool mqtti_all(mqtti_wide bytes)
+{
+#if MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_SSE2
+    return _mm_movemask_epi8((__m128i)bytes) == 0xFFFF;
+#elif MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_NEON
+    return vminvq_u8(vreinterpretq_u8_s8(bytes)) == 0xFF;
+#else
+    return _mm256_movemask_epi8((__m256i)bytes) == -1;
+#endif
+}
+
+/* Compares one vector: plain bytes give -1. */
+MQTTI_INLINE mqtti_wide mqtti_plain(const uint8_t *s, uint8_t low)
+{
+    return mqtti_load_wide(s) > (int8_t)low;
+}
+
+/* True if four vectors are plain. */
+MQTTI_INLINE bool mqtti_are_plain(const uint8_t *s, uint8_t low)
+{
+    return mqtti_all(mqtti_plain(s, low) & mqtti_plain(s + MQTTI_WIDE, low) &
+                     mqtti_plain(s + 2 * MQTTI_WIDE, low) & mqtti_plain(s + 3 * MQTTI_WIDE, low));
+}
+
+MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low)
+{
+    const uint8_t *last;
+
+    if (length < MQTTI_WIDE)
+        return mqtti_is_plain_short(s, length, low) ? 0 : length;
+    if (length <= 2 * MQTTI_WIDE)
+        return mqtti_all(mqtti_plain(s, low) & mqtti_plain(s + length - MQTTI_WIDE, low)) ? 0
+                                                                                          : length;
+    if (length <= 4 * MQTTI_WIDE)
+        return mqtti_all(mqtti_plain(s, low) & mqtti_plain(s + MQTTI_WIDE, low) &
+                         mqtti_plain(s + length - 2 * MQTTI_WIDE, low) &
+                         mqtti_plain(s + length - MQTTI_WIDE, low))
+                   ? 0
+                   : length;
+    last = s + length - 4 * MQTTI_WIDE;
+    for (; s < last; s += 4 * MQTTI_WIDE) {
+        if (!mqtti_are_plain(s, low))
+            return (size_t)(last - s) + 4 * MQTTI_WIDE;
+    }
+    return mqtti_are_plain(last, low) ? 0 : 4 * MQTTI_WIDE;
+}
+
+/* Which of 8 to 64 bytes are not plain: one bit for each, the first byte lowest. */
 static inline uint64_t mqtti_specials(const uint8_t *s, size_t length, int8_t low)
 {
-    uint64_t specials = 0;
+    const size_t last = length - MQTTI_BLOCK;
+    uint64_t specials;
     size_t i;
 
     if (length < MQTTI_BLOCK) {
         const uint32_t halves = mqtti_zeros(mqtti_load_halves(s, s + length - 8) > low);
         return halves % 256 | (uint64_t)(halves >> 8) << (length - 8);
     }
-    for (i = 0; i < length - MQTTI_BLOCK; i += MQTTI_BLOCK)
+    specials = mqtti_zeros(mqtti_load(s) > low);
+    for (i = MQTTI_BLOCK; i < last; i += MQTTI_BLOCK)
         specials |= (uint64_t)mqtti_zeros(mqtti_load(s + i) > low) << i;
-    i = length - MQTTI_BLOCK;
-    return specials | (uint64_t)mqtti_zeros(mqtti_load(s + i) > low) << i;
+    return specials | (uint64_t)mqtti_zeros(mqtti_load(s + last) > low) << last;
 }
 
-/* Whether the bytes at `s`, after at least two others of well-formed characters, are sequences of up
- * to three bytes, or ASCII above `low`, as far as they go. What is not so may be well-formed
- * nevertheless: the caller then looks at it by itself. */
+MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length)
+{
+    uint64_t specials;
+
+    if (length < 8 || length > 64)
+        return false;
+    specials = mqtti_specials(s, length, (int8_t)mqtti_low(MQTTI_TOPIC_FILTER));
+    if (s[length - 1] == '#' && s[length - 2] == '/') /* valid; specials contains it */
+        specials -= (uint64_t)1 << (length - 1);
+    for (; specials != 0; specials &= specials - 1) {
+        const size_t i = (size_t)__builtin_ctzll(specials);
+        if (s[i] != '+' || mqtti_check_wildcard(s, length, i) != 0)
+            return false;
+    }
+    return true;
+}
+
+static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+    const int8_t above = (int8_t)low;
+    uint32_t specials;
+
+    while (length - i >= 4 * MQTTI_WIDE && mqtti_are_plain(s + i, low))
+        i += 4 * MQTTI_WIDE;
+    while (length - i >= MQTTI_BLOCK) {
+        specials = mqtti_zeros(mqtti_load(s + i) > above);
+        if (specials != 0)
+            return i + (size_t)__builtin_ctz(specials);
+        i += MQTTI_BLOCK;
+    }
+    if (length >= MQTTI_BLOCK) { /* the last block, without what precedes s[i] */
+        specials = mqtti_zeros(mqtti_load(s + length - MQTTI_BLOCK) > above);
+        specials >>= MQTTI_BLOCK - (length - i);
+        return specials == 0 ? length : i + (size_t)__builtin_ctz(specials);
+    }
+    return i + 1;
+}
+
+/* True if the vector at `s` contains only plain bytes and well-formed sequences of two or three
+ * bytes, as far as it goes. At least two bytes of well-formed characters precede it. False proves
+ * nothing. */
 static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
 {
     const mqtti_wide bytes = mqtti_load_wide(s);
     const mqtti_wide before = mqtti_load_wide(s - 1);
     const mqtti_wide before_that = mqtti_load_wide(s - 2);
     const mqtti_wide is_continuation = bytes < -64; /* below 0xC0 */
-    /* After C2 to EF a byte, after E0 to EF two. What follows F0 is not looked at. */
+    /* A continuation byte follows C2 to EF, and a second one E0 to EF. */
     const mqtti_wide continues = ((before ^ -128) > 0x3F) | ((before_that ^ -128) > 0x5F);
     const mqtti_wide is_wrong = (is_continuation ^ continues) |
                                 ((before == -32) & (bytes < -96)) | /* E0: below U+0800 */
@@ -2450,86 +2559,8 @@ static inline bool mqtti_is_well_formed(const uint8_t *s, uint8_t low)
     return mqtti_all(((bytes > (int8_t)low) | (bytes < -16)) & ~is_wrong); /* no F0 to FF */
 }
 
-#endif
-
-static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low)
-{
-#if MQTT_CODEC_SIMD != 0
-    const int8_t above = (int8_t)low;
-
-    if (length < 8 || length > 64)
-        return false;
-    if (length < MQTTI_BLOCK)
-        return mqtti_zeros(mqtti_load_halves(s, s + length - 8) > above) == 0;
-    if (length <= 2 * MQTTI_BLOCK)
-        return mqtti_zeros((mqtti_load(s) > above) &
-                           (mqtti_load(s + length - MQTTI_BLOCK) > above)) == 0;
-    return mqtti_zeros((mqtti_load(s) > above) & (mqtti_load(s + MQTTI_BLOCK) > above) &
-                       (mqtti_load(s + length - 2 * MQTTI_BLOCK) > above) &
-                       (mqtti_load(s + length - MQTTI_BLOCK) > above)) == 0;
-#else
-    (void)s;
-    (void)length;
-    (void)low;
-    return false;
-#endif
-}
-
-static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length)
-{
-#if MQTT_CODEC_SIMD != 0
-    uint64_t specials;
-
-    if (length < 8 || length > 64)
-        return false;
-    for (specials = mqtti_specials(s, length, '+'); specials != 0; specials &= specials - 1) {
-        const size_t i = (unsigned)__builtin_ctzll(specials);
-        if ((s[i] != '+' && s[i] != '#') || mqtti_check_wildcard(s, length, i) != 0)
-            return false;
-    }
-    return true;
-#else
-    (void)s;
-    (void)length;
-    return false;
-#endif
-}
-
-static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low)
-{
-#if MQTT_CODEC_SIMD != 0
-    const int8_t above = (int8_t)low;
-    uint32_t specials;
-
-    while (length - i >= 4 * MQTTI_WIDE &&
-           mqtti_all((mqtti_load_wide(s + i) > above) &
-                     (mqtti_load_wide(s + i + MQTTI_WIDE) > above) &
-                     (mqtti_load_wide(s + i + 2 * MQTTI_WIDE) > above) &
-                     (mqtti_load_wide(s + i + 3 * MQTTI_WIDE) > above)))
-        i += 4 * MQTTI_WIDE;
-    while (length - i >= MQTTI_BLOCK) {
-        specials = mqtti_zeros(mqtti_load(s + i) > above);
-        if (specials != 0)
-            return i + (size_t)__builtin_ctz(specials);
-        i += MQTTI_BLOCK;
-    }
-    if (length >= MQTTI_BLOCK) { /* the last block, without what is before s[i] */
-        specials = mqtti_zeros(mqtti_load(s + length - MQTTI_BLOCK) > above);
-        specials >>= MQTTI_BLOCK - (length - i);
-        return specials == 0 ? length : i + (size_t)__builtin_ctz(specials);
-    }
-    return i + 1;
-#else
-    (void)s;
-    (void)length;
-    (void)low;
-    return i + 1;
-#endif
-}
-
 static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
 {
-#if MQTT_CODEC_SIMD != 0
     const size_t start = i;
 
     if (i < 2)
@@ -2538,80 +2569,186 @@ static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size
         i += MQTTI_WIDE;
     if (i > start && length - i < MQTTI_WIDE && mqtti_is_well_formed(s + length - MQTTI_WIDE, low))
         i = length;
-    if (s[i - 1] >= 0xC0) /* back to where a character begins that ends later */
+    if (s[i - 1] >= 0xC0) /* back to the beginning of a character that ends later */
         return i - 1;
     return s[i - 2] >= 0xE0 ? i - 2 : i;
-#else
-    (void)s;
-    (void)length;
-    (void)low;
-    return i;
-#endif
 }
 
-/* What two bytes of a run have in common: to be equal, or that the first one is not '/'. */
-enum mqtti_run {
-    MQTTI_COMMON,
-    MQTTI_LEVEL
-};
+/* Where the block after the one at `i` begins. The last block ends with the string. */
+static inline size_t mqtti_next_block(size_t length, size_t i)
+{
+    return i + 2 * MQTTI_BLOCK < length ? i + MQTTI_BLOCK : length - MQTTI_BLOCK;
+}
 
-/* Inlined with a constant `run`. */
-static inline size_t mqtti_run_length(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
-                                      size_t length)
+static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length)
 {
     size_t i = 0;
-
-#if MQTT_CODEC_SIMD != 0
-    uint32_t outside;
+    uint32_t different;
 
     if (length >= MQTTI_BLOCK) {
         for (;;) {
-            outside = mqtti_zeros(run == MQTTI_COMMON ? mqtti_load(s + i) == mqtti_load(other + i)
-                                                      : mqtti_load(s + i) != '/');
-            if (outside != 0)
-                return i + (size_t)__builtin_ctz(outside);
+            different = mqtti_zeros(mqtti_load(s + i) == mqtti_load(other + i));
+            if (different != 0)
+                return i + (size_t)__builtin_ctz(different);
             if (i == length - MQTTI_BLOCK)
                 return length;
-            i = i + 2 * MQTTI_BLOCK < length ? i + MQTTI_BLOCK : length - MQTTI_BLOCK;
+            i = mqtti_next_block(length, i);
         }
     }
     if (length >= 8) {
         const size_t last = length - 8;
-        outside = mqtti_zeros(run == MQTTI_COMMON ? mqtti_load_halves(s, s + last) ==
-                                                        mqtti_load_halves(other, other + last)
-                                                  : mqtti_load_halves(s, s + last) != '/');
-        if (outside == 0)
+        different =
+            mqtti_zeros(mqtti_load_halves(s, s + last) == mqtti_load_halves(other, other + last));
+        if (different == 0)
             return length;
-        i = (size_t)__builtin_ctz(outside);
+        i = (size_t)__builtin_ctz(different);
         return i < 8 ? i : last + i - 8;
     }
-#endif
-    /*@ loop invariant 0 <= i <= length;
-        loop assigns i;
-        loop variant length - i; */
-    while (i < length && (run == MQTTI_COMMON ? s[i] == other[i] : s[i] != '/'))
+    while (i < length && s[i] == other[i])
         i++;
+    return i;
+}
+
+static inline size_t mqtti_level_length(const uint8_t *s, size_t length)
+{
+    size_t i = 0;
+    uint32_t slashes;
+
+    if (length >= MQTTI_BLOCK) {
+        for (;;) {
+            slashes = mqtti_zeros(mqtti_load(s + i) != '/');
+            if (slashes != 0)
+                return i + (size_t)__builtin_ctz(slashes);
+            if (i == length - MQTTI_BLOCK)
+                return length;
+            i = mqtti_next_block(length, i);
+        }
+    }
+    if (length >= 8) {
+        const size_t last = length - 8;
+        slashes = mqtti_zeros(mqtti_load_halves(s, s + last) != '/');
+        if (slashes == 0)
+            return length;
+        i = (size_t)__builtin_ctz(slashes);
+        return i < 8 ? i : last + i - 8;
+    }
+    while (i < length && s[i] != '/')
+        i++;
+    return i;
+}
+
+static inline void mqtti_copy_block(uint8_t *to, const uint8_t *from)
+{
+    __builtin_memcpy(to, from, MQTTI_BLOCK);
+}
+
+MQTTI_INLINE bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t length)
+{
+    if (length < 8 || length > 4 * MQTTI_BLOCK)
+        return false;
+    if (length < MQTTI_BLOCK) {
+        __builtin_memcpy(to, from, 8);
+        __builtin_memcpy(to + length - 8, from + length - 8, 8);
+        return true;
+    }
+    if (length > 2 * MQTTI_BLOCK) {
+        mqtti_copy_block(to + MQTTI_BLOCK, from + MQTTI_BLOCK);
+        mqtti_copy_block(to + length - 2 * MQTTI_BLOCK, from + length - 2 * MQTTI_BLOCK);
+    }
+    mqtti_copy_block(to, from);
+    mqtti_copy_block(to + length - MQTTI_BLOCK, from + length - MQTTI_BLOCK);
+    return true;
+}
+
+#else /* portable code */
+
+MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low)
+{
+    const uint8_t *last;
+
+    if (MQTTI_FOR_SIZE)
+        return length;
+    if (length <= 32)
+        return mqtti_is_plain_short(s, length, low) ? 0 : length;
+    last = s + length - 8;
+    /*@ loop invariant \at(s, Pre) <= s < last + 8;
+        loop assigns s;
+        loop variant last + 8 - s; */
+    for (; s < last; s += 8) {
+        if (!mqtti_is_plain_word(mqtti_get_u64(s), low))
+            return (size_t)(last - s) + 8;
+    }
+    return mqtti_is_plain_word(mqtti_get_u64(last), low) ? 0 : 8;
+}
+
+MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length)
+{
+    (void)s;
+    (void)length;
+    return false;
+}
+
+static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+    if (!MQTTI_FOR_SIZE && length - i >= 8 && mqtti_is_plain_word(mqtti_get_u64(s + i), low))
+        return i + 8;
+    return i + 1;
+}
+
+static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low)
+{
+    (void)s;
+    (void)length;
+    (void)low;
     return i;
 }
 
 static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length)
 {
-    return mqtti_run_length(MQTTI_COMMON, s, other, length);
+    size_t i = 0;
+
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i;
+        loop variant length - i; */
+    while (i < length && s[i] == other[i])
+        i++;
+    return i;
 }
 
 static inline size_t mqtti_level_length(const uint8_t *s, size_t length)
 {
-    return mqtti_run_length(MQTTI_LEVEL, s, s, length);
+    size_t i = 0;
+
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i;
+        loop variant length - i; */
+    while (i < length && s[i] != '/')
+        i++;
+    return i;
 }
+
+MQTTI_INLINE bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t length)
+{
+    (void)to;
+    (void)from;
+    (void)length;
+    return false;
+}
+
+#endif
 
 #if defined(__cplusplus)
 }
 #endif
 
 #undef MQTTI_API
+#undef MQTTI_ALONE
+#undef MQTTI_ENTRY
+#undef MQTTI_ASIDE
+#undef MQTTI_SHARED
+#undef MQTTI_INLINE
 #undef MQTTI_OUT_OF_LINE
-#undef MQTTI_APART
-#undef MQTTI_INLINED
+#undef MQTTI_FOR_SIZE
 #undef MQTTI_BLOCK
 #undef MQTTI_WIDE
 

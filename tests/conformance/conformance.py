@@ -191,7 +191,10 @@ class Conformance:
     def read_statuses(self):
         """The statuses that report a rule: number, the letters that say who can, and the clause."""
         statuses = {}
-        for line in self.block(r"^enum mqtt_status \{\n(.*?)^\};").splitlines():
+        heading, *lines = self.block(r"^enum mqtt_status \{\n(.*?)^\};").splitlines()
+        if not re.fullmatch(r" +/\* +who  meaning +clause +\*/", heading):
+            self.fault(HEADER, f"not the heading of enum mqtt_status: {heading.strip()}")
+        for line in lines:
             found = re.fullmatch(r"    MQTT_(\w+) = (-\d+),? +/\* (.{4}) (.*) \*/", line)
             if found is None:
                 self.fault(HEADER, f"not understood in enum mqtt_status: {line.strip()}")
@@ -206,7 +209,11 @@ class Conformance:
     def read_explanations(self):
         """The clauses of the table, in its order."""
         body = self.block(r" explanations\[\] = \{\n(.*?)\n +\};")
-        return re.findall(r'\{\s*"([^"]*)",\s*"', body)
+        rows = re.findall(r'/\*\s*(\S[^*]*?) \*/\s*\{\s*"([^"]*)",\s*"', body)
+        numbers = [*map(str, range(0, 1 - len(rows), -1)), "any other"]
+        if [number for number, _ in rows] != numbers:
+            self.fault(HEADER, "the explanations are not numbered 0, -1 and so on")
+        return [clause for _, clause in rows]
 
     def block(self, pattern):
         """The part of the header that the pattern captures."""
@@ -288,7 +295,7 @@ class Conformance:
 
     def check_row_in_corpus(self, place, row):
         cases = [case for case in self.cases if row.statement in case.clauses]
-        # D, E and H are what a case can show; what S alone gives, it cannot.
+        # D, E and H are what a case can show; what only P gives, it cannot.
         rejected = [
             status
             for status in row.statuses

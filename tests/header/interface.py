@@ -71,7 +71,7 @@ def self_test(header):
     member = ("    uint16_t keep_alive;", "    uint32_t keep_alive;")
     argument = ("struct mqtt_string filter, struct mqtt_string name);", "struct mqtt_string filter);")
     limit = ("#define MQTT_STRING_LENGTH_MAX    65535u", "#define MQTT_STRING_LENGTH_MAX    65536u")
-    comment = ("/* 2.2.1, Table 2.1.", "/* 2.2.1: Table 2.1.")
+    comment = ("/* Packet types, Table 2.1", "/* Packet types: Table 2.1")
     table = [(comment, (1, 2, 3), (1, 2, 3), True), (add, (1, 2, 3), (1, 2, 4), False),
              (add, (1, 2, 3), (1, 3, 0), True), (add, (0, 1, 0), (0, 1, 0), False),
              (comment, (1, 2, 3), (1, 2, 2), False)]

@@ -24,6 +24,11 @@ else
     own="-Wno-missing-field-initializers"
 fi
 
+# Every word of an attribute in the header, as a macro that breaks what it replaces.
+words=$(grep -o '__attribute__((.*))' "$project/mqtt_codec.h" | grep -o '__[a-z_]*__' | sort -u |
+    sed 's/^__\(.*\)__$/-D\1=!!/; /^-Dattribute=/d')
+[ "$(echo "$words" | wc -l)" -ge 6 ] || { echo "the attributes of the header are not found"; exit 1; }
+
 programs=0
 build() { # OUTPUT FLAG-OR-FILE...: compiles, links and runs
     output=$work/$1
@@ -50,6 +55,8 @@ for standard in $standards; do
         "$compiler" -x "$language" -std="$standard" "$level" $flags -fsyntax-only \
             "$project/mqtt_codec.h" 2>"$work/alone" || { cat "$work/alone"; exit 1; }
         build twice "$here/included_twice.c"
+        # shellcheck disable=SC2086
+        build words $words "$here/included_twice.c"
         build linked "$here/two_files.c" "$here/every_function.c"
         build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$here/every_function.c" \
             "$here/implementation.c"

@@ -114,7 +114,7 @@ START_TEST(other_numbers_are_explained_too)
     for (i = 0; i < 3; i++) {
         ck_assert_str_eq(mqtt_status_message(numbers[i]), "No error.");
         ck_assert_str_eq(mqtt_status_clause(numbers[i]), "");
-        ck_assert_str_eq(mqtt_status_message(unknown[i]), "No status of this codec.");
+        ck_assert_str_eq(mqtt_status_message(unknown[i]), "This number is not a status.");
         ck_assert_str_eq(mqtt_status_clause(unknown[i]), "");
     }
 }

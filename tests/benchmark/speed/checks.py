@@ -35,16 +35,17 @@ SLACK = 3  # instructions
 # What is left out, and how: all that the first text stands for is replaced.
 CHECKS = {
     "Strings: UTF-8, U+0000, wildcards, empty topics": [
-        ("return is_plain ? 0 : mqtti_walk_string(s, length, kind);", "(void)is_plain; return 0;"),
-        ("        !mqtti_is_plain(topic.data, topic.length, '+'))", "        false)"),
-        ("const bool is_plain = kind == MQTTI_TOPIC_FILTER ? mqtti_is_plain_filter(s, length)\n"
-         "                                                     : mqtti_is_plain(s, length, mqtti_low(kind));",
-         "const bool is_plain = s == NULL && length > 0 && kind == MQTTI_STRING;"),
+        ("    return length > 0 && left == 0 ? 0 : mqtti_walk_string(s, length, length - left, kind);",
+         "    (void)left;\n    return 0;"),
+        ("        left = mqtti_is_valid_filter(s, length) ? 0 : length;", "        left = 0;"),
+        ("        left = mqtti_pass_plain(s, length, mqtti_low(kind));", "        left = 0;"),
+        (" ||\n        mqtti_pass_plain(reader.at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0)", ")"),
     ],
     "Fields within the packet": [
         ("    if (reader->left < 2)\n        return reader->left == 0 ? missing : MQTT_ERROR_FIELD_PAST_END;",
          "    (void)missing;"),
         ("    if (field->length > reader->left - 2)\n        return MQTT_ERROR_FIELD_PAST_END;", ""),
+        (" || topic_length > reader.left ||", " ||"),
     ],
     "Type, direction, flags of the fixed header": [
         ("        const int32_t status = mqtti_check_publish_flags(header->flags);\n"
@@ -53,16 +54,20 @@ CHECKS = {
          "            return rules == 0 ? MQTT_ERROR_RESERVED_TYPE : MQTT_ERROR_DIRECTION;\n"
          "        if (header->flags != (rules & MQTTI_FLAG_1))\n"
          "            return MQTT_ERROR_FLAGS;", "        (void)senders;"),
+        ("if (length < 5 || mqtti_check_publish_flags(bytes[0] % 16) != 0)", "if (length < 5)"),
+        ("    if ((rules & senders) == 0 || bytes[0] % 16u != (rules & MQTTI_FLAG_1))\n        return 0;\n",
+         "    (void)rules;\n    (void)senders;\n"),
     ],
     "Remaining length that the type can have": [
-        ("    if (header->remaining_length != least &&\n"
-         "        (header->remaining_length < least || (rules & MQTTI_EXACT) != 0))\n"
+        ("    if (header->remaining_length < least ||\n"
+         "        (header->remaining_length > least && (rules & MQTTI_EXACT) != 0))\n"
          "        return MQTT_ERROR_REMAINING_LENGTH;", "    (void)least;"),
+        ("if (length < size || remaining_length < 2)", "if (length < size)"),
     ],
     "Packet id not 0": [
         ("    if (*packet_id == 0)\n        return MQTT_ERROR_PACKET_ID_ZERO;", ""),
-        ("    if (packet_id == 0) {\n        packet->error_offset = (uint32_t)header_size;\n"
-         "        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-6] [MQTT-2.3.1-7] */\n    }", ""),
+        ("        return body == 0 ? 0 : 4;", "        return 4;"),
+        ("        if (publish->packet_id == 0)\n            return 0;\n", ""),
         ("    if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)\n"
          "        writer.status = MQTT_ERROR_PACKET_ID_ZERO;", ""),
     ],
@@ -76,7 +81,7 @@ CHECKS = {
     ],
     "Requested QoS, SUBACK's return codes": [
         ("            if (reader->at[0] > 2)\n                return MQTT_ERROR_REQUESTED_QOS;", ""),
-        ("            else if (writer->status == 0 && qos > 2)\n"
+        ("            else if (qos > 2 && writer->status == 0)\n"
          "                writer->status = MQTT_ERROR_REQUESTED_QOS;", ""),
         ("    while (reader->left > 0) {\n"
          "        if (reader->at[0] > 2 && reader->at[0] != MQTT_SUBACK_CODE_FAILURE)\n"
@@ -85,9 +90,8 @@ CHECKS = {
     ],
     "Lengths that fit a field and a packet": [
         ("    if (mqtti_is_too_long(length))\n        return MQTT_ERROR_FIELD_TOO_LONG;", ""),
-        ("    if (writer->length < too_many)\n"
-         "        writer->length += prefix + (count < too_many ? (uint32_t)count : too_many);",
-         "    (void)too_many;\n    writer->length += prefix + (uint32_t)count;"),
+        ("    if (writer->length > most || count > most)\n        writer->length = most + 1;\n    else\n    ",
+         "    (void)most;\n"),
         ("    if (writer->length > MQTT_REMAINING_LENGTH_MAX)\n"
          "        return MQTT_ERROR_PACKET_TOO_LARGE;", ""),
     ],

@@ -40,23 +40,57 @@ static bool count(void)
         sink = run();                                                                              \
         return sink > 0 ? number : -1;                                                             \
     }
-#define FOUR_POINTS(a, b, c, d) POINT(a) POINT(b) POINT(c) POINT(d)
-#define FOUR_NAMES(a, b, c, d)  point_##a, point_##b, point_##c, point_##d
+#define TEN_POINTS(tens)                                                                           \
+    POINT(tens##0)                                                                                 \
+    POINT(tens##1)                                                                                 \
+    POINT(tens##2)                                                                                 \
+    POINT(tens##3)                                                                                 \
+    POINT(tens##4)                                                                                 \
+    POINT(tens##5)                                                                                 \
+    POINT(tens##6)                                                                                 \
+    POINT(tens##7)                                                                                 \
+    POINT(tens##8)                                                                                 \
+    POINT(tens##9)
+#define TEN_NAMES(tens)                                                                            \
+    point_##tens##0, point_##tens##1, point_##tens##2, point_##tens##3, point_##tens##4,           \
+        point_##tens##5, point_##tens##6, point_##tens##7, point_##tens##8, point_##tens##9,
+/* 1000 to 1299: no number begins with 0, which would be octal. */
+#define FIRST_POINT 1000
+#define ALL(DO)                                                                                    \
+    DO(100)                                                                                        \
+    DO(101)                                                                                        \
+    DO(102)                                                                                        \
+    DO(103)                                                                                        \
+    DO(104)                                                                                        \
+    DO(105)                                                                                        \
+    DO(106)                                                                                        \
+    DO(107)                                                                                        \
+    DO(108)                                                                                        \
+    DO(109)                                                                                        \
+    DO(110)                                                                                        \
+    DO(111)                                                                                        \
+    DO(112)                                                                                        \
+    DO(113)                                                                                        \
+    DO(114)                                                                                        \
+    DO(115)                                                                                        \
+    DO(116)                                                                                        \
+    DO(117)                                                                                        \
+    DO(118)                                                                                        \
+    DO(119)                                                                                        \
+    DO(120)                                                                                        \
+    DO(121)                                                                                        \
+    DO(122)                                                                                        \
+    DO(123)                                                                                        \
+    DO(124)                                                                                        \
+    DO(125)                                                                                        \
+    DO(126)                                                                                        \
+    DO(127)                                                                                        \
+    DO(128)                                                                                        \
+    DO(129)
 
-FOUR_POINTS(0, 1, 2, 3)
-FOUR_POINTS(4, 5, 6, 7)
-FOUR_POINTS(8, 9, 10, 11)
-FOUR_POINTS(12, 13, 14, 15)
-FOUR_POINTS(16, 17, 18, 19)
-FOUR_POINTS(20, 21, 22, 23)
-FOUR_POINTS(24, 25, 26, 27)
-FOUR_POINTS(28, 29, 30, 31)
+ALL(TEN_POINTS)
 
-static int (*const points[])(int32_t (*run)(void)) = {
-    FOUR_NAMES(0, 1, 2, 3),     FOUR_NAMES(4, 5, 6, 7),     FOUR_NAMES(8, 9, 10, 11),
-    FOUR_NAMES(12, 13, 14, 15), FOUR_NAMES(16, 17, 18, 19), FOUR_NAMES(20, 21, 22, 23),
-    FOUR_NAMES(24, 25, 26, 27), FOUR_NAMES(28, 29, 30, 31),
-};
+static int (*const points[])(int32_t (*run)(void)) = {ALL(TEN_NAMES)};
 #define POINTS ((int)(sizeof points / sizeof points[0]))
 
 /* 0, 1, 2, 5, 10, 20, 50 and so on */
@@ -73,6 +107,7 @@ static uint32_t next_step(uint32_t units)
 
 static bool grow_curve(const struct curve *curve)
 {
+    const bool every_unit = strcmp(curve->shape, "smooth") == 0;
     uint32_t units = curve->least;
     int point = 0;
 
@@ -80,13 +115,13 @@ static bool grow_curve(const struct curve *curve)
         if (units > curve->most)
             units = curve->most;
         curve->prepare(units);
-        if (point == POINTS || points[point](curve->run) != point)
+        if (point == POINTS || points[point](curve->run) != FIRST_POINT + point)
             return false;
         printf("%s\t%s\t%s\t%s\t%d\t%u\n", curve->name, curve->plot, curve->unit, curve->shape,
-               point, (unsigned)units);
+               FIRST_POINT + point, (unsigned)units);
         if (units == curve->most)
             return true;
-        units = next_step(units);
+        units = every_unit ? units + 1 : next_step(units);
         point++;
     }
 }

@@ -23,6 +23,7 @@
 #define MIXED         "Gebäude-17/Küche/Größe/Температура/улица"
 #define STREAM        100u
 #define LIST_MAX      10000u
+#define TOPIC_MAX     300u
 #define NAME_MAX      MQTT_STRING_LENGTH_MAX
 #define PAYLOAD_MAX   (MQTT_REMAINING_LENGTH_MAX - 2 - (uint32_t)(sizeof TOPIC - 1))
 #define COPIED_MAX    (16u << 20)
@@ -32,7 +33,7 @@
 #define WORK_FUNCTION __attribute__((noinline)) int32_t
 
 struct input {
-    uint8_t bytes[256];
+    uint8_t bytes[512];
     size_t length;
 };
 
@@ -70,6 +71,7 @@ uint16_t puback;
 
 struct input publish_qos0_bytes ALIGNED;
 struct input publish_qos1_bytes ALIGNED;
+struct input topic_bytes[TOPIC_MAX + 1] ALIGNED; /* PUBLISH, by the length of its topic */
 struct input connect_bytes ALIGNED;
 struct input subscribe_bytes ALIGNED;
 struct input puback_bytes ALIGNED;
@@ -165,6 +167,13 @@ static int32_t copy_stream(void)
     WORK(nothing, 0, 0, 1)                                                                         \
     WORK(decode_publish_qos0, DECODE(publish_qos0_bytes), LENGTH(publish_qos0_bytes), 1)           \
     WORK(decode_publish_qos1, DECODE(publish_qos1_bytes), LENGTH(publish_qos1_bytes), 1)           \
+    WORK(decode_publish_topic_1, DECODE(topic_bytes[1]), LENGTH(topic_bytes[1]), 1)                \
+    WORK(decode_publish_topic_3, DECODE(topic_bytes[3]), LENGTH(topic_bytes[3]), 1)                \
+    WORK(decode_publish_topic_5, DECODE(topic_bytes[5]), LENGTH(topic_bytes[5]), 1)                \
+    WORK(decode_publish_topic_7, DECODE(topic_bytes[7]), LENGTH(topic_bytes[7]), 1)                \
+    WORK(decode_publish_topic_70, DECODE(topic_bytes[70]), LENGTH(topic_bytes[70]), 1)             \
+    WORK(decode_publish_topic_100, DECODE(topic_bytes[100]), LENGTH(topic_bytes[100]), 1)          \
+    WORK(decode_publish_topic_200, DECODE(topic_bytes[200]), LENGTH(topic_bytes[200]), 1)          \
     WORK(decode_connect, DECODE(connect_bytes), LENGTH(connect_bytes), 1)                          \
     WORK(decode_subscribe, DECODE(subscribe_bytes), LENGTH(subscribe_bytes), 1)                    \
     WORK(decode_puback, DECODE(puback_bytes), 4, 1)                                                \
@@ -294,6 +303,12 @@ static void prepare_topic(uint32_t units)
     grown_name.length = units;
 }
 
+static void prepare_short_topic(uint32_t units)
+{
+    memcpy(grown, topic_bytes[units].bytes, topic_bytes[units].length);
+    grown_length = topic_bytes[units].length;
+}
+
 static void prepare_subscribe(uint32_t units)
 {
     grown_subscribe.count = units;
@@ -410,6 +425,8 @@ static int32_t beginnings(void)
     CURVE(decode_suback, DECODE_GROWN, list, entries, linear, 1, LIST_MAX, suback)                 \
     CURVE(encode_suback, ENCODE(suback, &grown_suback), list, entries, linear, 1, LIST_MAX,        \
           suback)                                                                                  \
+    CURVE(decode_publish_short_topic, DECODE_GROWN, short_topic, bytes, smooth, 1, TOPIC_MAX,      \
+          short_topic)                                                                             \
     CURVE(matches_slashes, MATCHES, matching, levels, linear, 1, NAME_MAX, slashes)                \
     CURVE(matches_pluses, MATCHES, matching, levels, linear, 1, NAME_MAX / 2, pluses)              \
     CURVE(matches_pluses_in_vain, !MATCHES, matching, levels, linear, 1, NAME_MAX / 2,             \
@@ -515,6 +532,8 @@ static void fill_lists(void)
 
 static void fill_packets(void)
 {
+    size_t i;
+
     publish_qos0.topic = topic;
     publish_qos0.payload.data = payload;
     publish_qos0.payload.length = 64;
@@ -528,6 +547,12 @@ static void fill_packets(void)
     fill_lists();
     FILL(publish_qos0_bytes, publish, &publish_qos0);
     FILL(publish_qos1_bytes, publish, &publish_qos1);
+    for (i = 1; i <= TOPIC_MAX; i++) {
+        struct mqtt_publish publish = publish_qos0;
+        publish.topic.data = long_ascii.data;
+        publish.topic.length = i;
+        FILL(topic_bytes[i], publish, &publish);
+    }
     FILL(connect_bytes, connect, &connect_packet);
     FILL(subscribe_bytes, subscribe, &subscribe);
     FILL(puback_bytes, puback, puback);

@@ -471,7 +471,7 @@ class Errors(unittest.TestCase):
         stream = publish("a", b"0123456789") + subscribe + PINGREQ
         self.assertEqual(run(stdin=stream)[1], (
             "mqtt_inspect: standard input: byte 19 (0x13): The wildcard # is not a whole level, or"
-            " not the last of the filter. [MQTT-4.7.1-2]\n"
+            " not the last level. [MQTT-4.7.1-2]\n"
             "The packet: SUBSCRIBE, from byte 15 (0xf) on\n"
             "00000000                                               82  |               .|\n"
             "00000010  10 00 01 00 0b 73 65 6e 73 6f 72 73 2f 23 2f 78  |.....sensors/#/x|\n"

@@ -54,6 +54,117 @@ START_TEST(every_first_byte_is_classified)
 }
 END_TEST
 
+/* The shortest valid body of each type; at QoS 1 and 2 a PUBLISH has a packet id. */
+static const char *shortest_body(unsigned first_byte)
+{
+    static const char *const bodies[16] = {
+        "",
+        "0004'MQTT'04 02 0000 0000",
+        "0000",
+        "0001'a'",
+        "0001",
+        "0001",
+        "0001",
+        "0001",
+        "0001 0001'a' 00",
+        "0001 00",
+        "0001 0001'a'",
+        "0001",
+        "",
+        "",
+        "",
+        "",
+    };
+
+    return first_byte / 16 == 3 && (first_byte & 6) != 0 ? "0001'a' 0001" : bodies[first_byte / 16];
+}
+
+/* What the fixed header of these bytes says, in the test's own words: its size, MQTT_PACKET_INCOMPLETE
+ * or the rule that it breaks. Sets *remaining. */
+static int32_t header_status(const uint8_t *bytes, size_t length, bool client, bool server,
+                             size_t *remaining)
+{
+    /* The remaining lengths of the types from 0 on: the least, and ! if there is no other. */
+    static const char *const lengths[16] = {"",  "12", "2!", "2",  "2!", "2!", "2!", "2!",
+                                            "2", "2",  "2",  "2!", "0!", "0!", "0!", ""};
+    const int32_t status = first_byte_status(bytes[0], client, server);
+    const char *rule = lengths[bytes[0] / 16];
+    size_t least = (size_t)atoi(rule);
+    size_t i = 1;
+
+    if (status != MQTT_PACKET_INCOMPLETE)
+        return status;
+    if (bytes[0] / 16 == 3 && (bytes[0] & 6) != 0)
+        least = 4;
+    *remaining = 0;
+    do {
+        if (i == 5)
+            return MQTT_ERROR_REMAINING_LENGTH;
+        if (i == length)
+            return MQTT_PACKET_INCOMPLETE;
+        *remaining += (size_t)(bytes[i] % 128) << (7 * (i - 1));
+    } while (bytes[i++] >= 128);
+    if (*remaining < least || (*remaining > least && strchr(rule, '!') != NULL))
+        return MQTT_ERROR_REMAINING_LENGTH;
+    return (int32_t)i;
+}
+
+typedef int32_t decode_packet(struct mqtt_packet *packet, const void *bytes, size_t length);
+
+/* Compares one decoder with the rules above. What is in a body that is not the shortest one is for
+ * other tests. */
+static void judge_pair(decode_packet *decode, struct test_block block, bool client, bool server)
+{
+    const struct test_block body = test_parse(shortest_body(block.bytes[0]));
+    struct mqtt_packet packet = {0};
+    const int32_t result = decode(&packet, block.bytes, block.length);
+    size_t remaining = 0;
+    int32_t expected = header_status(block.bytes, block.length, client, server, &remaining);
+    const uint32_t offset = expected == MQTT_ERROR_REMAINING_LENGTH ? 1 : 0;
+    bool agrees;
+
+    if (expected > 0 && block.length - (size_t)expected < remaining)
+        expected = MQTT_PACKET_INCOMPLETE;
+    if (expected < 0)
+        agrees = result == expected &&
+                 (expected == MQTT_PACKET_INCOMPLETE || packet.error_offset == offset);
+    else if (remaining == body.length &&
+             memcmp(block.bytes + expected, body.bytes, body.length) == 0)
+        agrees = result == expected + (int32_t)remaining && packet.type == block.bytes[0] / 16;
+    else
+        agrees = result == expected + (int32_t)remaining || result < MQTT_ERROR_REMAINING_LENGTH;
+    ck_assert_msg(agrees, "%02X %02X and %u more bytes: %d, not %d", block.bytes[0], block.bytes[1],
+                  (unsigned)block.length - 2, (int)result, (int)expected);
+    test_free(body);
+}
+
+/* All 65,536 pairs of first bytes, alone and in front of the shortest body of every type. */
+START_TEST(every_pair_of_first_bytes)
+{
+    const struct test_block body = test_parse(shortest_body(_i == 15 ? 0x32 : (unsigned)_i * 16));
+    uint8_t bytes[16];
+    unsigned pair;
+
+    memcpy(bytes + 2, body.bytes, body.length);
+    for (pair = 0; pair < 65536; pair++) {
+        struct test_block block;
+        struct mqtt_fixed_header header;
+        size_t remaining;
+        bytes[0] = (uint8_t)(pair / 256);
+        bytes[1] = (uint8_t)(pair % 256);
+        block = test_copy(bytes, 2 + body.length);
+        judge_pair(mqtt_decode, block, true, true);
+        judge_pair(mqtt_decode_from_client, block, true, false);
+        judge_pair(mqtt_decode_from_server, block, false, true);
+        if (mqtt_decode_fixed_header(&header, block.bytes, block.length) !=
+            header_status(block.bytes, block.length, true, true, &remaining))
+            ck_abort_msg("fixed header %02X %02X", bytes[0], bytes[1]);
+        test_free(block);
+    }
+    test_free(body);
+}
+END_TEST
+
 START_TEST(no_bytes_are_incomplete)
 {
     struct mqtt_packet packet;
@@ -625,6 +736,7 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, every_first_byte_is_classified);
+    tcase_add_loop_test(tests, every_pair_of_first_bytes, 0, 16);
     tcase_add_test(tests, no_bytes_are_incomplete);
     tcase_add_loop_test(tests, remaining_lengths_of_table_2_4, 0, COUNT(remaining_lengths));
     tcase_add_test(tests, remaining_lengths_above_the_largest);

@@ -1127,11 +1127,7 @@ static inline uint32_t mqtti_remaining_length_size(uint32_t value)
 {
     uint32_t size = 1;
 
-    /*@ loop invariant (size == 1 && value == \at(value, LoopEntry)) ||
-                         (size == 2 && value == \at(value, LoopEntry) / 128 > 0) ||
-                         (size == 3 && value == \at(value, LoopEntry) / 16384 > 0) ||
-                         (size == 4 && value == \at(value, LoopEntry) / 2097152 > 0) ||
-                         (size == 5 && value == \at(value, LoopEntry) / 268435456 > 0);
+    /*@ loop invariant size - 1 + size_of_length(value) == size_of_length(\at(value, Pre));
         loop assigns size, value;
         loop variant value; */
     for (; value >= 128; value /= 128)
@@ -1141,17 +1137,10 @@ static inline uint32_t mqtti_remaining_length_size(uint32_t value)
 
 static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value)
 {
-    /*@ loop invariant
-          (at == \at(at, Pre) && value == \at(value, Pre)) ||
-          (at == \at(at, Pre) + 1 && 0 < value && \at(value, Pre) == value * 128 + at[-1] % 128) ||
-          (at == \at(at, Pre) + 2 && 0 < value &&
-           \at(value, Pre) == (value * 128 + at[-1] % 128) * 128 + at[-2] % 128) ||
-          (at == \at(at, Pre) + 3 && 0 < value &&
-           \at(value, Pre) == ((value * 128 + at[-1] % 128) * 128 + at[-2] % 128) * 128
-                              + at[-3] % 128);
-        loop invariant \forall integer k; \at(at, Pre) <= at + k < at ==> at[k] >= 128;
-        loop assigns at, value,
-            \at(at, Pre)[0 .. (\at(value, Pre) < 16384 ? 0 : \at(value, Pre) < 2097152 ? 1 : 2)];
+    /*@ loop invariant taken(\at(at, Pre), at, \at(value, Pre), value);
+        loop invariant at - \at(at, Pre) + size_of_length(value) == size_of_length(\at(value, Pre));
+        loop invariant \forall integer k; 0 <= k < at - \at(at, Pre) ==> \at(at, Pre)[k] >= 128;
+        loop assigns at, value, \at(at, Pre)[0 .. size_of_length(\at(value, Pre)) - 2];
         loop variant value; */
     while (value >= 128) {
         at = mqtti_put_u8(at, (uint8_t)(value % 128u + 128u));
@@ -1947,6 +1936,17 @@ MQTTI_SHARED void mqtti_write_list(struct mqtti_writer *writer, const struct mqt
 {
     size_t i;
 
+    /*@ loop invariant 0 <= i <= list->count && LIST_UNCHANGED;
+        loop invariant writer->at == \null <==> \at(writer->at, Pre) == \null;
+        loop invariant MQTT_ERROR_FILTER_SINGLE_LEVEL <= writer->status <= 0 <= LIST_WRITTEN;
+        loop invariant at: writer->at != \null ==> writer->status == 0 &&
+          writer->at == \at(writer->at, Pre) + LIST_WRITTEN;
+        loop invariant writer->at == \null && writer->length <= MQTT_REMAINING_LENGTH_MAX ==>
+          writer->length == \at(writer->length, Pre) + LIST_MEASURED;
+        loop invariant writer->at == \null && writer->status == 0 ==> LIST_SHORT;
+        loop assigns i, writer->at, writer->length, writer->status,
+          \at(writer->at, Pre)[0 .. LIST_ROOM - 1];
+        loop variant list->count - i; */
     for (i = 0; i < list->count; i++) {
         const struct mqtt_string filter = mqtti_filter_at(list, i);
         mqtti_write_field(writer, filter.data, filter.length,

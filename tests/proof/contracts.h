@@ -100,20 +100,12 @@ static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other,
 */
 static inline size_t mqtti_level_length(const uint8_t *s, size_t length);
 
-/*@ requires readable(s, length) && readable(other, length);
-    assigns \nothing;
-    exits \false;
-    ensures \result <= length;
-*/
-static inline size_t mqtti_run_length(enum mqtti_run run, const uint8_t *s, const uint8_t *other,
-                                      size_t length);
-
 /*@ requires readable(s, length) && i < length;
     assigns \nothing;
     exits \false;
     ensures i < \result <= length;
 */
-static inline size_t mqtti_skip_ascii(const uint8_t *s, size_t length, size_t i, uint8_t low);
+static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i, uint8_t low);
 
 /*@ requires readable(s, length) && i < length;
     assigns \nothing;
@@ -125,16 +117,23 @@ static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size
 /*@ requires readable(s, length);
     assigns \nothing;
     exits \false;
-    ensures is_bool(\result);
+    ensures \result <= length;
 */
-static inline bool mqtti_is_plain(const uint8_t *s, size_t length, uint8_t low);
+static inline size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low);
 
 /*@ requires readable(s, length);
     assigns \nothing;
     exits \false;
     ensures is_bool(\result);
 */
-static inline bool mqtti_is_plain_filter(const uint8_t *s, size_t length);
+static inline bool mqtti_is_valid_filter(const uint8_t *s, size_t length);
+
+/*@ requires \valid(to + (0 .. length - 1)) && readable(from, length);
+    assigns to[0 .. length - 1];
+    exits \false;
+    ensures is_bool(\result);
+*/
+static inline bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t length);
 
 /*@ requires readable(s, length) && i < length;
     requires s[i] == '#' || s[i] == '+';
@@ -156,13 +155,14 @@ static inline bool mqtti_is_too_long(size_t length);
 */
 static inline uint8_t mqtti_low(enum mqtti_kind kind);
 
-/*@ requires readable(s, length);
+/*@ requires readable(s, length) && i <= length;
     assigns \nothing;
     exits \false;
     ensures is_checked(\result);
     ensures \result == 0 && kind != MQTTI_STRING ==> length > 0;
 */
-static inline int32_t mqtti_walk_string(const uint8_t *s, size_t length, enum mqtti_kind kind);
+static inline int32_t mqtti_walk_string(const uint8_t *s, size_t length, size_t i,
+                                        enum mqtti_kind kind);
 
 /*@ requires readable(s, length);
     assigns \nothing;
@@ -201,20 +201,6 @@ static inline int32_t mqtti_read_field(struct mqtti_reader *reader, enum mqtti_k
 */
 static inline struct mqtt_string mqtti_string_of(struct mqtt_bytes field);
 
-/*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
-    ensures is_bool(\result);
-*/
-static inline bool mqtti_is_valid(const uint8_t *s, size_t length, enum mqtti_kind kind);
-
-/*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
-    ensures is_bool(\result);
-*/
-static inline bool mqtti_string_is_valid(const uint8_t *s, size_t length);
-
 /*@ requires readable((uint8_t *)string.data, string.length);
     assigns \nothing;
     exits \false;
@@ -222,26 +208,12 @@ static inline bool mqtti_string_is_valid(const uint8_t *s, size_t length);
 */
 bool mqtt_string_is_valid(struct mqtt_string string);
 
-/*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
-    ensures is_bool(\result);
-*/
-static inline bool mqtti_topic_name_is_valid(const uint8_t *s, size_t length);
-
 /*@ requires readable((uint8_t *)name.data, name.length);
     assigns \nothing;
     exits \false;
     ensures is_bool(\result);
 */
 bool mqtt_topic_name_is_valid(struct mqtt_string name);
-
-/*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
-    ensures is_bool(\result);
-*/
-static inline bool mqtti_topic_filter_is_valid(const uint8_t *s, size_t length);
 
 /*@ requires readable((uint8_t *)filter.data, filter.length);
     assigns \nothing;
@@ -257,13 +229,13 @@ bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
 */
 bool mqtt_string_has_discouraged(struct mqtt_string string);
 
-/*@ requires readable(filter, filter_length) && readable(name, name_length);
+/*@ requires readable(filter, filter_left) && readable(name, name_left);
     assigns \nothing;
     exits \false;
     ensures is_bool(\result);
 */
-static inline bool mqtti_topic_matches(const uint8_t *filter, size_t filter_length,
-                                       const uint8_t *name, size_t name_length);
+static inline bool mqtti_levels_match(const uint8_t *filter, size_t filter_left,
+                                      const uint8_t *name, size_t name_left);
 
 /*@ requires readable((uint8_t *)filter.data, filter.length);
     requires readable((uint8_t *)name.data, name.length);
@@ -282,13 +254,6 @@ bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 */
 struct mqtt_string mqtt_string_from(const char *text);
 
-/*@ requires readable(a, length) && readable(b, length);
-    assigns \nothing;
-    exits \false;
-    ensures is_bool(\result);
-*/
-static inline bool mqtti_equal(const uint8_t *a, const uint8_t *b, size_t length);
-
 /*@ requires readable((uint8_t *)a.data, a.length) && readable((uint8_t *)b.data, b.length);
     assigns \nothing;
     exits \false;
@@ -301,6 +266,40 @@ bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b);
     ensures \result.data == (uint8_t *)data && \result.length == length;
 */
 struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
+
+/* Words */
+
+/*@ requires \valid_read(at + (0 .. 3));
+    assigns \nothing;
+    exits \false;
+*/
+static inline uint64_t mqtti_get_u32(const uint8_t *at);
+
+/*@ requires \valid_read(at + (0 .. 7));
+    assigns \nothing;
+    exits \false;
+*/
+static inline uint64_t mqtti_get_u64(const uint8_t *at);
+
+/*@ assigns \nothing;
+    exits \false;
+    ensures is_bool(\result);
+*/
+static inline bool mqtti_is_plain_word(uint64_t bytes, uint8_t low);
+
+/*@ assigns \nothing;
+    exits \false;
+    ensures \result <==> low < byte < 0x80;
+*/
+static inline bool mqtti_is_plain_byte(uint8_t byte, uint8_t low);
+
+/*@ requires readable(s, length) && length <= 32;
+    assigns \nothing;
+    exits \false;
+    ensures is_bool(\result);
+    ensures length == 0 ==> \result == 0;
+*/
+static inline bool mqtti_is_plain_short(const uint8_t *s, size_t length, uint8_t low);
 
 /* 2.2 Fixed header */
 
@@ -347,7 +346,7 @@ static inline unsigned mqtti_type_rules(unsigned type);
     exits \false;
     ensures \result == flags / MQTTI_PUBLISH_QOS_1 % 4;
 */
-static inline uint8_t mqtti_publish_qos(uint8_t flags);
+static inline uint8_t mqtti_publish_qos(unsigned flags);
 
 /*@ assigns \nothing;
     exits \false;
@@ -357,12 +356,7 @@ static inline uint8_t mqtti_publish_qos(uint8_t flags);
 static inline int32_t mqtti_check_publish_flags(uint8_t flags);
 
 /*@ logic integer remaining_length{L}(uint8_t *d, integer size) =
-      size == 1 ? d[0] :
-      size == 2 ? d[1] * 128 + d[0] % 128 :
-      size == 3 ? (d[2] * 128 + d[1] % 128) * 128 + d[0] % 128 :
-                  ((d[3] * 128 + d[2] % 128) * 128 + d[1] % 128) * 128 + d[0] % 128;
-    logic integer size_of_length(integer value) =
-      value < 128 ? 1 : value < 16384 ? 2 : value < 2097152 ? 3 : value < 268435456 ? 4 : 5;
+      joined(d, size - 1, d[size - 1]);
 */
 
 /*@ requires \valid(value) && readable((uint8_t *)bytes, length);
@@ -468,36 +462,35 @@ static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value);
 */
 int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value);
 
-/*@ requires writable(buffer, capacity);
+/*@ requires writable((uint8_t *)buffer, capacity);
     requires first_byte <= 255;
     requires body <= 0xFFFF;
-    assigns buffer[0 .. room(buffer, capacity) - 1];
+    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
     exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
     ensures \result > 0 ==> \result == 4;
 */
-static inline int32_t mqtti_encode_short(uint8_t *buffer, size_t capacity, unsigned first_byte,
+static inline int32_t mqtti_encode_short(void *buffer, size_t capacity, unsigned first_byte,
                                          unsigned body);
 
-/*@ requires writable(buffer, capacity);
+/*@ requires writable((uint8_t *)buffer, capacity);
     requires first_byte <= 255;
-    assigns buffer[0 .. room(buffer, capacity) - 1];
+    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
     exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
     ensures \result > 0 ==> \result == 2;
 */
-static inline int32_t mqtti_encode_empty(uint8_t *buffer, size_t capacity, unsigned first_byte);
+static inline int32_t mqtti_encode_empty(void *buffer, size_t capacity, unsigned first_byte);
 
 /*@ requires \valid(writer) && prefix <= 2;
     assigns writer->length;
     exits \false;
-    ensures \old(writer->length) <= writer->length;
+    ensures \old(writer->length) <= MQTT_REMAINING_LENGTH_MAX ==> \old(writer->length) <= writer->length;
     ensures writer->length <= MQTT_REMAINING_LENGTH_MAX ==>
             writer->length == \old(writer->length) + prefix + count;
     ensures \old(writer->length) + prefix + count <= MQTT_REMAINING_LENGTH_MAX ==>
             writer->length == \old(writer->length) + prefix + count;
-    ensures \old(writer->length) <= 2 * (MQTT_REMAINING_LENGTH_MAX + 1) + 1 ==>
-            writer->length <= 2 * (MQTT_REMAINING_LENGTH_MAX + 1) + 1;
+    ensures writer->length <= 2 * MQTT_REMAINING_LENGTH_MAX + 2;
 */
 static inline void mqtti_measure(struct mqtti_writer *writer, uint32_t prefix, size_t count);
 
@@ -522,7 +515,6 @@ static inline void mqtti_measure(struct mqtti_writer *writer, uint32_t prefix, s
       ensures \old(writer->status) < 0 ==> writer->status == \old(writer->status);
       ensures \old(writer->status) == 0 && writer->status == 0 ==>
               length <= MQTT_STRING_LENGTH_MAX;
-      ensures \old(writer->length) <= writer->length;
       ensures writer->length <= MQTT_REMAINING_LENGTH_MAX ==>
               writer->length == \old(writer->length) + 2 + length;
       ensures \old(writer->length) + 2 + length <= MQTT_REMAINING_LENGTH_MAX ==>
@@ -539,28 +531,22 @@ static inline void mqtti_write_field(struct mqtti_writer *writer, const void *da
 
 /*@ requires \valid(writer) && writer->at == \null;
     requires is_status(writer->status) || writer->status >= 0;
-    requires writable(buffer, capacity);
-    requires \separated(writer, buffer + (0 .. room(buffer, capacity) - 1));
+    requires writable((uint8_t *)buffer, capacity);
+    requires \separated(writer, (uint8_t *)buffer + (0 .. room((uint8_t *)buffer, capacity) - 1));
     requires first_byte <= 255;
     requires writer->length <= MQTT_REMAINING_LENGTH_MAX ==> elsewhere <= writer->length;
-    assigns writer->at, buffer[0 .. room(buffer, capacity) - 1];
+    assigns writer->at, ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
     exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
     ensures \result > 0 ==> writer->status >= 0 && writer->length <= MQTT_REMAINING_LENGTH_MAX;
     ensures \result > 0 ==>
             \result == 1 + size_of_length(writer->length) + writer->length - elsewhere;
     ensures \result > 0 && buffer != \null ==>
-            writer->at == buffer + 1 + size_of_length(writer->length);
+            writer->at == (uint8_t *)buffer + 1 + size_of_length(writer->length);
     ensures \result < 0 || buffer == \null ==> writer->at == \null;
 */
-static inline int32_t mqtti_begin_packet(struct mqtti_writer *writer, uint8_t *buffer,
+static inline int32_t mqtti_begin_packet(struct mqtti_writer *writer, void *buffer,
                                          size_t capacity, unsigned first_byte, uint32_t elsewhere);
-
-/*@ assigns \nothing;
-    exits \false;
-    ensures \result.at == \null && \result.length == length && \result.status == 0;
-*/
-static inline struct mqtti_writer mqtti_measuring(uint32_t length);
 
 /* 2.3.1 Packet identifier */
 
@@ -580,14 +566,6 @@ static inline int32_t mqtti_read_packet_id(struct mqtti_reader *reader, uint16_t
 
 /* 3 Any packet */
 
-/*@ requires readable(bytes, size) && header_size <= size;
-    assigns \nothing;
-    exits \false;
-    ensures \result.at == bytes + header_size && \result.left == size - header_size;
-*/
-static inline struct mqtti_reader mqtti_body_of(const uint8_t *bytes, size_t header_size,
-                                                size_t size);
-
 /*@ requires \valid(packet) && \valid_read(reader);
     requires reader->left <= size <= MQTT_REMAINING_LENGTH_MAX + 5;
     assigns packet->error_offset;
@@ -606,20 +584,14 @@ static inline int32_t mqtti_end_decode(struct mqtt_packet *packet,
     exits \false;
     ensures \result == flags / MQTTI_CONNECT_WILL_QOS_1 % 4;
 */
-static inline uint8_t mqtti_will_qos(uint8_t flags);
+static inline uint8_t mqtti_will_qos(unsigned flags);
 
 /*@ assigns \nothing;
     exits \false;
     ensures is_checked(\result);
     ensures \result == 0 ==> flags / MQTTI_CONNECT_WILL_QOS_1 % 4 != 3;
 */
-static inline int32_t mqtti_check_connect_flags(uint8_t flags);
-
-/*@ assigns \nothing;
-    exits \false;
-    ensures \valid_read(\result + (0 .. 5)) && !\valid(\result);
-*/
-static inline const uint8_t *mqtti_protocol_name(void);
+static inline int32_t mqtti_check_connect_flags(unsigned flags);
 
 /*@ predicate string_within{L}(struct mqtt_string *string, uint8_t *bytes, integer length) =
       within((uint8_t *)string->data, string->length, bytes, length);
@@ -716,27 +688,25 @@ static inline int32_t mqtti_read_credentials(struct mqtti_reader *reader,
 */
 static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqtt_connect *connect);
 
-/*@ // A whole packet of `size` bytes, whose fixed header has been read.
-    predicate is_packet{L}(struct mqtt_packet *packet, uint8_t *bytes, integer header_size,
-                           integer size) =
-      \valid(packet) && readable(bytes, size) && 2 <= header_size <= 5 &&
-      header_size <= size <= MQTT_REMAINING_LENGTH_MAX + 5 &&
-      \separated(packet, bytes + (0 .. size - 1));
+/*@ // The `left` bytes at `at` are the body of a packet of `size` bytes.
+    predicate is_body{L}(struct mqtt_packet *packet, uint8_t *at, integer left, integer size) =
+      \valid(packet) && readable(at, left) && left + 2 <= size <= left + 5 &&
+      size <= MQTT_REMAINING_LENGTH_MAX + 5 && \separated(packet, at + (0 .. left - 1));
     // What every decoder promises of its result.
     predicate decoded{L}(struct mqtt_packet *packet, integer size, integer result) =
       (result > 0 ==> result == size) && (result <= 0 ==> is_status(result)) &&
       (is_status(result) && result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= size);
 */
 
-/*@ requires is_packet(packet, bytes, header_size, size) && size >= header_size + 10;
+/*@ requires is_body(packet, body.at, body.left, size) && body.left >= 10;
     assigns packet->error_offset, packet->as.connect;
     exits \false;
     ensures decoded(packet, size, \result);
-    ensures \result > 0 ==> connect_within(&packet->as.connect, bytes, size);
+    ensures \result > 0 ==> connect_within(&packet->as.connect, body.at, body.left);
     ensures \result > 0 ==> packet->as.connect.will.qos <= 2;
 */
-static inline int32_t mqtti_decode_connect(struct mqtt_packet *packet, const uint8_t *bytes,
-                                           size_t header_size, size_t size);
+static inline int32_t mqtti_decode_connect(struct mqtt_packet *packet, struct mqtti_reader body,
+                                           size_t size);
 
 /*@ requires \valid_read(connect) && connect_flags(connect);
     requires connect->has_will != 0 ==> connect->will.qos <= 2;
@@ -812,16 +782,6 @@ static inline void mqtti_write_connect(struct mqtti_writer *writer,
 /*@ logic integer packet_size(integer remaining) = 1 + size_of_length(remaining) + remaining;
 */
 
-/*@ requires writable(buffer, capacity) && connect_readable(connect);
-    requires connect_apart(buffer, room(buffer, capacity), connect);
-    assigns buffer[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-    ensures \result > 0 ==> \result == packet_size(10 + connect_payload(connect));
-*/
-static inline int32_t mqtti_encode_connect(uint8_t *buffer, size_t capacity,
-                                           const struct mqtt_connect *connect);
-
 /*@ requires writable((uint8_t *)buffer, capacity) && connect_readable(connect);
     requires connect_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), connect);
     assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
@@ -833,17 +793,17 @@ int32_t mqtt_encode_connect(void *buffer, size_t capacity, const struct mqtt_con
 
 /* 3.2 CONNACK */
 
-/*@ requires is_packet(packet, bytes, header_size, header_size + 2);
+/*@ requires is_body(packet, body, 2, size);
     assigns packet->error_offset, packet->as.connack;
     exits \false;
-    ensures decoded(packet, header_size + 2, \result);
+    ensures decoded(packet, size, \result);
     ensures \result > 0 ==> is_bool(packet->as.connack.session_present);
     ensures \result > 0 ==> packet->as.connack.return_code <= 5;
-    ensures \result > 0 ==> packet->as.connack.session_present == bytes[header_size];
-    ensures \result > 0 ==> packet->as.connack.return_code == bytes[header_size + 1];
+    ensures \result > 0 ==> packet->as.connack.session_present == body[0];
+    ensures \result > 0 ==> packet->as.connack.return_code == body[1];
 */
-static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uint8_t *bytes,
-                                           size_t header_size);
+static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uint8_t *body,
+                                           size_t size);
 
 /*@ requires writable((uint8_t *)buffer, capacity);
     requires \valid_read(connack) && is_bool(connack->session_present);
@@ -859,31 +819,11 @@ int32_t mqtt_encode_connack(void *buffer, size_t capacity, const struct mqtt_con
 /*@ requires \valid(reader) && \valid(publish) && \separated(reader, publish);
     requires readable(reader->at, reader->left);
     requires \separated(publish, reader->at + (0 .. reader->left - 1));
-    requires flags <= 15 && flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
-    assigns reader->at, reader->left, publish->qos, publish->dup, publish->retain, publish->packet_id;
+    assigns reader->at, reader->left, publish->topic, publish->packet_id;
     exits \false;
     ensures is_checked(\result);
     ensures advanced{Pre, Post}(reader);
     ensures readable(reader->at, reader->left);
-    ensures publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
-    ensures \result == 0 ==> reader->left == \old(reader->left) - (publish->qos == 0 ? 0 : 2);
-    ensures \result == 0 ==> (publish->packet_id == 0 <==> publish->qos == 0);
-*/
-static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8_t flags,
-                                              struct mqtt_publish *publish);
-
-/*@ requires \valid(reader) && \valid(publish) && \separated(reader, publish);
-    requires readable(reader->at, reader->left);
-    requires \separated(publish, reader->at + (0 .. reader->left - 1));
-    requires flags <= 15 && flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
-    assigns reader->at, reader->left, publish->topic, publish->qos, publish->dup, publish->retain,
-            publish->packet_id;
-    exits \false;
-    ensures is_checked(\result);
-    ensures advanced{Pre, Post}(reader);
-    ensures readable(reader->at, reader->left);
-    ensures \result == 0 ==>
-            publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
     ensures \result == 0 ==> (publish->packet_id == 0 <==> publish->qos == 0);
     ensures \result == 0 ==> (uint8_t *)publish->topic.data == \old(reader->at) + 2;
     ensures \result == 0 ==> publish->topic.length <= MQTT_STRING_LENGTH_MAX;
@@ -891,24 +831,16 @@ static inline int32_t mqtti_read_behind_topic(struct mqtti_reader *reader, uint8
             \old(reader->left) - 2 - publish->topic.length - (publish->qos == 0 ? 0 : 2);
     ensures \result == 0 ==> \old(reader->left) >= (publish->qos == 0 ? 2 : 4);
 */
-static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader, uint8_t flags,
+static inline int32_t mqtti_read_publish_header(struct mqtti_reader *reader,
                                                 struct mqtt_publish *publish);
 
-/*@ requires \valid(packet) && \valid_read(reader) && \separated(packet, reader);
-    requires readable(reader->at, reader->left);
-    requires reader->left <= size <= MQTT_REMAINING_LENGTH_MAX + 5;
-    requires is_checked(status) && size > 0;
-    assigns packet->error_offset, packet->as.publish.payload.data,
-            packet->as.publish.payload.length;
+/*@ requires \valid(publish) && flags <= 255;
+    assigns publish->qos, publish->dup, publish->retain;
     exits \false;
-    ensures decoded(packet, size, \result);
-    ensures \result > 0 <==> status == 0;
-    ensures packet->as.publish.payload.data == reader->at;
-    ensures packet->as.publish.payload.length == reader->left;
+    ensures publish->qos == flags / MQTTI_PUBLISH_QOS_1 % 4;
+    ensures is_bool(publish->dup) && is_bool(publish->retain);
 */
-static inline int32_t mqtti_end_publish(struct mqtt_packet *packet,
-                                        const struct mqtti_reader *reader, size_t size,
-                                        int32_t status);
+static inline void mqtti_set_publish_flags(struct mqtt_publish *publish, unsigned flags);
 
 /*@ predicate publish_within{L}(struct mqtt_publish *publish, uint8_t *bytes, integer length) =
       publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain) &&
@@ -917,41 +849,26 @@ static inline int32_t mqtti_end_publish(struct mqtt_packet *packet,
       bytes_within(&publish->payload, bytes, length);
 */
 
-/*@ requires is_packet(packet, bytes, header_size, size);
-    requires bytes[0] / MQTTI_PUBLISH_QOS_1 % 4 != 3;
+/*@ requires is_body(packet, body.at, body.left, size);
+    requires flags <= 255 && flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     assigns packet->error_offset, packet->as.publish;
     exits \false;
     ensures decoded(packet, size, \result);
-    ensures \result > 0 ==> publish_within(&packet->as.publish, bytes, size);
+    ensures \result > 0 ==> publish_within(&packet->as.publish, body.at, body.left);
 */
-static inline int32_t mqtti_decode_any_publish(struct mqtt_packet *packet, const uint8_t *bytes,
-                                               size_t header_size, size_t size);
+static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, struct mqtti_reader body,
+                                           size_t size, unsigned flags);
 
-/*@ requires is_packet(packet, bytes, header_size, size);
-    requires bytes[0] / MQTTI_PUBLISH_QOS_1 % 4 != 3;
-    assigns packet->error_offset, packet->as.publish;
+/*@ requires \valid(packet) && readable(bytes, length) && length >= 4;
+    requires \separated(packet, bytes + (0 .. length - 1));
+    assigns packet->type, packet->as.publish;
     exits \false;
-    ensures decoded(packet, size, \result);
-    ensures \result > 0 ==> publish_within(&packet->as.publish, bytes, size);
+    ensures \result == 0 || 5 <= \result <= length;
+    ensures \result > 0 ==> packet->type == MQTT_PUBLISH;
+    ensures \result > 0 ==> publish_within(&packet->as.publish, bytes, \result);
 */
-static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, const uint8_t *bytes,
-                                           size_t header_size, size_t size);
-
-/*@ requires \valid(publish) && readable(bytes, length);
-    requires \separated(publish, bytes + (0 .. length - 1));
-    assigns *publish;
-    exits \false;
-    ensures \result > 0 || is_status(\result);
-    ensures \result <= length;
-    ensures \result > 0 ==>
-            publish->qos <= 2 && is_bool(publish->dup) && is_bool(publish->retain);
-    ensures \result > 0 ==> string_within(&publish->topic, bytes, \result);
-    ensures \result > 0 ==> publish->payload.data == \null;
-    ensures \result > 0 ==> publish->payload.length <= MQTT_REMAINING_LENGTH_MAX;
-    ensures \result > 0 ==> \result >= (publish->qos == 0 ? 4 : 6);
-*/
-static inline int32_t mqtti_decode_publish_header(struct mqtt_publish *publish,
-                                                  const uint8_t *bytes, size_t length);
+static inline int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, const uint8_t *bytes,
+                                                 size_t length);
 
 /*@ requires \valid(publish) && readable((uint8_t *)bytes, length);
     requires \separated(publish, (uint8_t *)bytes + (0 .. length - 1));
@@ -977,30 +894,19 @@ int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *byt
       \separated(at + (0 .. size - 1), publish) && string_apart(at, size, &publish->topic);
 */
 
-/*@ requires writable(buffer, capacity) && publish_readable(publish);
-    requires publish_apart(buffer, room(buffer, capacity), publish);
+/*@ requires writable((uint8_t *)buffer, capacity) && publish_readable(publish);
+    requires publish_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), publish);
     requires elsewhere == 0 || elsewhere == publish->payload.length;
     requires elsewhere < publish->payload.length ==> bytes_readable(&publish->payload);
     requires elsewhere < publish->payload.length ==>
-             bytes_apart(buffer, room(buffer, capacity), &publish->payload);
-    assigns buffer[0 .. room(buffer, capacity) - 1];
+             bytes_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), &publish->payload);
+    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
     exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
     ensures \result > 0 ==> \result == packet_size(publish_remaining(publish)) - elsewhere;
 */
-static inline int32_t mqtti_write_publish(uint8_t *buffer, size_t capacity,
+static inline int32_t mqtti_write_publish(void *buffer, size_t capacity,
                                           const struct mqtt_publish *publish, size_t elsewhere);
-
-/*@ requires writable(buffer, capacity) && publish_readable(publish);
-    requires publish_apart(buffer, room(buffer, capacity), publish);
-    assigns buffer[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-    ensures \result > 0 ==>
-            \result == packet_size(publish_remaining(publish)) - publish->payload.length;
-*/
-static inline int32_t mqtti_encode_publish_header(uint8_t *buffer, size_t capacity,
-                                                  const struct mqtt_publish *publish);
 
 /*@ requires writable((uint8_t *)buffer, capacity) && publish_readable(publish);
     requires publish_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), publish);
@@ -1012,18 +918,6 @@ static inline int32_t mqtti_encode_publish_header(uint8_t *buffer, size_t capaci
 */
 int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                    const struct mqtt_publish *publish);
-
-/*@ requires writable(buffer, capacity) && publish_readable(publish);
-    requires bytes_readable(&publish->payload);
-    requires publish_apart(buffer, room(buffer, capacity), publish);
-    requires bytes_apart(buffer, room(buffer, capacity), &publish->payload);
-    assigns buffer[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-    ensures \result > 0 ==> \result == packet_size(publish_remaining(publish));
-*/
-static inline int32_t mqtti_encode_publish(uint8_t *buffer, size_t capacity,
-                                           const struct mqtt_publish *publish);
 
 /*@ requires writable((uint8_t *)buffer, capacity) && publish_readable(publish);
     requires bytes_readable(&publish->payload);
@@ -1075,14 +969,14 @@ int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_i
 */
 static inline bool mqtti_is_ack(enum mqtt_packet_type type);
 
-/*@ requires is_packet(packet, bytes, header_size, header_size + 2);
+/*@ requires is_body(packet, body, 2, size);
     assigns packet->error_offset, packet->as.ack;
     exits \false;
-    ensures decoded(packet, header_size + 2, \result);
+    ensures decoded(packet, size, \result);
     ensures \result > 0 ==> packet->as.ack.packet_id != 0;
 */
-static inline int32_t mqtti_decode_ack(struct mqtt_packet *packet, const uint8_t *bytes,
-                                       size_t header_size);
+static inline int32_t mqtti_decode_ack(struct mqtt_packet *packet, const uint8_t *body,
+                                       size_t size);
 
 /*@ requires writable((uint8_t *)buffer, capacity);
     requires first_byte <= 255;
@@ -1188,30 +1082,30 @@ static inline int32_t mqtti_read_filters(struct mqtti_reader *reader, enum mqtt_
       bytes_within(&unsubscribe->encoded, bytes, length);
 */
 
-/*@ requires is_packet(packet, bytes, header_size, size) && size >= header_size + 2;
+/*@ requires is_body(packet, body.at, body.left, size) && body.left >= 2;
     requires packet->type == MQTT_SUBSCRIBE || packet->type == MQTT_UNSUBSCRIBE;
     assigns packet->error_offset, packet->as.subscribe, packet->as.unsubscribe;
     exits \false;
     ensures decoded(packet, size, \result);
     ensures \result > 0 && packet->type == MQTT_SUBSCRIBE ==>
-            subscribe_within(&packet->as.subscribe, bytes, size);
+            subscribe_within(&packet->as.subscribe, body.at, body.left);
     ensures \result > 0 && packet->type == MQTT_UNSUBSCRIBE ==>
-            unsubscribe_within(&packet->as.unsubscribe, bytes, size);
+            unsubscribe_within(&packet->as.unsubscribe, body.at, body.left);
 */
-static inline int32_t mqtti_decode_filters(struct mqtt_packet *packet, const uint8_t *bytes,
-                                           size_t header_size, size_t size);
+static inline int32_t mqtti_decode_filters(struct mqtt_packet *packet, struct mqtti_reader body,
+                                           size_t size);
 
-/*@ requires readable(encoded.data, encoded.length) && behind <= 1;
+/*@ requires readable(encoded.data, encoded.length) && suffix <= 1;
     requires \valid(position) && \valid(filter) && \separated(position, filter);
     assigns *position, *filter;
     exits \false;
     ensures is_bool(\result);
     ensures \result == 0 ==> *position == \old(*position);
     ensures \result != 0 ==>
-            \old(*position) + 2 + behind + filter->length == *position <= encoded.length;
+            \old(*position) + 2 + suffix + filter->length == *position <= encoded.length;
     ensures \result != 0 ==> (uint8_t *)filter->data == encoded.data + \old(*position) + 2;
 */
-static inline bool mqtti_next_encoded(struct mqtt_bytes encoded, size_t *position, size_t behind,
+static inline bool mqtti_next_encoded(struct mqtt_bytes encoded, size_t *position, size_t suffix,
                                       struct mqtt_string *filter);
 
 /*@ requires \valid_read(subscribe) && \valid(position) && \valid(out);
@@ -1288,6 +1182,8 @@ bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *positi
       \valid_read(list) && \object_pointer(list->subscriptions) && \object_pointer(list->filters) &&
       (list->subscriptions != \null ==> subscriptions_readable(list->subscriptions, list->count)) &&
       (list->subscriptions == \null ==> filters_readable(list->filters, list->count));
+    predicate list_typed{L}(struct mqtti_list *list) =
+      list->count > 0 ==> (list->type == MQTT_SUBSCRIBE <==> list->subscriptions != \null);
     predicate list_apart{L}(uint8_t *at, integer size, struct mqtti_list *list) =
       \separated(at + (0 .. size - 1), list) &&
       (list->subscriptions != \null ==>
@@ -1301,23 +1197,25 @@ bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *positi
       mqtti_list_size(list->subscriptions, list->filters, list->count, 0);
 */
 
-/*@ requires \valid_read(list) && i < list->count;
+/*@ requires \valid_read(list) && list_typed(list) && i < list->count;
     requires list->subscriptions != \null ==>
              \valid_read(list->subscriptions + (0 .. list->count - 1));
     requires list->subscriptions == \null ==> \valid_read(list->filters + (0 .. list->count - 1));
     assigns \nothing;
     exits \false;
-    ensures list->subscriptions != \null ==> \result == &list->subscriptions[i].filter;
-    ensures list->subscriptions == \null ==> \result == &list->filters[i];
+    ensures list->subscriptions != \null ==> \result.data == list->subscriptions[i].filter.data;
+    ensures list->subscriptions != \null ==> \result.length == list->subscriptions[i].filter.length;
+    ensures list->subscriptions == \null ==> \result.data == list->filters[i].data;
+    ensures list->subscriptions == \null ==> \result.length == list->filters[i].length;
     ensures mqtti_list_size(list->subscriptions, list->filters, list->count, i) ==
-            (list->subscriptions != \null ? 3 : 2) + \result->length +
+            (list->subscriptions != \null ? 3 : 2) + \result.length +
             mqtti_list_size(list->subscriptions, list->filters, list->count, i + 1);
     ensures 0 <= mqtti_list_size(list->subscriptions, list->filters, list->count, i + 1);
 */
-static inline const struct mqtt_string *mqtti_filter_at(const struct mqtti_list *list, size_t i);
+static inline struct mqtt_string mqtti_filter_at(const struct mqtti_list *list, size_t i);
 
 /*@ requires \valid(writer) && is_checked(writer->status);
-    requires list_readable(list) && \separated(writer, list);
+    requires list_readable(list) && list_typed(list) && \separated(writer, list);
     requires list->subscriptions != \null ==>
              \separated(writer, list->subscriptions + (0 .. list->count - 1));
     requires list->subscriptions == \null ==>
@@ -1339,32 +1237,18 @@ static inline const struct mqtt_string *mqtti_filter_at(const struct mqtti_list 
 */
 static inline void mqtti_write_list(struct mqtti_writer *writer, const struct mqtti_list *list);
 
-/*@ requires writable(buffer, capacity) && list_readable(list);
-    requires list_apart(buffer, room(buffer, capacity), list);
+/*@ requires writable((uint8_t *)buffer, capacity) && list_readable(list);
+    requires list_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), list);
     requires list->type == MQTT_SUBSCRIBE || list->type == MQTT_UNSUBSCRIBE;
-    assigns buffer[0 .. room(buffer, capacity) - 1];
+    requires list_typed(list);
+    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
     exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
     ensures \result > 0 ==> \result == packet_size(2 + list_size(list));
     ensures \result > 0 ==> list->count > 0;
 */
-static inline int32_t mqtti_encode_list(uint8_t *buffer, size_t capacity,
+static inline int32_t mqtti_encode_list(void *buffer, size_t capacity,
                                         const struct mqtti_list *list);
-
-/*@ requires writable(buffer, capacity) && \valid_read(subscribe);
-    requires subscribe->subscriptions != \null ==>
-             subscriptions_readable(subscribe->subscriptions, subscribe->count);
-    requires subscribe->subscriptions != \null ==>
-             subscriptions_apart(buffer, room(buffer, capacity), subscribe->subscriptions,
-                                 subscribe->count);
-    requires \separated(buffer + (0 .. room(buffer, capacity) - 1), subscribe);
-    assigns (buffer)[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-    ensures \result > 0 ==> \result == packet_size(2 + mqtti_list_size(subscribe->subscriptions, \null, subscribe->count, 0));
-*/
-static inline int32_t mqtti_encode_subscribe(uint8_t *buffer, size_t capacity,
-                                             const struct mqtt_subscribe *subscribe);
 
 /*@ requires writable((uint8_t *)buffer, capacity) && \valid_read(subscribe);
     requires subscribe->subscriptions != \null ==>
@@ -1380,21 +1264,6 @@ static inline int32_t mqtti_encode_subscribe(uint8_t *buffer, size_t capacity,
 */
 int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
                               const struct mqtt_subscribe *subscribe);
-
-/*@ requires writable(buffer, capacity) && \valid_read(unsubscribe);
-    requires unsubscribe->filters != \null ==>
-             filters_readable(unsubscribe->filters, unsubscribe->count);
-    requires unsubscribe->filters != \null ==>
-             filters_apart(buffer, room(buffer, capacity), unsubscribe->filters,
-                           unsubscribe->count);
-    requires \separated(buffer + (0 .. room(buffer, capacity) - 1), unsubscribe);
-    assigns (buffer)[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-    ensures \result > 0 ==> \result == packet_size(2 + mqtti_list_size(\null, unsubscribe->filters, unsubscribe->count, 0));
-*/
-static inline int32_t mqtti_encode_unsubscribe(uint8_t *buffer, size_t capacity,
-                                               const struct mqtt_unsubscribe *unsubscribe);
 
 /*@ requires writable((uint8_t *)buffer, capacity) && \valid_read(unsubscribe);
     requires unsubscribe->filters != \null ==>
@@ -1422,15 +1291,15 @@ int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
 */
 static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader);
 
-/*@ requires writable(buffer, capacity) && readable(payload, length);
+/*@ requires writable((uint8_t *)buffer, capacity) && readable(payload, length);
     requires type == MQTT_SUBSCRIBE || type == MQTT_SUBACK || type == MQTT_UNSUBSCRIBE;
-    requires \separated(buffer + (0 .. room(buffer, capacity) - 1), payload + (0 .. length - 1));
-    assigns buffer[0 .. room(buffer, capacity) - 1];
+    requires \separated((uint8_t *)buffer + (0 .. room((uint8_t *)buffer, capacity) - 1), payload + (0 .. length - 1));
+    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
     exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
     ensures \result > 0 ==> \result == packet_size(2 + length);
 */
-static inline int32_t mqtti_encode_payload(uint8_t *buffer, size_t capacity,
+static inline int32_t mqtti_encode_payload(void *buffer, size_t capacity,
                                            enum mqtt_packet_type type, uint16_t packet_id,
                                            const uint8_t *payload, size_t length);
 
@@ -1439,26 +1308,14 @@ static inline int32_t mqtti_encode_payload(uint8_t *buffer, size_t capacity,
       within((uint8_t *)suback->return_codes, suback->count, bytes, length);
 */
 
-/*@ requires is_packet(packet, bytes, header_size, size) && size >= header_size + 2;
+/*@ requires is_body(packet, body.at, body.left, size) && body.left >= 2;
     assigns packet->error_offset, packet->as.suback;
     exits \false;
     ensures decoded(packet, size, \result);
-    ensures \result > 0 ==> suback_within(&packet->as.suback, bytes, size);
+    ensures \result > 0 ==> suback_within(&packet->as.suback, body.at, body.left);
 */
-static inline int32_t mqtti_decode_suback(struct mqtt_packet *packet, const uint8_t *bytes,
-                                          size_t header_size, size_t size);
-
-/*@ requires writable(buffer, capacity) && \valid_read(suback);
-    requires readable(suback->return_codes, suback->count);
-    requires \separated(buffer + (0 .. room(buffer, capacity) - 1),
-                        suback->return_codes + (0 .. suback->count - 1));
-    assigns (buffer)[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-    ensures \result > 0 ==> \result == packet_size(2 + suback->count);
-*/
-static inline int32_t mqtti_encode_suback(uint8_t *buffer, size_t capacity,
-                                          const struct mqtt_suback *suback);
+static inline int32_t mqtti_decode_suback(struct mqtt_packet *packet, struct mqtti_reader body,
+                                          size_t size);
 
 /*@ requires writable((uint8_t *)buffer, capacity) && \valid_read(suback);
     requires readable(suback->return_codes, suback->count);
@@ -1489,37 +1346,48 @@ int32_t mqtt_encode_suback(void *buffer, size_t capacity, const struct mqtt_suba
        is_bool(packet->as.connack.session_present) && packet->as.connack.return_code <= 5);
 */
 
-/*@ requires \valid(packet) && \valid(size) && \separated(packet, size);
+/*@ requires \valid(packet) && \valid(body) && \separated(packet, body);
     requires readable(bytes, length);
     requires \separated(packet, bytes + (0 .. length - 1));
-    assigns packet->error_offset, packet->type, *size;
+    requires \separated(body, bytes + (0 .. length - 1));
+    assigns packet->error_offset, packet->type, *body;
     exits \false;
     ensures 2 <= \result <= 5 || is_status(\result);
     ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
-    ensures \result > 0 ==> \result <= *size <= length;
-    ensures \result > 0 ==> *size <= MQTT_REMAINING_LENGTH_MAX + 5;
+    ensures \result > 0 ==> body->at == bytes + \result && \result + body->left <= length;
+    ensures \result > 0 ==> body->left <= MQTT_REMAINING_LENGTH_MAX;
     ensures \result > 0 ==> MQTT_CONNECT <= packet->type <= MQTT_DISCONNECT;
-    ensures \result > 0 && packet->type == MQTT_CONNECT ==> *size >= \result + 12;
-    ensures \result > 0 && packet->type < MQTT_PINGREQ ==> *size >= \result + 2;
+    ensures \result > 0 && packet->type == MQTT_CONNECT ==> body->left >= 12;
+    ensures \result > 0 && packet->type < MQTT_PINGREQ ==> body->left >= 2;
     ensures \result > 0 && (packet->type == MQTT_CONNACK || is_ack(packet->type)) ==>
-            *size == \result + 2;
+            body->left == 2;
     ensures \result > 0 && packet->type == MQTT_PUBLISH ==>
             bytes[0] / MQTTI_PUBLISH_QOS_1 % 4 != 3;
     ensures \result > 0 && senders == MQTTI_CLIENT ==> from_client(packet->type);
     ensures \result > 0 && senders == MQTTI_SERVER ==> from_server(packet->type);
 */
-static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, size_t *size,
+static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtti_reader *body,
                                          const uint8_t *bytes, size_t length, unsigned senders);
+
+/*@ requires \valid(packet) && readable(bytes, 4);
+    requires \separated(packet, bytes + (0 .. 3));
+    assigns packet->type, packet->as.ack, packet->as.connack;
+    exits \false;
+    ensures \result == 0 || \result == 4;
+    ensures \result > 0 ==> packet_within(packet, bytes, 4);
+*/
+static inline int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const uint8_t *bytes,
+                                               unsigned senders);
 
 /*@ requires \valid(packet) && readable(bytes, length);
     requires \separated(packet, bytes + (0 .. length - 1));
     assigns *packet;
     exits \false;
-    ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
+    ensures 0 <= \result <= length;
     ensures \result > 0 ==> packet_within(packet, bytes, \result);
 */
-static inline int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *bytes, size_t length);
+static inline int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_t *bytes,
+                                         size_t length, unsigned senders);
 
 /*@ requires \valid(packet) && readable((uint8_t *)bytes, length);
     requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1));
@@ -1531,17 +1399,6 @@ static inline int32_t mqtti_decode(struct mqtt_packet *packet, const uint8_t *by
 */
 int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
 
-/*@ requires \valid(packet) && readable(bytes, length);
-    requires \separated(packet, bytes + (0 .. length - 1));
-    assigns *packet;
-    exits \false;
-    ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
-    ensures \result > 0 ==> packet_within(packet, bytes, \result);
-*/
-static inline int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const uint8_t *bytes,
-                                               size_t length);
-
 /*@ requires \valid(packet) && readable((uint8_t *)bytes, length);
     requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1));
     assigns *packet;
@@ -1551,17 +1408,6 @@ static inline int32_t mqtti_decode_from_client(struct mqtt_packet *packet, const
     ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
 */
 int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes, size_t length);
-
-/*@ requires \valid(packet) && readable(bytes, length);
-    requires \separated(packet, bytes + (0 .. length - 1));
-    assigns *packet;
-    exits \false;
-    ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
-    ensures \result > 0 ==> packet_within(packet, bytes, \result);
-*/
-static inline int32_t mqtti_decode_from_server(struct mqtt_packet *packet, const uint8_t *bytes,
-                                               size_t length);
 
 /*@ requires \valid(packet) && readable((uint8_t *)bytes, length);
     requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1));
@@ -1609,15 +1455,6 @@ int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes, s
                           packet->as.unsubscribe.count)
           : bytes_apart(at, size, &packet->as.unsubscribe.encoded)));
 */
-
-/*@ requires writable(buffer, capacity) && packet_readable(packet);
-    requires packet_apart(buffer, room(buffer, capacity), packet);
-    assigns (buffer)[0 .. room(buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}(buffer, capacity, \result);
-*/
-static inline int32_t mqtti_encode(uint8_t *buffer, size_t capacity,
-                                   const struct mqtt_packet *packet);
 
 /*@ requires writable((uint8_t *)buffer, capacity) && packet_readable(packet);
     requires packet_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), packet);

@@ -42,7 +42,7 @@ SECONDS, MORE_SECONDS, LAST_SECONDS = 2, 10, 40
 SLOW = [
     "mqtti_read_connect",
     "mqtti_write_connect",
-    "mqtti_encode_connect",
+    "mqtt_encode_connect",
     "mqtti_write_publish",
     "mqtti_write_list",
     "mqtti_encode_list",

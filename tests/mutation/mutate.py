@@ -80,15 +80,18 @@ def replacements(code):
 
 
 def follow(directive, conditions):
-    """Keeps in `conditions`, for each #if that is open, whether its lines are tried: of those for one
-    path the ones for SSE2, which is compiled here. paths_test holds the others to it."""
-    path = re.match(r"#(?:el)?if MQTT_CODEC_SIMD (==|!=) (\d)$", directive)
+    """Keeps in `conditions`, for each #if that is open, whether its lines are tried, and whether that
+    takes portable code. Of those for one kind of vectors only the ones for SSE2 are tried, because
+    they are compiled here; paths_test compares the others with it."""
+    path = re.match(r"#(?:el)?if MQTT_CODEC_SIMD (==|!=) MQTT_CODEC_SIMD_(\w+)$", directive)
     if directive.startswith("#if"):
         conditions.append({"of paths": path is not None, "taken": False})
     if path:
-        is_sse2 = (path[2] == "1") == (path[1] == "==")
+        is_sse2 = (path[2] == "SSE2") == (path[1] == "==")
         conditions[-1]["tried"] = is_sse2
         conditions[-1]["taken"] |= is_sse2
+    elif directive.startswith("#else /* portable"):
+        conditions[-1] |= {"tried": True, "portable": True}
     elif directive == "#else" and conditions[-1]["of paths"]:
         conditions[-1]["tried"] = not conditions[-1]["taken"]
     elif directive == "#endif":
@@ -96,10 +99,10 @@ def follow(directive, conditions):
 
 
 def mutants(header):
-    """(function, line number, old line, new line) of every change."""
+    """(function, line number, old line, new line, whether it is portable code) of every change."""
     lines = header.splitlines()
     start = next(i for i, line in enumerate(lines) if line == " * END OF THE INTERFACE")
-    start = next(i for i in range(start, len(lines)) if lines[i].startswith("struct mqtti_reader"))
+    start = next(i for i in range(start, len(lines)) if lines[i].startswith("static inline"))
     function, in_comment, in_table, conditions = "", False, False, [{}]  # the header's own #if
     for number in range(start, len(lines)):
         line = lines[number]
@@ -120,7 +123,7 @@ def mutants(header):
         code = code_of(line)
         for begin, end, text in replacements(code):
             new = line[:begin] + text + line[end:]
-            yield function, number, line, new
+            yield function, number, line, new, any(c.get("portable") for c in conditions)
 
 
 class Project:
@@ -160,7 +163,7 @@ class Project:
         subprocess.run([*command, "-o", output], check=True)
         return output
 
-    def outcome(self, number, line, new):
+    def outcome(self, line, new, portable=False):
         """The name of the test that notices the change, or None."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.work))
         try:
@@ -171,8 +174,9 @@ class Project:
                 "#define MQTT_CODEC_IMPLEMENTATION\n#include \"mqtt_codec.h\"\n",
                 encoding="utf-8")
             codec = folder / "codec.o"
-            compiled = subprocess.run(COMPILER + ["-I" + str(folder), "-c", "-o", codec,
-                                                  folder / "codec.c"], check=False,
+            path = ["-DMQTT_CODEC_SIMD=0"] if portable else []
+            compiled = subprocess.run(COMPILER + path + ["-I" + str(folder), "-c", "-o", codec,
+                                                         folder / "codec.c"], check=False,
                                       stderr=subprocess.DEVNULL)
             if compiled.returncode != 0:
                 return "the compiler"
@@ -222,22 +226,22 @@ def main():
         if arguments.only:
             chosen = [mutant for mutant in everything if arguments.only in mutant[0]]
         project.compile_tests()
-        if project.outcome(0, 0, project.header.splitlines()[0]) is not None:
+        if project.outcome(0, project.header.splitlines()[0]) is not None:
             sys.exit("The tests fail on the header as it is.")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             outcomes = list(pool.map(
-                lambda item: project.outcome(item[0], item[1][1], item[1][3]), enumerate(chosen)))
+                lambda mutant: project.outcome(mutant[1], mutant[3], mutant[4]), chosen))
     tried = [(mutant, outcome) for mutant, outcome in zip(chosen, outcomes)
              if outcome != "the compiler"]
     survivors = [mutant for mutant, outcome in tried if outcome is None]
-    keys = {(function, old.strip(), new.strip()) for function, _, old, new in survivors}
+    keys = {(m[0], m[2].strip(), m[3].strip()) for m in survivors}
     unexplained = [mutant for mutant in survivors
                    if (mutant[0], mutant[2].strip(), mutant[3].strip()) not in reasons]
     tried_keys = {(m[0], m[2].strip(), m[3].strip()) for m, _ in tried}
     every_key = {(m[0], m[2].strip(), m[3].strip()) for m in everything}
     idle = [key for key in reasons
             if key not in every_key or (key in tried_keys and key not in keys)]
-    for function, number, old, new in survivors:
+    for function, number, old, new, _ in survivors:
         known = (function, old.strip(), new.strip()) in reasons
         print("survivor%s, line %d\nin: %s\nold: %s\nnew: %s\n" % (
             " (explained)" if known else "", number + 1, function, old.strip(), new.strip()))

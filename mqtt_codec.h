@@ -1458,6 +1458,12 @@ MQTTI_ENTRY int32_t mqtt_encode_connect(void *buffer, size_t capacity,
  * 3.2 CONNACK
  * ========================================================================================== */
 
+/* True if the connect acknowledge flags and the return code are valid. */
+static inline bool mqtti_is_connack(uint8_t flags, uint8_t return_code)
+{
+    return flags <= 1 && return_code <= (flags == 1 ? 0 : 5);
+}
+
 static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uint8_t *body,
                                            size_t size)
 {
@@ -1466,7 +1472,7 @@ static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uin
 
     packet->as.connack.session_present = flags == 1;
     packet->as.connack.return_code = return_code;
-    if (flags <= 1 && return_code <= (flags == 1 ? 0 : 5))
+    if (mqtti_is_connack(flags, return_code))
         return (int32_t)size;
     packet->error_offset = (uint32_t)size - 2;
     if (flags > 1)
@@ -1536,33 +1542,34 @@ MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, cons
                                                 size_t length)
 {
     struct mqtt_publish *const publish = &packet->as.publish;
-    struct mqtti_reader reader = {bytes + 2, 0};
+    const uint8_t flags = bytes[0] % 16;
+    struct mqtti_reader reader;
     uint32_t remaining_length = bytes[1];
-    uint32_t size;
+    uint32_t header_size = 2;
     size_t topic_length;
 
-    if (length < 5 || mqtti_check_publish_flags(bytes[0] % 16) != 0)
+    if (length < 5 || mqtti_check_publish_flags(flags) != 0)
         return 0;
     if (bytes[1] >= 128) { /* 2.2.3: bit 7 announces another byte and is not part of the number */
-        reader.at++;
-        remaining_length += bytes[2] * (uint32_t)128 - 128;
+        header_size = 3;
+        remaining_length = remaining_length - 128 + bytes[2] * (uint32_t)128;
         if (bytes[2] >= 128) {
-            reader.at++;
-            remaining_length += bytes[3] * (uint32_t)16384 - 16384;
+            header_size = 4;
+            remaining_length = remaining_length - 16384 + bytes[3] * (uint32_t)16384;
             if (bytes[3] >= 128) {
-                reader.at++;
-                remaining_length += bytes[4] * (uint32_t)2097152 - 2097152;
+                header_size = 5;
+                remaining_length = remaining_length - 2097152 + bytes[4] * (uint32_t)2097152;
                 if (bytes[4] >= 128)
                     return 0;
             }
         }
     }
-    size = (uint32_t)(reader.at - bytes) + remaining_length;
-    if (length < size || remaining_length < 2)
+    if (length < header_size + remaining_length || remaining_length < 2)
         return 0;
+    reader.at = bytes + header_size;
     reader.left = (size_t)remaining_length;
     packet->type = MQTT_PUBLISH;
-    mqtti_set_publish_flags(publish, bytes[0]);
+    mqtti_set_publish_flags(publish, flags);
     topic_length = mqtti_get_u16(reader.at);
     mqtti_skip(&reader, 2);
     if (topic_length == 0 || topic_length > reader.left ||
@@ -1572,7 +1579,7 @@ MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, cons
     publish->topic.length = topic_length;
     mqtti_skip(&reader, topic_length);
     publish->packet_id = 0;
-    if (mqtti_publish_qos(bytes[0]) != 0) {
+    if (mqtti_publish_qos(flags) != 0) {
         if (reader.left < 2)
             return 0;
         publish->packet_id = mqtti_get_u16(reader.at);
@@ -1582,7 +1589,7 @@ MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, cons
     }
     publish->payload.data = reader.at;
     publish->payload.length = reader.left;
-    return (int32_t)size;
+    return (int32_t)(header_size + remaining_length);
 }
 
 MQTTI_ENTRY int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
@@ -2065,25 +2072,24 @@ MQTTI_INLINE int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const 
 {
     const enum mqtt_packet_type type = (enum mqtt_packet_type)(bytes[0] / 16);
     const unsigned rules = mqtti_type_rules(bytes[0] / 16u);
-    const uint16_t body = mqtti_get_u16(bytes + 2);
+    const uint8_t flags = bytes[2];
+    const uint8_t return_code = bytes[3];
 
     if ((rules & senders) == 0 || bytes[0] % 16u != (rules & MQTTI_FLAG_1))
         return 0;
     packet->type = type;
-    if (mqtti_is_ack(type)) {
-        packet->as.ack.packet_id = body;
-        return body == 0 ? 0 : 4;
-    }
+    if (mqtti_is_ack(type))
+        return mqtti_decode_ack(packet, bytes + 2, 4);
     if (type == MQTT_CONNACK) {
-        packet->as.connack.session_present = bytes[2] == 1;
-        packet->as.connack.return_code = bytes[3];
-        return body <= 5 || body == 256 ? 4 : 0; /* session present only with return code 0 */
+        packet->as.connack.session_present = flags == 1;
+        packet->as.connack.return_code = return_code;
+        return mqtti_is_connack(flags, return_code) ? 4 : 0;
     }
     return 0;
 }
 
-/* Decodes the most frequent packets in one go, if they are valid, and returns their size. Returns 0
- * for all others: the general decoder judges them, and makes every refusal. */
+/* Decodes the most frequent packets in one go. Returns their size if they are valid. Other results say
+ * nothing: the general decoder judges all other packets. */
 MQTTI_INLINE int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_t *bytes,
                                         size_t length, unsigned senders)
 {
@@ -2664,21 +2670,20 @@ MQTTI_INLINE bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t leng
 
 MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low)
 {
-    const uint8_t *last;
+    size_t i;
 
     if (MQTTI_FOR_SIZE)
         return length;
     if (length <= 32)
         return mqtti_is_plain_short(s, length, low) ? 0 : length;
-    last = s + length - 8;
-    /*@ loop invariant \at(s, Pre) <= s < last + 8;
-        loop assigns s;
-        loop variant last + 8 - s; */
-    for (; s < last; s += 8) {
-        if (!mqtti_is_plain_word(mqtti_get_u64(s), low))
-            return (size_t)(last - s) + 8;
+    /*@ loop invariant 0 <= i < length;
+        loop assigns i;
+        loop variant length - i; */
+    for (i = 0; length - i > 8; i += 8) {
+        if (!mqtti_is_plain_word(mqtti_get_u64(s + i), low))
+            return length - i;
     }
-    return mqtti_is_plain_word(mqtti_get_u64(last), low) ? 0 : 8;
+    return mqtti_is_plain_word(mqtti_get_u64(s + length - 8), low) ? 0 : 8;
 }
 
 MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length)

@@ -128,7 +128,7 @@ static inline size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t l
 */
 static inline bool mqtti_is_valid_filter(const uint8_t *s, size_t length);
 
-/*@ requires \valid(to + (0 .. length - 1)) && readable(from, length);
+/*@ requires \valid(to + (0 .. length - 1)) && \valid_read(from + (0 .. length - 1));
     assigns to[0 .. length - 1];
     exits \false;
     ensures is_bool(\result);
@@ -181,7 +181,7 @@ static inline int32_t mqtti_check_field(const uint8_t *data, size_t length, enum
 
 /*@ requires \valid(reader) && \valid(field) && \separated(reader, field);
     requires readable(reader->at, reader->left);
-    requires is_status(missing);
+    requires is_checked(missing) && missing < 0;
     assigns reader->at, reader->left, field->data, field->length;
     exits \false;
     ensures is_checked(\result);
@@ -637,8 +637,7 @@ static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean
 /*@ requires \valid(reader) && \valid(will) && \separated(reader, will);
     requires readable(reader->at, reader->left);
     requires \separated(will, reader->at + (0 .. reader->left - 1));
-    assigns reader->at, reader->left, will->topic.data, will->topic.length, will->message.data,
-            will->message.length;
+    assigns reader->at, reader->left, will->topic, will->message.data, will->message.length;
     exits \false;
     ensures is_checked(\result);
     ensures advanced{Pre, Post}(reader);
@@ -653,8 +652,7 @@ static inline int32_t mqtti_read_will(struct mqtti_reader *reader, struct mqtt_w
 /*@ requires \valid(reader) && \valid(connect) && \separated(reader, connect);
     requires readable(reader->at, reader->left) && connect_flags(connect);
     requires \separated(connect, reader->at + (0 .. reader->left - 1));
-    assigns reader->at, reader->left, connect->user_name.data, connect->user_name.length,
-            connect->password.data, connect->password.length;
+    assigns reader->at, reader->left, connect->user_name, connect->password.data, connect->password.length;
     exits \false;
     ensures is_checked(\result);
     ensures reader->left <= \old(reader->left);
@@ -793,6 +791,12 @@ int32_t mqtt_encode_connect(void *buffer, size_t capacity, const struct mqtt_con
 
 /* 3.2 CONNACK */
 
+/*@ assigns \nothing;
+    exits \false;
+    ensures \result != 0 <==> return_code <= (flags == 0 ? 5 : 0) && flags <= 1;
+*/
+static inline bool mqtti_is_connack(uint8_t flags, uint8_t return_code);
+
 /*@ requires is_body(packet, body, 2, size);
     assigns packet->error_offset, packet->as.connack;
     exits \false;
@@ -863,9 +867,13 @@ static inline int32_t mqtti_decode_publish(struct mqtt_packet *packet, struct mq
     requires \separated(packet, bytes + (0 .. length - 1));
     assigns packet->type, packet->as.publish;
     exits \false;
-    ensures \result == 0 || 5 <= \result <= length;
+    ensures 0 <= \result <= length;
     ensures \result > 0 ==> packet->type == MQTT_PUBLISH;
-    ensures \result > 0 ==> publish_within(&packet->as.publish, bytes, \result);
+    ensures \result > 0 ==> packet->as.publish.qos <= 2;
+    ensures \result > 0 ==> is_bool(packet->as.publish.dup) && is_bool(packet->as.publish.retain);
+    ensures \result > 0 ==> (packet->as.publish.packet_id == 0 <==> packet->as.publish.qos == 0);
+    ensures \result > 0 ==> string_within(&packet->as.publish.topic, bytes, \result);
+    ensures \result > 0 ==> bytes_within(&packet->as.publish.payload, bytes, \result);
 */
 static inline int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, const uint8_t *bytes,
                                                  size_t length);
@@ -1056,7 +1064,7 @@ int32_t mqtt_encode_disconnect(void *buffer, size_t capacity);
 
 /*@ assigns \nothing;
     exits \false;
-    ensures is_status(\result);
+    ensures is_checked(\result) && \result < 0;
 */
 static inline int32_t mqtti_no_filter(enum mqtt_packet_type type);
 
@@ -1371,9 +1379,9 @@ static inline int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtt
 
 /*@ requires \valid(packet) && readable(bytes, 4);
     requires \separated(packet, bytes + (0 .. 3));
-    assigns packet->type, packet->as.ack, packet->as.connack;
+    assigns packet->error_offset, packet->type, packet->as.ack, packet->as.connack;
     exits \false;
-    ensures \result == 0 || \result == 4;
+    ensures \result <= 0 || \result == 4;
     ensures \result > 0 ==> packet_within(packet, bytes, 4);
 */
 static inline int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const uint8_t *bytes,
@@ -1383,7 +1391,7 @@ static inline int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const
     requires \separated(packet, bytes + (0 .. length - 1));
     assigns *packet;
     exits \false;
-    ensures 0 <= \result <= length;
+    ensures \result <= length;
     ensures \result > 0 ==> packet_within(packet, bytes, \result);
 */
 static inline int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_t *bytes,

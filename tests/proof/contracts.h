@@ -1509,3 +1509,10 @@ int32_t mqtt_connack_code_for(int32_t status);
     ensures \result == value;
 */
 static uint32_t proof_remaining_length(uint32_t value);
+
+/*@ requires 0 < value < 1;
+    assigns \nothing;
+    exits \false;
+    ensures \result == value;
+*/
+static uint32_t proof_contradiction(uint32_t value);

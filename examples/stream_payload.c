@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream_payload.c: sends a file as one message, or receives one into a file, of any size up to 256
+ * MB, through a buffer of 1 KiB. Standard input and output are the connection; here bash opens it.
+ *
+ *     cc -o stream_payload examples/stream_payload.c
+ *     ./stream_payload receive films/1 copy.mp4 <>/dev/tcp/localhost/1883 >&0 &
+ *     ./stream_payload send films/1 film.mp4 <>/dev/tcp/localhost/1883 >&0 */
+#define _POSIX_C_SOURCE 200809L
+
+#include "../mqtt_codec.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t buffer[1024];
+
+static void check(bool is_well, const char *sentence)
+{
+    if (!is_well) {
+        fprintf(stderr, "stream_payload: %s\n", sentence);
+        exit(1);
+    }
+}
+
+/* Sends what an encoder wrote into the buffer; `size` is its result. */
+static void send_buffer(int32_t size)
+{
+    check(size > 0, mqtt_status_message(size));
+    check(fwrite(buffer, 1, (size_t)size, stdout) == (size_t)size && fflush(stdout) == 0,
+          "The connection is lost.");
+}
+
+/* Receives a packet byte by byte. Of a PUBLISH it takes only what stands before the payload. */
+static enum mqtt_packet_type receive(struct mqtt_packet *packet)
+{
+    int32_t size = MQTT_PACKET_INCOMPLETE;
+
+    for (size_t length = 0; size == MQTT_PACKET_INCOMPLETE; length++) {
+        const int byte = getchar();
+        check(byte != EOF, "The server closed the connection.");
+        check(length < sizeof buffer, "The topic is longer than the buffer.");
+        buffer[length] = (uint8_t)byte;
+        packet->type = MQTT_PUBLISH;
+        size = mqtt_decode_publish_header(&packet->as.publish, buffer, length + 1);
+        if (size == MQTT_ERROR_TYPE) /* it is another packet */
+            size = mqtt_decode_from_server(packet, buffer, length + 1);
+    }
+    check(size > 0, mqtt_status_message(size));
+    return packet->type;
+}
+
+static void copy(FILE *from, FILE *to, size_t left)
+{
+    while (left > 0) {
+        const size_t count = left < sizeof buffer ? left : sizeof buffer;
+        check(fread(buffer, 1, count, from) == count, "The payload ends too early.");
+        check(fwrite(buffer, 1, count, to) == count, "The payload cannot be written.");
+        left -= count;
+    }
+    check(fflush(to) == 0, "The payload cannot be written.");
+}
+
+static void send_file(const char *topic, FILE *file)
+{
+    struct mqtt_publish publish = {0};
+    struct mqtt_packet answer;
+
+    check(fseek(file, 0, SEEK_END) == 0, "The size of the file is not known.");
+    publish.payload.length = (size_t)ftell(file); /* payload.data stays NULL */
+    rewind(file);
+    publish.topic = mqtt_string_from(topic);
+    publish.qos = 1;
+    publish.packet_id = 1;
+    send_buffer(mqtt_encode_publish_header(buffer, sizeof buffer, &publish));
+    copy(file, stdout, publish.payload.length);
+    check(receive(&answer) == MQTT_PUBACK, "The server did not acknowledge the message.");
+}
+
+static void receive_file(const char *topic, FILE *file)
+{
+    const struct mqtt_subscription wanted = {mqtt_string_from(topic), 1};
+    struct mqtt_packet packet;
+    struct mqtt_subscribe subscribe = {0};
+    subscribe.packet_id = 1;
+    subscribe.subscriptions = &wanted;
+    subscribe.count = 1;
+    send_buffer(mqtt_encode_subscribe(buffer, sizeof buffer, &subscribe));
+    while (receive(&packet) != MQTT_PUBLISH)
+        check(packet.type == MQTT_SUBACK && packet.as.suback.return_codes[0] <= 2,
+              "The server refused the subscription.");
+    copy(stdin, file, packet.as.publish.payload.length); /* overwrites the topic in the buffer */
+    if (packet.as.publish.qos == 1)                      /* now that the file is written */
+        send_buffer(mqtt_encode_puback(buffer, sizeof buffer, packet.as.publish.packet_id));
+}
+
+int main(int argc, char **argv)
+{
+    const bool is_sender = argc == 4 && strcmp(argv[1], "send") == 0;
+    const bool is_receiver = argc == 4 && strcmp(argv[1], "receive") == 0;
+    struct mqtt_connect connect = {0};
+    struct mqtt_packet answer;
+
+    check(is_sender || is_receiver, "The arguments are: send or receive, TOPIC, FILE.");
+    FILE *file = fopen(argv[3], is_sender ? "rb" : "wb");
+    check(file != NULL, "The file cannot be opened.");
+    signal(SIGPIPE, SIG_IGN); /* a write to a closed connection fails instead */
+    connect.clean_session = true;
+    send_buffer(mqtt_encode_connect(buffer, sizeof buffer, &connect));
+    check(receive(&answer) == MQTT_CONNACK, "The first packet is not CONNACK.");
+    check(answer.as.connack.return_code == 0, "The server refused the connection.");
+    if (is_sender)
+        send_file(argv[2], file);
+    else
+        receive_file(argv[2], file);
+    send_buffer(mqtt_encode_disconnect(buffer, sizeof buffer));
+    return 0;
+}

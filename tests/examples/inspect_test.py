@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tests examples/mqtt_inspect.c: inspect_test.py PATH_TO_BINARY PATH_TO_PROJECT_ROOT
+"""Tests examples/complete/mqtt_inspect.c: inspect_test.py PATH_TO_BINARY PATH_TO_PROJECT_ROOT
 
 Runs the binary on streams made here and compares standard output, standard error and the exit
 status exactly.
@@ -659,7 +659,7 @@ class Build(unittest.TestCase):
             self.skipTest("there is no cc")
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "mqtt_inspect")
-            done = subprocess.run([compiler, "-o", path, "examples/mqtt_inspect.c"], cwd=ROOT,
+            done = subprocess.run([compiler, "-o", path, "examples/complete/mqtt_inspect.c"], cwd=ROOT,
                                   capture_output=True, check=False, timeout=SECONDS)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
 

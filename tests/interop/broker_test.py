@@ -5,7 +5,7 @@ Talks to it with mosquitto's clients and with sockets of its own, on 127.0.0.1. 
 server of its own, which has to end with status 0 when it is told to: a sanitizer's findings change
 that.
 
-If the environment variable MQTT_TAP names examples/mqtt_tap.c's program, this stands between the
+If the environment variable MQTT_TAP names examples/complete/mqtt_tap.c's program, this stands between the
 server and all clients. Tags such as [MQTT-3.1.4-2] stand where a statement of the standard is
 shown.
 """

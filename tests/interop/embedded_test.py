@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tests examples/embedded_client.c against mosquitto: embedded_test.py PATH_TO_EMBEDDED_CLIENT
+"""Tests examples/complete/embedded_client.c against mosquitto: embedded_test.py PATH_TO_EMBEDDED_CLIENT
 
 Where a broker does not do what is to be tested, a few lines here play the server. With
 MQTT_TAP=PATH_OF_MQTT_TAP in the environment, mqtt_tap --reencode stands before the broker.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tests examples/mqtt_tap.c between mosquitto's clients and mosquitto:
+"""Tests examples/complete/mqtt_tap.c between mosquitto's clients and mosquitto:
 tap_test.py PATH_TO_MQTT_TAP PATH_TO_MQTT_INSPECT
 
 What mosquitto would not do, such as sending malformed packets, a few lines here do.

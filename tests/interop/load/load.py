@@ -216,7 +216,7 @@ def show(work, server, figures):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("broker", help="the program of examples/mqtt_broker.c")
+    parser.add_argument("broker", help="the program of examples/complete/mqtt_broker.c")
     parser.add_argument("load", help="the program of load.c")
     parser.add_argument("--scale", type=float, default=1, help="of the number of messages (1)")
     parser.add_argument("--no-limits", action="store_true",

@@ -3,7 +3,7 @@
  * mqtt_inspect.c: prints the packets of a recorded MQTT 3.1.1 byte stream, one line each, as text
  * or as JSON, and shows of a malformed one which byte breaks which rule of the standard.
  *
- *     cc -o mqtt_inspect examples/mqtt_inspect.c
+ *     cc -o mqtt_inspect examples/complete/mqtt_inspect.c
  *     ./mqtt_inspect --help
  *
  * Worth copying: receive, show_packets and inspect read packets of any size from any kind of
@@ -11,7 +11,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "../mqtt_codec.h"
+#include "../../mqtt_codec.h"
 #include "print_packet.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * mosquitto_sub: MQTT 3.1.1 with all three qualities of service, both ways, and what the standard
  * demands after a connection has broken.
  *
- *     cc -o mqtt_client examples/mqtt_client.c
+ *     cc -o mqtt_client examples/complete/mqtt_client.c
  *     ./mqtt_client --help
  *
  * Worth copying: send_due and take_acknowledgement are the sender of 4.3 and 4.4, take_publish and
@@ -15,7 +15,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "../mqtt_codec.h"
+#include "../../mqtt_codec.h"
 
 #include <errno.h>
 #include <fcntl.h>

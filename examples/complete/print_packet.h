@@ -9,7 +9,7 @@
 #if !defined(PRINT_PACKET_H)
 #define PRINT_PACKET_H
 
-#include "../mqtt_codec.h"
+#include "../../mqtt_codec.h"
 
 #include <inttypes.h>
 #include <stdio.h>

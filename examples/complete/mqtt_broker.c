@@ -3,7 +3,7 @@
  * mqtt_broker.c: a complete MQTT 3.1.1 server: QoS 0, 1 and 2, sessions, retained messages, wills,
  * keep alive, users. One thread, one poll loop, all state in memory.
  *
- *     cc -o mqtt_broker examples/mqtt_broker.c
+ *     cc -o mqtt_broker examples/complete/mqtt_broker.c
  *     ./mqtt_broker --help
  *
  * How it is built, from the bottom up:
@@ -27,7 +27,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "../mqtt_codec.h"
+#include "../../mqtt_codec.h"
 
 #include <errno.h>
 #include <fcntl.h>

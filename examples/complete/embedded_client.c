@@ -8,7 +8,7 @@
  * to compile it for a Cortex-M0. Below it stands a port to POSIX sockets with a main, which
  * -ffreestanding leaves out, and so does -DEMBEDDED_CLIENT_ONLY:
  *
- *     cc -o embedded_client examples/embedded_client.c
+ *     cc -o embedded_client examples/complete/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
  */
 #if __STDC_HOSTED__ && !defined(EMBEDDED_CLIENT_ONLY)
@@ -16,7 +16,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
-#include "../mqtt_codec.h"
+#include "../../mqtt_codec.h"
 
 /* ---------------------------------------------------------------------------------------------
  * The interface of the client

@@ -3,7 +3,7 @@
  * mqtt_tap.c: stands between MQTT 3.1.1 clients and their server, passes on what they send, and
  * prints it, packet by packet, as mqtt_inspect does.
  *
- *     cc -o mqtt_tap examples/mqtt_tap.c
+ *     cc -o mqtt_tap examples/complete/mqtt_tap.c
  *     ./mqtt_tap --listen 1884 --to localhost:1883
  *
  * Worth copying: take_packets and the functions around it decode, check and pass on packets of any
@@ -11,7 +11,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "../mqtt_codec.h"
+#include "../../mqtt_codec.h"
 #include "print_packet.h"
 
 #include <errno.h>

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * embedded_client.c: the MQTT 3.1.1 client of a small device. Two buffers of fixed size, no heap,
- * no call that waits: a main loop calls client_step, which sends and receives what it can and
- * returns. Messages of any size pass through the buffers in pieces.
- *
- * The client, down to THE PORT, includes nothing but mqtt_codec.h. docs/embedded_client.md says how
- * to compile it for a Cortex-M0. Below it stands a port to POSIX sockets with a main, which
- * -ffreestanding leaves out, and so does -DEMBEDDED_CLIENT_ONLY:
+ * embedded_client.c: the MQTT 3.1.1 client of a small device. It has two buffers of fixed size, no
+ * heap and no call that waits: a main loop calls client_step, which sends and receives what it can
+ * and returns. Messages of any size pass through the buffers in pieces.
  *
  *     cc -o embedded_client examples/complete/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
+ *
+ * To copy it, take mqtt_codec.h too. The client, down to THE PORT, includes nothing else;
+ * docs/embedded_client.md says how to compile it for a Cortex-M0. Behind it follow a port to POSIX
+ * sockets and a main, which also need program.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves
+ * them out.
  */
 #if __STDC_HOSTED__ && !defined(EMBEDDED_CLIENT_ONLY)
 #define CLIENT_HAS_MAIN
@@ -22,13 +23,14 @@
  * The interface of the client
  * ------------------------------------------------------------------------------------------- */
 
-/* Of each of the two buffers, in bytes. What is no PUBLISH, and the topic of a PUBLISH, must fit */
+/* The size of each of the two buffers, in bytes. A packet must fit; of a PUBLISH only the part
+ * before the payload must. */
 #if !defined(CLIENT_BUFFER_SIZE)
 #define CLIENT_BUFFER_SIZE 256
 #endif
 
-/* QoS 2 messages received of which the server has not sent the PUBREL yet. A server that has more
- * of them in flight is left, and after a reconnect it sends again. */
+/* How many QoS 2 messages may wait for the server's PUBREL. If the server sends more, the client
+ * closes the connection; after a reconnect the server sends them again. */
 #if !defined(CLIENT_RECEIVED_MAX)
 #define CLIENT_RECEIVED_MAX 32
 #endif
@@ -37,46 +39,46 @@
 #define CLIENT_ANSWERS_SIZE (8u * CLIENT_ANSWER_SIZE)
 
 enum client_state {
-    CLIENT_CLOSED,     /* the port closes its connection, opens another, calls client_open */
-    CLIENT_CONNECTING, /* the CONNACK is awaited */
+    CLIENT_CLOSED,     /* the port must close its connection, open another, call client_open */
+    CLIENT_CONNECTING, /* waiting for the CONNACK */
     CLIENT_CONNECTED,
-    CLIENT_CLOSING /* the DISCONNECT is on its way */
+    CLIENT_CLOSING /* sending the DISCONNECT */
 };
 
-/* Why a connection has ended, and what client.detail then is. */
+/* Why a connection has ended; in brackets, the meaning of client.detail. */
 enum client_end {
     CLIENT_NOT_ENDED,
-    CLIENT_DISCONNECTED,       /* as client_disconnect wished */
-    CLIENT_GONE,               /* `send` or `recv` said so */
-    CLIENT_SILENT,             /* the server took or sent nothing for too long */
-    CLIENT_REFUSED,            /* the CONNACK said so; its return code */
-    CLIENT_NOT_SUBSCRIBED,     /* the SUBACK said so; which subscription, from 0 */
-    CLIENT_MALFORMED,          /* the server sent a malformed packet; an mqtt_status */
-    CLIENT_VIOLATION,          /* the server sent what it may not send then; the packet's type */
-    CLIENT_TOO_LARGE,          /* a packet, or the topic of a PUBLISH; the packet's type */
+    CLIENT_DISCONNECTED,       /* client_disconnect was called */
+    CLIENT_GONE,               /* `send` or `recv` returned -1 */
+    CLIENT_SILENT,             /* the server received or sent nothing for too long */
+    CLIENT_REFUSED,            /* by the CONNACK (its return code) */
+    CLIENT_NOT_SUBSCRIBED,     /* refused by the SUBACK (which subscription, from 0) */
+    CLIENT_MALFORMED,          /* the server sent a malformed packet (an mqtt_status) */
+    CLIENT_VIOLATION,          /* the server sent a packet at the wrong time (its type) */
+    CLIENT_TOO_LARGE,          /* a packet, or the topic of a PUBLISH (the packet's type) */
     CLIENT_TOO_MANY,           /* QoS 2 messages in flight */
-    CLIENT_WRONG_CONFIGURATION /* CONNECT or SUBSCRIBE cannot be encoded; an mqtt_status */
+    CLIENT_WRONG_CONFIGURATION /* CONNECT or SUBSCRIBE cannot be encoded (an mqtt_status) */
 };
 
-/* What the device decides; it outlives the client. */
+/* It must live as long as the client. */
 struct client_config {
     struct mqtt_connect connect;
     const struct mqtt_subscription *subscriptions;
     size_t subscription_count;
-    uint32_t timeout; /* milliseconds in which a server that lives answers */
+    uint32_t timeout; /* milliseconds, for an answer of the server */
 
-    /* The port: returns the number of bytes, 0 if it would have to wait, or -1: the connection is
-     * gone. */
+    /* The port: return the number of bytes, 0 if the call would have to wait, or -1 if the
+     * connection is gone. */
     int32_t (*send)(void *context, const uint8_t *bytes, size_t length);
     int32_t (*recv)(void *context, uint8_t *bytes, size_t capacity);
 
-    /* A piece of a message; publish->payload.length is that of the whole, its data NULL. The pieces
-     * come in order, the last one ends at that length; offset 0 begins a message, even if the one
-     * before was not completed, which happens when a connection is lost. */
+    /* Gets a piece of a message; publish->payload.length is that of the whole payload, its data is
+     * NULL. The pieces come in order, and the last one ends at that length. Offset 0 begins a
+     * message. The message before may then be incomplete: its connection was lost. */
     void (*on_message)(void *context, const struct mqtt_publish *publish, size_t offset,
                        struct mqtt_bytes piece);
 
-    /* Writes a piece of the payload of a message that was published without data. */
+    /* Writes a piece of the payload to `bytes`, for a message that was published without data. */
     void (*read_payload)(void *context, size_t offset, uint8_t *bytes, size_t length);
 
     void *context;
@@ -85,21 +87,21 @@ struct client_config {
 enum client_message_state {
     MESSAGE_NONE,
     MESSAGE_DUE,
-    MESSAGE_BEGUN,       /* its header is in `out`, of its payload message_offset bytes */
-    MESSAGE_SENT,        /* so is all of it; QoS 0: it is to leave, else an answer is to come */
-    MESSAGE_RELEASE_DUE, /* its PUBREC is here */
-    MESSAGE_RELEASED     /* its PUBREL is sent, its PUBCOMP is awaited */
+    MESSAGE_BEGUN,       /* its header and message_offset bytes of its payload went to `out` */
+    MESSAGE_SENT,        /* all of it went to `out`; at QoS 1 and 2 it waits for an answer */
+    MESSAGE_RELEASE_DUE, /* its PUBREC has come */
+    MESSAGE_RELEASED     /* its PUBREL is sent; it waits for the PUBCOMP */
 };
 
-/* All of the client's state: zeroed, then `config` set. What the standard calls the Session (4.1)
- * outlasts a connection. Nothing here is to be changed from outside. */
+/* All of the client's state. Set it to {0}, then set `config`; only the client changes the rest. The
+ * part that the standard calls the Session (4.1) outlives a connection. */
 struct client {
     const struct client_config *config;
     enum client_state state;
     enum client_end end;
     int32_t detail;
 
-    uint32_t now; /* all times are milliseconds of the device's clock, which may wrap */
+    uint32_t now; /* all times are in milliseconds of the device's clock, which may wrap */
     uint32_t asked_at;
     uint32_t sent_at;
     uint32_t moved_at;
@@ -109,44 +111,44 @@ struct client {
 
     uint8_t in[CLIENT_BUFFER_SIZE];
     size_t in_length;
-    struct mqtt_publish streamed; /* a PUBLISH larger than `in`, its topic is in `in` */
-    size_t streamed_header;       /* its bytes before the payload, or 0: there is none */
+    struct mqtt_publish streamed; /* a PUBLISH larger than `in`; its topic is in `in` */
+    size_t streamed_header;       /* its bytes before the payload; 0: no packet is streamed */
     size_t streamed_offset;
 
     uint8_t out[CLIENT_BUFFER_SIZE];
     size_t out_length;
     size_t out_sent;
-    uint8_t answers[CLIENT_ANSWERS_SIZE]; /* that wait for `out` */
+    uint8_t answers[CLIENT_ANSWERS_SIZE]; /* waiting for room in `out` */
     size_t answers_length;
 
     struct mqtt_publish message;
     enum client_message_state message_state;
     size_t message_offset;
-    uint16_t received[CLIENT_RECEIVED_MAX]; /* packet ids, 0 where none is */
+    uint16_t received[CLIENT_RECEIVED_MAX]; /* packet ids that wait for PUBREL; 0: a free place */
     uint16_t last_id;
-    uint16_t subscribe_id; /* of the SUBSCRIBE on its way, or 0 */
+    uint16_t subscribe_id; /* of a SUBSCRIBE that is not answered, or 0 */
     bool is_subscribed;
 };
 
-/* Begins with CONNECT on a connection that the port has opened. */
+/* Sends CONNECT first, on a connection that the port has opened. */
 void client_open(struct client *client, uint32_t now);
 
-/* Does what there is to do, at most one `recv` and one `send`. */
+/* Does what can be done now, with at most one `recv` and one `send`. */
 enum client_state client_step(struct client *client, uint32_t now);
 
-/* Whether a step has something to send now, without waiting for the clock or the server. */
+/* Whether the next step has something to send. */
 bool client_has_output(const struct client *client);
 
-/* Publishes, now or when connected; client->message_state is MESSAGE_NONE again when that is done:
- * sent at QoS 0, acknowledged to the end at QoS 1 and 2. Until then topic and payload stay where
- * they are; a payload with a length but no data is asked from read_payload. Returns the size of the
- * packet without its payload, 0 if a message is in flight already, or an mqtt_status. */
+/* Publishes a message, now or when connected. client->message_state is MESSAGE_NONE again when it is
+ * sent (QoS 0) or acknowledged to the end (QoS 1 and 2). Topic and payload must live until then. For
+ * a payload with a length but without data, read_payload is called. Returns the size of the packet
+ * without its payload, 0 if another message is in flight, or an mqtt_status. */
 int32_t client_publish(struct client *client, const struct mqtt_publish *message);
 
 void client_disconnect(struct client *client);
 
 /* ---------------------------------------------------------------------------------------------
- * Small things
+ * Helpers
  * ------------------------------------------------------------------------------------------- */
 
 static void end_connection(struct client *client, enum client_end end, int32_t detail)
@@ -158,7 +160,7 @@ static void end_connection(struct client *client, enum client_end end, int32_t d
 
 static bool has_elapsed(const struct client *client, uint32_t since, uint32_t duration)
 {
-    return client->now - since >= duration; /* right when the clock has wrapped, too */
+    return client->now - since >= duration; /* correct even if the clock has wrapped */
 }
 
 static void remove_received(struct client *client, size_t from, size_t count)
@@ -170,7 +172,7 @@ static void remove_received(struct client *client, size_t from, size_t count)
         client->in[i] = client->in[i + count];
 }
 
-/* An id that no packet in flight has [MQTT-2.3.1-2], and not 0 [MQTT-2.3.1-1]. */
+/* Not the id of a packet in flight [MQTT-2.3.1-2], and not 0 [MQTT-2.3.1-1]. */
 static uint16_t new_packet_id(struct client *client)
 {
     do {
@@ -181,7 +183,7 @@ static uint16_t new_packet_id(struct client *client)
     return client->last_id;
 }
 
-/* Where `packet_id` is among those received, or with 0 where there is a place for one. */
+/* The place of `packet_id` among those received, with 0 a free place, or NULL. */
 static uint16_t *find_received(struct client *client, uint16_t packet_id)
 {
     size_t i;
@@ -193,8 +195,8 @@ static uint16_t *find_received(struct client *client, uint16_t packet_id)
 }
 
 /* ---------------------------------------------------------------------------------------------
- * Sending: what is due next is encoded when `out` is empty, so that nothing gets between the
- * pieces of a payload
+ * Sending: the next packet is encoded when `out` is empty, so that nothing gets between the pieces
+ * of a payload
  * ------------------------------------------------------------------------------------------- */
 
 static void put_payload(struct client *client)
@@ -211,12 +213,12 @@ static void put_payload(struct client *client)
         client->config->read_payload(client->config->context, client->message_offset, to, count);
     client->out_length += count;
     client->message_offset += count;
-    if (count == left) /* unacknowledged until the answer is here [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
+    if (count == left) /* unacknowledged until the answer comes [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
         client->message_state = MESSAGE_SENT;
 }
 
-/* Early enough that the interval between packets stays below the keep alive [MQTT-3.1.2-23]. Where
- * the device sends often but hears nothing, it asks as well: the server may be gone. */
+/* Early enough for the keep alive [MQTT-3.1.2-23]. A device that sends often but receives nothing
+ * also pings: the server may be gone. */
 static bool ping_is_due(const struct client *client)
 {
     const uint32_t keep_alive = client->config->connect.keep_alive; /* seconds */
@@ -254,7 +256,7 @@ static int32_t encode_next(struct client *client)
         MQTT_CODEC_MEMCPY(out, client->answers, client->answers_length);
         size = (int32_t)client->answers_length;
         client->answers_length = 0;
-    } else if (client->wants_disconnect) { /* nothing is sent after it [MQTT-3.14.4-2] */
+    } else if (client->wants_disconnect) { /* the last packet [MQTT-3.14.4-2] */
         size = mqtt_encode_disconnect(out, capacity);
         client->state = CLIENT_CLOSING;
     } else if (ping_is_due(client)) {
@@ -268,7 +270,7 @@ static int32_t encode_next(struct client *client)
         client->message_state = MESSAGE_BEGUN;
         client->message_offset = 0;
     } else if (client->message_state == MESSAGE_RELEASE_DUE) {
-        /* From the PUBREC on not PUBLISH but this is sent again [MQTT-4.3.3-1]. */
+        /* After the PUBREC this is sent again, and not the PUBLISH [MQTT-4.3.3-1]. */
         size = mqtt_encode_pubrel(out, capacity, client->message.packet_id);
         client->message_state = MESSAGE_RELEASED;
     }
@@ -315,7 +317,7 @@ static void send_some(struct client *client)
     client->sent_at = client->now;
     if (client->message_state == MESSAGE_SENT && client->message.qos == 0)
         client->message_state = MESSAGE_NONE;
-    if (client->state == CLIENT_CLOSING) /* and the port closes it [MQTT-3.14.4-1] */
+    if (client->state == CLIENT_CLOSING) /* then the port closes it [MQTT-3.14.4-1] */
         end_connection(client, CLIENT_DISCONNECTED, 0);
 }
 
@@ -329,17 +331,17 @@ static void answer(struct client *client, uint16_t packet_id,
     const int32_t size = encode(client->answers + client->answers_length,
                                 sizeof client->answers - client->answers_length, packet_id);
 
-    if (size > 0) /* always: take_one has seen that there is room */
+    if (size > 0) /* always: take_one checked that there is room */
         client->answers_length += (size_t)size;
 }
 
-/* Whether a message is to be delivered: one of QoS 2 only until it has been [MQTT-4.3.3-2]. */
+/* False for a QoS 2 message that was delivered before [MQTT-4.3.3-2]. */
 static bool is_new(struct client *client, const struct mqtt_publish *publish)
 {
     return publish->qos < 2 || find_received(client, publish->packet_id) == NULL;
 }
 
-/* Asked before anything of the message is delivered: without a place for its packet id it would be
+/* Called before a message is delivered. Without a place for its packet id, a QoS 2 message would be
  * delivered a second time when the server sends it again. */
 static bool can_accept(struct client *client, const struct mqtt_publish *publish)
 {
@@ -359,8 +361,8 @@ static void deliver(struct client *client, const struct mqtt_publish *publish, s
         client->config->on_message(client->config->context, &whole, offset, piece);
 }
 
-/* Once all of it is delivered, whatever the device makes of it [MQTT-4.5.0-2], as Table 3.4 says
- * [MQTT-3.3.4-1], with its packet id [MQTT-2.3.1-6]. */
+/* Called when all of the message is delivered. Every message is acknowledged [MQTT-4.5.0-2], as its
+ * QoS requires [MQTT-3.3.4-1], with its packet id [MQTT-2.3.1-6]. */
 static void acknowledge(struct client *client, const struct mqtt_publish *publish)
 {
     if (publish->qos == 1)
@@ -372,18 +374,18 @@ static void acknowledge(struct client *client, const struct mqtt_publish *publis
     }
 }
 
-/* Even a packet id that is not known is answered: the device may have been reset. */
+/* An unknown packet id is answered too: the device may have been reset. */
 static void handle_pubrel(struct client *client, uint16_t packet_id)
 {
     uint16_t *place = find_received(client, packet_id);
 
     if (place != NULL)
-        *place = 0; /* from now on it is that of a new message [MQTT-4.3.3-2] */
+        *place = 0; /* a PUBLISH with this id is now a new message [MQTT-4.3.3-2] */
     answer(client, packet_id, mqtt_encode_pubcomp);
 }
 
-/* PUBACK, PUBREC or PUBCOMP. One that the message does not wait for is passed over: it may belong
- * to what was sent before the device was reset. A PUBREC that comes again asks for PUBREL again. */
+/* PUBACK, PUBREC or PUBCOMP. One for which the message does not wait is ignored: it may belong to a
+ * message that was sent before the device was reset. A second PUBREC is answered with PUBREL. */
 static void handle_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                    uint16_t packet_id)
 {
@@ -399,8 +401,8 @@ static void handle_acknowledgement(struct client *client, enum mqtt_packet_type 
         client->message_state = MESSAGE_NONE; /* the packet id is free again [MQTT-2.3.1-3] */
 }
 
-/* The server has no session, as always with clean session 1 [MQTT-3.1.2-6]: what was in flight is a
- * new message to it. */
+/* The server has no session; with clean session 1 it never has [MQTT-3.1.2-6]. A message in flight
+ * is published as a new one. */
 static void discard_session(struct client *client)
 {
     size_t i;
@@ -480,7 +482,7 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
     case MQTT_PINGRESP:
         client->awaits_answer = false;
         break;
-    default: /* an UNSUBACK, though there was no UNSUBSCRIBE */
+    default: /* an UNSUBACK without an UNSUBSCRIBE */
         end_connection(client, CLIENT_VIOLATION, (int32_t)packet->type);
         break;
     }
@@ -490,15 +492,15 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
  * Receiving: small packets whole, a large PUBLISH in pieces
  * ------------------------------------------------------------------------------------------- */
 
-/* Begins to stream a packet that `in` cannot hold, if it is a PUBLISH whose header `in` can hold
- * with room for some payload. Returns false if more bytes must come first. */
+/* Begins to stream a PUBLISH that is larger than `in`; its part before the payload must be smaller.
+ * Returns false if more bytes must come first, or the packet is too large. */
 static bool begin_streaming(struct client *client)
 {
     struct mqtt_fixed_header fixed;
     int32_t size = mqtt_decode_fixed_header(&fixed, client->in, client->in_length);
 
     if (size < 0 || fixed.remaining_length <= sizeof client->in - (size_t)size)
-        return false; /* it will be whole */
+        return false; /* it will fit */
     if (fixed.type != MQTT_PUBLISH || client->state != CLIENT_CONNECTED) {
         end_connection(client, CLIENT_TOO_LARGE, (int32_t)fixed.type);
         return false;
@@ -518,8 +520,8 @@ static bool begin_streaming(struct client *client)
     return can_accept(client, &client->streamed);
 }
 
-/* The header stays at the front of `in`, for the sake of the topic; the payload comes and goes
- * behind it. */
+/* The part before the payload stays at the front of `in`: on_message gets its topic. Pieces of the
+ * payload come and go behind it. */
 static bool take_piece(struct client *client)
 {
     const size_t left = client->streamed.payload.length - client->streamed_offset;
@@ -542,8 +544,8 @@ static bool take_piece(struct client *client)
     return true;
 }
 
-/* Returns false if there is nothing to take yet: bytes are missing, or room for an answer, and then
- * the server waits too. */
+/* Takes one packet or piece of a payload. Returns false if bytes are missing, or room for an answer:
+ * then the server has to wait. */
 static bool take_one(struct client *client)
 {
     struct mqtt_packet packet;
@@ -556,7 +558,7 @@ static bool take_one(struct client *client)
     size = mqtt_decode_from_server(&packet, client->in, client->in_length);
     if (size == MQTT_PACKET_INCOMPLETE)
         return begin_streaming(client);
-    if (size < 0) { /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], strings [MQTT-1.5.3-1] and more */
+    if (size < 0) { /* flags [MQTT-2.2.2-2] [MQTT-3.3.1-4], strings [MQTT-1.5.3-1] and so on */
         end_connection(client, CLIENT_MALFORMED, size); /* [MQTT-4.8.0-1] */
         return false;
     }
@@ -579,17 +581,16 @@ static void receive_some(struct client *client)
     if (count > 0)
         client->received_at = client->now;
     client->in_length += (size_t)count;
-    while (client->state != CLIENT_CLOSED && take_one(client)) {
-        /* the next one */
-    }
+    while (client->state != CLIENT_CLOSED && take_one(client))
+        ;
 }
 
 /* ---------------------------------------------------------------------------------------------
- * What the main loop calls
+ * The functions of the interface
  * ------------------------------------------------------------------------------------------- */
 
-/* What is not acknowledged is sent again, under its packet id [MQTT-4.4.0-1] and, a PUBLISH, with
- * DUP [MQTT-3.3.1-1]. At QoS 0 it is a message of which the server has no more than a part. */
+/* A message that is not acknowledged is sent again, with its packet id [MQTT-4.4.0-1]; a PUBLISH has
+ * DUP [MQTT-3.3.1-1]. At QoS 0 the server has received only a part of the message. */
 static void requeue_message(struct client *client)
 {
     if (client->message_state == MESSAGE_RELEASED)
@@ -600,10 +601,10 @@ static void requeue_message(struct client *client)
     }
 }
 
-/* CONNECT is the first packet [MQTT-3.1.0-1]. The same configuration makes it each time, so the
- * client id is that of the session [MQTT-3.1.3-2], whose state is not touched here [MQTT-3.1.2-4]
- * [MQTT-4.1.0-1] [MQTT-4.1.0-2]. The encoder refuses an empty one without clean session
- * [MQTT-3.1.3-7], a password without a user name [MQTT-3.1.2-22] and strings that are not UTF-8. */
+/* CONNECT is the first packet [MQTT-3.1.0-1]. It is the same each time, with the client id of the
+ * session [MQTT-3.1.3-2]. The state of the session stays as it is [MQTT-3.1.2-4] [MQTT-4.1.0-1]
+ * [MQTT-4.1.0-2]. The encoder refuses an empty client id without clean session [MQTT-3.1.3-7], a
+ * password without a user name [MQTT-3.1.2-22] and strings that are not UTF-8. */
 void client_open(struct client *client, uint32_t now)
 {
     const int32_t size =
@@ -629,8 +630,8 @@ void client_open(struct client *client, uint32_t now)
         client->out_length = (size_t)size;
 }
 
-/* Gives up on a server that does not answer (3.1.2.10, 3.2), or takes nothing of what is sent. One
- * that is in the middle of a long message lives. */
+/* Whether the server does not answer (3.1.2.10, 3.2), or receives nothing. While a long message is
+ * coming in, the answer may be behind it. */
 static bool is_silent(const struct client *client)
 {
     const uint32_t timeout = client->config->timeout;
@@ -669,9 +670,9 @@ int32_t client_publish(struct client *client, const struct mqtt_publish *message
     int32_t size;
 
     if (client->message_state != MESSAGE_NONE)
-        return 0;     /* one at a time keeps every order [MQTT-4.6.0-1] [MQTT-4.6.0-4] */
+        return 0;     /* one at a time keeps the order [MQTT-4.6.0-1] [MQTT-4.6.0-4] */
     next.dup = false; /* [MQTT-4.3.1-1] [MQTT-4.3.2-1] [MQTT-4.3.3-1] */
-    next.packet_id = new_packet_id(client); /* that QoS 0 does not use [MQTT-2.3.1-5] */
+    next.packet_id = new_packet_id(client); /* not encoded at QoS 0 [MQTT-2.3.1-5] */
     size = mqtt_encode_publish_header(NULL, 0, &next);
     if (size > (int32_t)sizeof client->out)
         return MQTT_ERROR_BUFFER_TOO_SMALL;
@@ -692,41 +693,35 @@ void client_disconnect(struct client *client)
  * ------------------------------------------------------------------------------------------- */
 #if defined(CLIENT_HAS_MAIN)
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <netdb.h>
+#define PROGRAM "embedded_client"
+
+#include "program.h"
+
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #define RETRY_PAUSE    200  /* milliseconds */
-#define PREVIEW_LENGTH 40   /* bytes of a message that are shown */
+#define PREVIEW_LENGTH 40   /* bytes of a message that are printed */
 #define TIMEOUT        5000 /* milliseconds */
 
 static const char usage[] =
     "Usage: embedded_client HOST PORT [OPTION VALUE]...\n"
     "Publishes a message to an MQTT 3.1.1 server, or receives messages, as a small device would.\n"
     "\n"
-    "  --id ID           the client id, \"embedded\" if not given\n"
+    "  --id ID           the client id (embedded)\n"
     "  --subscribe FILTER\n"
-    "  --subscribe-qos N what is asked for, 2 if not given\n"
     "  --topic TOPIC     publish to it, once\n"
     "  --message TEXT    this, or\n"
     "  --size BYTES      so many bytes of a pattern, made piece by piece\n"
-    "  --qos N           of what is published, 1 if not given\n"
-    "  --messages N      end when so many have come, 1 with --subscribe if not given, and what\n"
-    "                    is published is acknowledged\n"
-    "  --seconds N       end then in any case, 10 if not given\n"
-    "  --keep-alive N    seconds, 60 if not given\n"
-    "  --help            print this and exit\n"
+    "  --qos N           of the message that is published (1)\n"
+    "  --messages N      end when so many have come (1 with --subscribe), and the message that is\n"
+    "                    published is acknowledged\n"
+    "  --seconds N       end after this time in any case (10)\n"
+    "  --keep-alive N    seconds (60)\n"
+    "  -h, --help        print this and exit\n"
+    "  --version         print the version and exit\n"
     "\n"
-    "The exit status is 0 if all of that has happened, 1 if not, 3 if the options are wrong or if\n"
-    "HOST is not known or if the output fails.\n";
+    "The exit status is 0 if all of that has happened, 1 if not, 3 if the options are wrong, HOST\n"
+    "is unknown or the output fails.\n";
 
 /* What the program exits with. */
 enum {
@@ -740,32 +735,30 @@ struct options {
     const char *filter;
     const char *topic;
     const char *message;
-    unsigned long subscribe_qos;
-    unsigned long size;
-    unsigned long qos;
-    unsigned long messages;
-    unsigned long seconds;
-    unsigned long keep_alive;
+    const char *address[2]; /* HOST, PORT */
+    uint32_t size;
+    uint32_t qos;
+    uint32_t messages;
+    uint32_t seconds;
+    uint32_t keep_alive;
 };
 
 /* The context of the client's callbacks. */
 struct host {
     struct addrinfo *server;
-    int socket;             /* -1: none */
-    unsigned long messages; /* that have come */
-    uint32_t crc;           /* of the message that is coming */
+    int socket;        /* -1: none */
+    uint32_t messages; /* that have come */
+    uint32_t crc;      /* of the message that is coming */
     char preview[PREVIEW_LENGTH];
 };
 
-static uint32_t milliseconds(void)
+/* The clock of a device often has 32 bits, and wraps. */
+static uint32_t device_time(void)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint32_t)time.tv_sec * 1000u + (uint32_t)(time.tv_nsec / 1000000);
+    return (uint32_t)milliseconds();
 }
 
-/* ENOTCONN is what some systems say while a connection is being made. */
+/* Some systems report ENOTCONN while a connection is being made. */
 static int32_t port_result(ssize_t count)
 {
     if (count >= 0)
@@ -779,7 +772,7 @@ static int32_t port_send(void *context, const uint8_t *bytes, size_t length)
 {
     const struct host *host = (const struct host *)context;
 
-    return port_result(send(host->socket, bytes, length, MSG_NOSIGNAL));
+    return port_result(send(host->socket, bytes, length, 0));
 }
 
 static int32_t port_recv(void *context, uint8_t *bytes, size_t capacity)
@@ -788,20 +781,6 @@ static int32_t port_recv(void *context, uint8_t *bytes, size_t capacity)
     const ssize_t count = recv(host->socket, bytes, capacity, 0);
 
     return count == 0 ? -1 : port_result(count);
-}
-
-/* Does not wait. Returns -1, with an explanation, if no connection can be begun. */
-static int port_connect(const struct addrinfo *address)
-{
-    const int file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-
-    if (file >= 0 && fcntl(file, F_SETFL, O_NONBLOCK) == 0 &&
-        (connect(file, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS))
-        return file;
-    fprintf(stderr, "embedded_client: connecting: %s.\n", strerror(errno));
-    if (file >= 0)
-        close(file);
-    return -1;
 }
 
 static uint32_t crc32_with(uint32_t crc, uint8_t byte)
@@ -814,7 +793,7 @@ static uint32_t crc32_with(uint32_t crc, uint8_t byte)
     return ~crc;
 }
 
-/* Shows the beginning, without what could command a terminal. */
+/* Prints the beginning, without bytes that could control a terminal. */
 static void print_message(void *context, const struct mqtt_publish *publish, size_t offset,
                           struct mqtt_bytes piece)
 {
@@ -837,7 +816,7 @@ static void print_message(void *context, const struct mqtt_publish *publish, siz
            host->crc, (int)(length < PREVIEW_LENGTH ? length : PREVIEW_LENGTH), host->preview);
 }
 
-/* Stands for a sensor's memory or a file, which need not fit into RAM. */
+/* In place of a sensor or a file, whose data may be larger than the RAM. */
 static void read_pattern(void *context, size_t offset, uint8_t *bytes, size_t length)
 {
     size_t i;
@@ -847,67 +826,42 @@ static void read_pattern(void *context, size_t offset, uint8_t *bytes, size_t le
         bytes[i] = (uint8_t)('a' + (offset + i) % 26);
 }
 
-/* What an option `name value` sets: `text`, or `number` if its value is at most `largest`. */
-struct option {
-    const char *name;
-    const char **text;
-    unsigned long *number;
-    unsigned long largest;
-};
-
-static bool set_option(const struct option *option, const char *value)
-{
-    unsigned long number;
-    char *end;
-
-    if (option->text != NULL) {
-        *option->text = value;
-        return true;
-    }
-    errno = 0;
-    number = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
-        number > option->largest) { /* strtoul would take a sign and white space */
-        fprintf(stderr, "embedded_client: %s %s: The value is a number from 0 to %lu.\n",
-                option->name, value, option->largest);
-        return false;
-    }
-    *option->number = number;
-    return true;
-}
-
-static bool parse_options(struct options *options, int count, char **arguments)
+static enum option_result parse_arguments(struct options *options, int count, char **arguments)
 {
     const struct option known[] = {
-        {"--id", &options->id, NULL, 0},
-        {"--subscribe", &options->filter, NULL, 0},
-        {"--topic", &options->topic, NULL, 0},
-        {"--message", &options->message, NULL, 0},
-        {"--subscribe-qos", NULL, &options->subscribe_qos, 2},
-        {"--size", NULL, &options->size, MQTT_REMAINING_LENGTH_MAX},
-        {"--qos", NULL, &options->qos, 2},
-        {"--messages", NULL, &options->messages, INT32_MAX},
-        {"--seconds", NULL, &options->seconds, 1000000},
-        {"--keep-alive", NULL, &options->keep_alive, UINT16_MAX},
+        {"--id", OPTION_TEXT, &options->id, 0, 0},
+        {"--subscribe", OPTION_TEXT, &options->filter, 0, 0},
+        {"--topic", OPTION_TEXT, &options->topic, 0, 0},
+        {"--message", OPTION_TEXT, &options->message, 0, 0},
+        {"--size", OPTION_NUMBER, &options->size, 0, MQTT_REMAINING_LENGTH_MAX},
+        {"--qos", OPTION_NUMBER, &options->qos, 0, 2},
+        {"--messages", OPTION_NUMBER, &options->messages, 0, INT32_MAX},
+        {"--seconds", OPTION_NUMBER, &options->seconds, 0, 1000000},
+        {"--keep-alive", OPTION_NUMBER, &options->keep_alive, 0, UINT16_MAX},
     };
-    const size_t known_count = sizeof known / sizeof known[0];
+    size_t given = 0;
     int i;
 
-    for (i = 0; i < count; i += 2) {
-        size_t k = 0;
-        while (k < known_count && strcmp(known[k].name, arguments[i]) != 0)
-            k++;
-        if (k == known_count || i + 1 == count) {
-            fprintf(stderr, "embedded_client: %s %s; --help says more.\n", arguments[i],
-                    k == known_count ? "is no option here" : "needs a value");
-            return false;
+    for (i = 1; i < count; i++) {
+        if (arguments[i][0] == '-') {
+            const enum option_result result =
+                take_option(known, sizeof known / sizeof known[0], usage, arguments, &i);
+            if (result != OPTION_TAKEN)
+                return result;
+        } else if (given == 2) {
+            complain("%s is one argument too many; --help says more", arguments[i]);
+            return OPTION_REFUSED;
+        } else {
+            options->address[given++] = arguments[i];
         }
-        if (!set_option(&known[k], arguments[i + 1]))
-            return false;
+    }
+    if (given < 2) {
+        complain("HOST and PORT are needed; --help says more");
+        return OPTION_REFUSED;
     }
     if (options->filter == NULL)
         options->messages = 0;
-    return true;
+    return OPTION_TAKEN;
 }
 
 static int32_t publish_message(struct client *client, const struct options *options)
@@ -945,7 +899,7 @@ static void report_end(const struct client *client)
     printf("closed: %s (%d)\n", reasons[client->end], (int)client->detail);
 }
 
-/* One turn of the main loop; a device would sleep until an interrupt where this polls. */
+/* One turn of the main loop. A device would sleep until an interrupt instead of calling poll. */
 static void turn(struct client *client, struct host *host)
 {
     const enum client_state before = client->state;
@@ -955,17 +909,19 @@ static void turn(struct client *client, struct host *host)
     if (before == CLIENT_CLOSED) {
         if (host->socket >= 0)
             close(host->socket);
-        host->socket = port_connect(host->server);
-        if (host->socket >= 0)
-            client_open(client, milliseconds());
-        else
+        host->socket = connect_to(host->server);
+        if (host->socket >= 0) {
+            client_open(client, device_time());
+        } else {
+            complain("connecting: %s", strerror(errno));
             poll(NULL, 0, RETRY_PAUSE);
+        }
         return;
     }
     if (client_has_output(client))
         wait.events |= POLLOUT;
     poll(&wait, 1, 50);
-    client_step(client, milliseconds());
+    client_step(client, device_time());
     if (before == CLIENT_CONNECTING && client->state == CLIENT_CONNECTED)
         puts("connected");
     if (!was_subscribed && client->is_subscribed)
@@ -977,34 +933,20 @@ static void turn(struct client *client, struct host *host)
     }
 }
 
-/* Whether all that the options ask for has happened within their time. */
+/* Whether everything that the options ask for has happened in time. */
 static bool run(struct client *client, struct host *host, const struct options *options)
 {
-    const uint32_t start = milliseconds();
-    const uint32_t duration = (uint32_t)options->seconds * 1000u;
+    const int64_t end = milliseconds() + (int64_t)options->seconds * 1000;
     bool is_done = false;
 
     while (client->end != CLIENT_DISCONNECTED && client->end != CLIENT_WRONG_CONFIGURATION &&
-           milliseconds() - start < duration) {
+           milliseconds() < end) {
         turn(client, host);
         is_done = client->message_state == MESSAGE_NONE && host->messages >= options->messages;
         if (is_done && client->state == CLIENT_CONNECTED)
             client_disconnect(client);
     }
     return is_done;
-}
-
-/* Where standard input, output or error is closed, the socket would take its place and get what is
- * printed. What takes it instead fails when it is used. */
-static bool occupy_standard_files(void)
-{
-    int file;
-
-    for (file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-        if (fcntl(file, F_GETFD) < 0 &&
-            open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file)
-            return false;
-    return true;
 }
 
 /* Returns the exit status. */
@@ -1026,10 +968,10 @@ static int run_client(struct host *host, const struct options *options)
     config.subscriptions = &subscription;
     config.subscription_count = options->filter != NULL;
     subscription.filter = mqtt_string_from(options->filter != NULL ? options->filter : "");
-    subscription.qos = (uint8_t)options->subscribe_qos;
+    subscription.qos = 2;
     status = publish_message(&client, options);
     if (status < 0) {
-        fprintf(stderr, "embedded_client: %s\n", mqtt_status_message(status));
+        fprintf(stderr, PROGRAM ": %s\n", mqtt_status_message(status));
         return FAILED;
     }
     is_done = run(&client, host, options);
@@ -1040,41 +982,25 @@ static int run_client(struct host *host, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.id = "embedded",
-                              .subscribe_qos = 2,
-                              .qos = 1,
-                              .messages = 1,
-                              .seconds = 10,
-                              .keep_alive = 60};
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct options options = {
+        .id = "embedded", .qos = 1, .messages = 1, .seconds = 10, .keep_alive = 60};
     struct host host = {.socket = -1};
-    int result = ALL_IS_WELL;
+    enum option_result parsed;
+    int result;
 
     if (!occupy_standard_files())
         return FAILED;
+    parsed = parse_arguments(&options, argc, argv);
+    if (parsed != OPTION_TAKEN)
+        return parsed == OPTION_ANSWERED ? ALL_IS_WELL : FAILED;
+    host.server = look_up(options.address[0], options.address[1], 0);
+    if (host.server == NULL)
+        return FAILED;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-    } else if (argc < 3) {
-        fputs("embedded_client: HOST and PORT are needed; --help says more.\n", stderr);
-        return FAILED;
-    } else if (!parse_options(&options, argc - 3, argv + 3)) {
-        return FAILED;
-    } else {
-        const int error = getaddrinfo(argv[1], argv[2], &hints, &host.server);
-        if (error != 0) {
-            fprintf(stderr, "embedded_client: %s, port %s: %s.\n", argv[1], argv[2],
-                    gai_strerror(error));
-            return FAILED;
-        }
-        result = run_client(&host, &options);
-        freeaddrinfo(host.server);
-    }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fputs("embedded_client: Standard output has failed.\n", stderr);
-        return FAILED;
-    }
-    return result;
+    ignore_broken_pipes();
+    result = run_client(&host, &options);
+    freeaddrinfo(host.server);
+    return flush_output() ? result : FAILED;
 }
 
 #endif

@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
  * mqtt_inspect.c: prints the packets of a recorded MQTT 3.1.1 byte stream, one line each, as text
- * or as JSON, and shows of a malformed one which byte breaks which rule of the standard.
+ * or as JSON. For a malformed packet it shows which byte breaks which rule of the standard.
  *
  *     cc -o mqtt_inspect examples/complete/mqtt_inspect.c
- *     ./mqtt_inspect --help
+ *
+ * To copy it, take mqtt_codec.h, program.h and print_packet.h too.
  *
  * Worth copying: receive, show_packets and inspect read packets of any size from any kind of
  * stream.
  */
 #define _POSIX_C_SOURCE 200809L
+#define PROGRAM         "mqtt_inspect"
 
 #include "../../mqtt_codec.h"
+#include "program.h"
 #include "print_packet.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#define INITIAL_CAPACITY 65536u /* bytes */
+#define READ_SIZE 65536u /* bytes */
 
 static const char usage[] =
     "Usage: mqtt_inspect [OPTION]... [FILE]\n"
@@ -36,7 +31,8 @@ static const char usage[] =
     "  --color        print in colours; without this, a terminal gets them unless the\n"
     "                 environment has NO_COLOR, or TERM is dumb\n"
     "  --no-color     print without colours\n"
-    "  --help         print this and exit\n"
+    "  -h, --help     print this and exit\n"
+    "  --version      print the version and exit\n"
     "\n"
     "The exit status is 0 if all is well, 1 if a packet is malformed, 2 if the stream ends within\n"
     "a packet, 3 if the options are wrong or if the input or the output fails.\n";
@@ -51,29 +47,27 @@ enum {
 
 struct options {
     const char *path;
-    int32_t (*decode)(struct mqtt_packet *packet, const void *bytes, size_t length);
-    enum colour_choice colour;
     bool hex;
     bool json;
-    bool help;
+    bool from_client;
+    bool from_server;
+    bool colour;
+    bool no_colour;
 };
 
-/* How far hexadecimal text is read; reads may split it anywhere. */
+/* Where the reader of hexadecimal text is. A read may end between the two digits of a byte. */
 struct hex_text {
     unsigned long line; /* of the next character */
     unsigned long column;
-    int first_digit; /* of the byte begun; -1: none is */
+    int first_digit; /* of a byte whose second digit is missing; -1: of none */
     bool in_comment;
 };
 
-/* The bytes received and not shown yet. They begin at a packet's first byte. */
 struct stream {
     const char *name;
-    uint8_t *bytes;
-    size_t length;
-    size_t capacity;
-    uint64_t offset;      /* of bytes[0] in the stream */
-    struct hex_text text; /* if is_hex */
+    struct buffer received; /* and not shown yet; it begins with the first byte of a packet */
+    uint64_t offset;        /* of that byte in the stream */
+    struct hex_text text;   /* if is_hex */
     bool is_hex;
     int file;
 };
@@ -82,7 +76,6 @@ struct stream {
  * Input
  * ------------------------------------------------------------------------------------------- */
 
-/* What receive has met. */
 enum input {
     INPUT_MORE,
     INPUT_END,
@@ -91,7 +84,7 @@ enum input {
     INPUT_HALF_A_BYTE
 };
 
-/* -1: no digit. Unlike isxdigit, of no locale. */
+/* -1: not a digit. Unlike isxdigit it does not depend on the locale. */
 static int digit_value(uint8_t c)
 {
     if (c >= '0' && c <= '9')
@@ -101,8 +94,8 @@ static int digit_value(uint8_t c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Converts `count` characters in place: a byte is never written before its characters are read.
- * Returns false at a character that has no business there; *length is the number of bytes. */
+/* Converts `count` characters in place; *length is the number of bytes they give. Returns false at
+ * a character that is not allowed. */
 static bool convert_hex(struct hex_text *text, uint8_t *bytes, size_t count, size_t *length)
 {
     size_t i;
@@ -133,35 +126,20 @@ static bool convert_hex(struct hex_text *text, uint8_t *bytes, size_t count, siz
     return true;
 }
 
-/* Twice the capacity, so that copying costs linear time; not what a fixed header asks for, so that
- * a sender cannot make us allocate what it does not send. */
-static bool grow(struct stream *stream)
-{
-    const size_t capacity =
-        stream->capacity < PACKET_SIZE_MAX / 2 ? stream->capacity * 2 : PACKET_SIZE_MAX;
-    uint8_t *bytes = (uint8_t *)realloc(stream->bytes, capacity);
-
-    if (bytes == NULL)
-        return false;
-    stream->bytes = bytes;
-    stream->capacity = capacity;
-    return true;
-}
-
-/* Waits for some bytes, not for a full buffer, so that a packet is shown when it arrives. There is
- * always something to grow into: an incomplete packet is smaller than PACKET_SIZE_MAX. */
+/* Reads what is there, without waiting for more: a packet is shown when it arrives. */
 static enum input receive(struct stream *stream)
 {
+    struct buffer *received = &stream->received;
     uint8_t *end;
     ssize_t count;
     size_t length;
     bool is_valid = true;
 
-    if (stream->length == stream->capacity && !grow(stream))
+    if (!buffer_reserve(received, READ_SIZE))
         return INPUT_FAILED;
-    end = stream->bytes + stream->length;
+    end = received->bytes + received->end;
     do {
-        count = read(stream->file, end, stream->capacity - stream->length);
+        count = read(stream->file, end, READ_SIZE);
     } while (count < 0 && errno == EINTR);
     if (count < 0)
         return INPUT_FAILED;
@@ -170,7 +148,7 @@ static enum input receive(struct stream *stream)
     length = (size_t)count;
     if (stream->is_hex)
         is_valid = convert_hex(&stream->text, end, length, &length);
-    stream->length += length;
+    received->end += length;
     return is_valid ? INPUT_MORE : INPUT_NOT_HEX;
 }
 
@@ -178,105 +156,99 @@ static enum input receive(struct stream *stream)
  * From input to output
  * ------------------------------------------------------------------------------------------- */
 
-/* Shows every packet that is complete and drops its bytes. Returns what the decoder says of the
- * next one. */
+/* Shows every complete packet and drops it from the buffer. Returns the decoder's status for the
+ * bytes behind them. */
 static int32_t show_packets(struct stream *stream, const struct options *options,
                             struct output *out, uint32_t *error_offset)
 {
-    struct mqtt_packet packet;
-    size_t used = 0;
-    int32_t size;
+    struct buffer *received = &stream->received;
 
-    while ((size = options->decode(&packet, stream->bytes + used, stream->length - used)) > 0) {
-        put_packet(out, &packet, stream->offset + used, size);
-        used += (size_t)size;
+    while (buffer_length(received) > 0) {
+        const uint8_t *bytes = buffer_front(received);
+        const size_t length = buffer_length(received);
+        struct mqtt_packet packet;
+        int32_t size;
+        if (options->from_client)
+            size = mqtt_decode_from_client(&packet, bytes, length);
+        else if (options->from_server)
+            size = mqtt_decode_from_server(&packet, bytes, length);
+        else
+            size = mqtt_decode(&packet, bytes, length);
+        if (size < 0) {
+            *error_offset = packet.error_offset;
+            return size;
+        }
+        put_packet(out, &packet, stream->offset, size);
+        buffer_drop(received, (size_t)size);
+        stream->offset += (size_t)size;
     }
-    if (used > 0) { /* no byte is moved twice: what is left moves to the front, and stays there */
-        stream->length -= used;
-        stream->offset += used;
-        memmove(stream->bytes, stream->bytes + used, stream->length);
-    }
-    *error_offset = packet.error_offset;
-    return size;
+    return MQTT_PACKET_INCOMPLETE;
 }
 
-static int report_input(const struct stream *stream, const struct output *err, enum input input,
-                        int error)
+static int report_input(const struct stream *stream, enum input input, int error)
 {
-    fprintf(err->file, "mqtt_inspect: %s: ", stream->name);
+    const struct hex_text *text = &stream->text;
+
     if (input == INPUT_FAILED)
-        fprintf(err->file, "Reading stopped after %" PRIu64 " bytes: %s.\n",
-                stream->offset + stream->length, strerror(error));
+        complain("%s: Reading stopped after %" PRIu64 " bytes: %s", stream->name,
+                 stream->offset + buffer_length(&stream->received), strerror(error));
+    else if (input == INPUT_NOT_HEX)
+        complain("%s: line %lu, column %lu: This is not a hexadecimal digit", stream->name,
+                 text->line, text->column);
     else
-        fprintf(err->file, "line %lu, column %lu: %s\n", stream->text.line, stream->text.column,
-                input == INPUT_NOT_HEX ? "This is not a hexadecimal digit."
-                                       : "The second digit of a byte is missing.");
+        complain("%s: line %lu, column %lu: The second digit of a byte is missing", stream->name,
+                 text->line, text->column);
     return FAILED;
 }
 
-static struct part first_packet(const struct stream *stream)
-{
-    const struct part part = {"mqtt_inspect", stream->name, stream->bytes, stream->length,
-                              stream->offset};
-
-    return part;
-}
-
-static int report_end(const struct stream *stream, struct output *out, const struct output *err)
-{
-    const struct part part = first_packet(stream);
-
-    if (stream->length == 0)
-        return ALL_IS_WELL;
-    report_truncated(&part, out, err);
-    return TRUNCATED;
-}
-
-/* Output is flushed before an error is reported, which goes elsewhere; main says if it fails. */
 static int inspect(struct stream *stream, const struct options *options, struct output *out,
                    const struct output *err)
 {
     for (;;) {
-        uint32_t error_offset;
+        uint32_t error_offset = 0;
         const enum input input = receive(stream);
         const int error = errno;
         const int32_t status = show_packets(stream, options, out, &error_offset);
-        if (fflush(out->file) != 0 || ferror(out->file))
-            return FAILED;
+        const struct part part = {stream->name, buffer_front(&stream->received),
+                                  buffer_length(&stream->received), stream->offset};
+        /* An error is printed elsewhere, and after the packets before it. */
+        if (fflush(stdout) != 0 || ferror(stdout))
+            return FAILED; /* main says so */
         if (status != MQTT_PACKET_INCOMPLETE) {
-            const struct part part = first_packet(stream);
             report_malformed(&part, out, err, status, error_offset);
             return MALFORMED;
         }
-        if (input == INPUT_END)
-            return report_end(stream, out, err);
+        if (input == INPUT_END && part.length == 0)
+            return ALL_IS_WELL;
+        if (input == INPUT_END) {
+            report_truncated(&part, out, err);
+            return TRUNCATED;
+        }
         if (input != INPUT_MORE)
-            return report_input(stream, err, input, error);
+            return report_input(stream, input, error);
     }
 }
 
 static int inspect_file(const struct options *options, struct output *out, const struct output *err)
 {
     struct stream stream = {.name = "standard input", .file = STDIN_FILENO};
-    int result = FAILED;
+    int result;
 
     stream.is_hex = options->hex;
     stream.text.line = 1;
     stream.text.column = 1;
     stream.text.first_digit = -1;
-    stream.capacity = INITIAL_CAPACITY;
-    stream.bytes = (uint8_t *)malloc(stream.capacity);
-    if (stream.bytes != NULL && options->path != NULL) {
+    if (options->path != NULL) {
         stream.name = options->path;
         stream.file = open(options->path, O_RDONLY);
     }
-    if (stream.file < 0 || stream.bytes == NULL)
-        fprintf(err->file, "mqtt_inspect: %s: %s.\n", stream.name, strerror(errno));
-    else
-        result = inspect(&stream, options, out, err);
-    free(stream.bytes);
-    if (stream.file > STDIN_FILENO)
-        close(stream.file);
+    if (stream.file < 0) {
+        complain("%s: %s", stream.name, strerror(errno));
+        return FAILED;
+    }
+    result = inspect(&stream, options, out, err);
+    buffer_free(&stream.received);
+    close(stream.file);
     return result;
 }
 
@@ -284,69 +256,57 @@ static int inspect_file(const struct options *options, struct output *out, const
  * Options
  * ------------------------------------------------------------------------------------------- */
 
-static bool parse_option(struct options *options, const char *text)
+static enum option_result parse_arguments(struct options *options, int count, char **arguments)
 {
-    if (strcmp(text, "--hex") == 0)
-        options->hex = true;
-    else if (strcmp(text, "--json") == 0)
-        options->json = true;
-    else if (strcmp(text, "--from-client") == 0 && options->decode != mqtt_decode_from_server)
-        options->decode = mqtt_decode_from_client;
-    else if (strcmp(text, "--from-server") == 0 && options->decode != mqtt_decode_from_client)
-        options->decode = mqtt_decode_from_server;
-    else if (strcmp(text, "--color") == 0)
-        options->colour = COLOUR_ALWAYS;
-    else if (strcmp(text, "--no-color") == 0)
-        options->colour = COLOUR_NEVER;
-    else if (strcmp(text, "--help") == 0)
-        options->help = true;
-    else
-        return false;
-    return true;
-}
-
-static bool parse_arguments(struct options *options, int count, char **arguments)
-{
-    int files = 0;
+    const struct option known[] = {
+        {"--hex", OPTION_FLAG, &options->hex, 0, 0},
+        {"--json", OPTION_FLAG, &options->json, 0, 0},
+        {"--from-client", OPTION_FLAG, &options->from_client, 0, 0},
+        {"--from-server", OPTION_FLAG, &options->from_server, 0, 0},
+        {"--color", OPTION_FLAG, &options->colour, 0, 0},
+        {"--no-color", OPTION_FLAG, &options->no_colour, 0, 0},
+    };
+    const char *path = NULL;
     int i;
 
     for (i = 1; i < count; i++) {
-        const char *text = arguments[i];
-        const bool is_file = text[0] != '-' || text[1] == '\0';
-        if (!is_file && !parse_option(options, text)) {
-            fprintf(stderr, "mqtt_inspect: There is no option %s here; --help lists them.\n", text);
-            return false;
+        if (arguments[i][0] == '-' && arguments[i][1] != '\0') {
+            const enum option_result result =
+                take_option(known, sizeof known / sizeof known[0], usage, arguments, &i);
+            if (result != OPTION_TAKEN)
+                return result;
+        } else if (path != NULL) {
+            complain("%s is a second FILE; --help says more", arguments[i]);
+            return OPTION_REFUSED;
+        } else {
+            path = arguments[i];
         }
-        files += is_file;
-        if (files > 1) {
-            fprintf(stderr, "mqtt_inspect: %s is a second FILE; --help says more.\n", text);
-            return false;
-        }
-        if (is_file && strcmp(text, "-") != 0)
-            options->path = text;
     }
-    return true;
+    if (options->from_client && options->from_server) {
+        complain("--from-client and --from-server exclude each other");
+        return OPTION_REFUSED;
+    }
+    if (path != NULL && strcmp(path, "-") != 0)
+        options->path = path;
+    return OPTION_TAKEN;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.decode = mqtt_decode};
+    struct options options = {0};
     struct output out = {.file = stdout, .label = ""};
     struct output err = {.file = stderr, .label = ""};
-    int result = ALL_IS_WELL;
+    enum option_result parsed;
+    int result;
 
-    if (!parse_arguments(&options, argc, argv))
+    if (!occupy_standard_files())
         return FAILED;
+    parsed = parse_arguments(&options, argc, argv);
+    if (parsed != OPTION_TAKEN)
+        return parsed == OPTION_ANSWERED ? ALL_IS_WELL : FAILED;
     out.json = options.json;
-    out.colour = !options.json && wants_colour(options.colour, STDOUT_FILENO);
-    err.colour = wants_colour(options.colour, STDERR_FILENO);
-    if (options.help)
-        fputs(usage, stdout);
-    else
-        result = inspect_file(&options, &out, &err);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "mqtt_inspect: standard output: %s.\n", strerror(errno));
-        return FAILED;
-    }
-    return result;
+    out.colour = !options.json && wants_colour(options.colour, options.no_colour, STDOUT_FILENO);
+    err.colour = wants_colour(options.colour, options.no_colour, STDERR_FILENO);
+    result = inspect_file(&options, &out, &err);
+    return flush_output() ? result : FAILED;
 }

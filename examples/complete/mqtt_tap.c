@@ -1,49 +1,37 @@
 /* SPDX-License-Identifier: MIT
  *
  * mqtt_tap.c: stands between MQTT 3.1.1 clients and their server, passes on what they send, and
- * prints it, packet by packet, as mqtt_inspect does.
+ * prints each packet as mqtt_inspect does.
  *
  *     cc -o mqtt_tap examples/complete/mqtt_tap.c
  *     ./mqtt_tap --listen 1884 --to localhost:1883
  *
+ * To copy it, take mqtt_codec.h, program.h and print_packet.h too.
+ *
  * Worth copying: take_packets and the functions around it decode, check and pass on packets of any
- * size in bounded memory, and stop reading where the other side does not.
+ * size in bounded memory. The program stops reading from one side while the other does not read.
  */
 #define _POSIX_C_SOURCE 200809L
+#define PROGRAM         "mqtt_tap"
 
 #include "../../mqtt_codec.h"
+#include "program.h"
 #include "print_packet.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-/* With two sockets and two recordings each, below the usual limit of 1024 open files. */
+/* A connection has two sockets and two recordings; the usual limit is 1024 open files. */
 #define CONNECTIONS_MAX 240
 
-#define READ_SIZE 65536u /* bytes, at most, for each direction in a turn */
+#define READ_SIZE 65536u /* bytes, at most, from each side in a turn */
 
-/* A direction that has as much as this to send receives nothing more. */
-#define PENDING_MAX 65536u /* bytes */
+/* A direction with so many bytes to send does not receive more. */
+#define PENDING_MAX 65536u
 
 /* In milliseconds */
-#define LINGER       3000 /* that a client has to close, once it is told that the server has */
-#define ACCEPT_PAUSE 1000 /* without accept, when no descriptor is left for a connection */
-
-/* A packet that was not all there, one more reading, and what waited to be sent before */
-#define CAPACITY_MAX (PACKET_SIZE_MAX + READ_SIZE + PENDING_MAX)
+#define LINGER       3000 /* for a client to close after its server has closed */
+#define ACCEPT_PAUSE 1000 /* without accept, when there are no descriptors left */
 
 static const char usage[] =
     "Usage: mqtt_tap --listen [HOST:]PORT --to HOST:PORT [OPTION]...\n"
@@ -52,19 +40,18 @@ static const char usage[] =
     "  --listen [HOST:]PORT  where clients connect; HOST is 127.0.0.1 if not given, and an IPv6\n"
     "                        address stands in [brackets]; PORT 0 is any free one\n"
     "  --to HOST:PORT        the server\n"
-    "  --malformed refuse    close a connection in which a packet is malformed; this is what\n"
-    "                        happens if nothing is said\n"
-    "  --malformed forward   from a malformed packet on pass on that direction unseen\n"
+    "  --malformed refuse    close a connection in which a packet is malformed (the default)\n"
+    "  --malformed forward   from a malformed packet on, pass on that direction unseen\n"
     "  --max-packet BYTES    treat packets that are larger as malformed\n"
     "  --reencode            send each packet as the encoder writes it, not as it came\n"
     "  --json                print each packet, and an error in a stream, as a line of JSON\n"
     "  --record DIR          write what each side sends to DIR/NNN.client.bin, NNN.server.bin\n"
     "  --once                end after the first connection\n"
-    "  --help                print this and exit\n"
+    "  -h, --help            print this and exit\n"
+    "  --version             print the version and exit\n"
     "\n"
-    "Ends at SIGINT and SIGTERM. The exit status is 0 if all is well, 1 if a packet was "
-    "malformed,\n"
-    "3 if the options are wrong or if the output fails or no socket can be had.\n";
+    "Ends at SIGINT and SIGTERM. The exit status is 0 if all is well, 1 if a packet was\n"
+    "malformed, 3 if the options are wrong, the output fails or there is no socket.\n";
 
 /* What the program exits with. */
 enum {
@@ -77,44 +64,36 @@ struct options {
     const char *listen;
     const char *to;
     const char *record;
-    size_t packet_max;
+    const char *malformed;
+    uint32_t packet_max;
     bool forwards_malformed;
     bool reencodes;
     bool json;
     bool once;
-    bool help;
-};
-
-/* The bytes from `start` to `end` are in use. */
-struct buffer {
-    uint8_t *bytes;
-    size_t start;
-    size_t end;
-    size_t capacity;
 };
 
 /* What one side of a connection sends to the other. */
 struct direction {
     int32_t (*decode)(struct mqtt_packet *packet, const void *bytes, size_t length);
-    char label[64];    /* of lines */
-    char stream[64];   /* of explanations */
-    struct buffer in;  /* received, from a packet's first byte on */
+    char label[64];    /* the beginning of lines */
+    char stream[64];   /* the name in explanations */
+    struct buffer in;  /* received; it begins with the first byte of a packet */
     struct buffer out; /* to be sent */
-    uint64_t offset;   /* of the first byte in `in`, in the stream */
+    uint64_t offset;   /* of the first byte of `in` in the stream */
     FILE *record;
     int source;
     int target;
-    bool is_blind;    /* passes on what it does not understand */
-    bool has_ended;   /* the source has */
-    bool is_finished; /* the target has been told, or takes nothing any more */
+    bool is_blind;    /* passes on bytes without decoding them */
+    bool has_ended;   /* the source has closed */
+    bool is_finished; /* the target knows that, or does not receive any more */
 };
 
 struct connection {
     struct direction up; /* from the client to the server */
     struct direction down;
-    const struct addrinfo *next_address; /* to try if the one before does not answer */
+    const struct addrinfo *next_address; /* to try if the last one does not answer */
     unsigned long number;
-    int64_t close_at; /* the client has that long still, or 0: the server has not ended */
+    int64_t close_at; /* once the server has ended; 0: it has not */
     int client;
     int server;
     bool is_connecting; /* to the server */
@@ -129,114 +108,32 @@ struct tap {
     struct connection *connections[CONNECTIONS_MAX];
     size_t count;
     unsigned long accepted;
-    int64_t now; /* all times are milliseconds of a clock that nobody sets */
+    int64_t now; /* all times are in milliseconds */
     int64_t accept_after;
     int listener;
     bool met_malformed;
 };
 
-/* Where the signal handler writes to: it can be told by a global alone. Set once, by main. */
-static int stop_pipe[2] = {-1, -1};
-
-static int64_t milliseconds(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
 /* ---------------------------------------------------------------------------------------------
- * Buffers
+ * From one side to the other: receive, decode, show, append to `out`, transmit. The functions that
+ * return bool return false if the connection must be closed.
  * ------------------------------------------------------------------------------------------- */
 
-static size_t held(const struct buffer *buffer)
+static bool fail(const struct direction *way, const char *what, int error)
 {
-    return buffer->end - buffer->start;
-}
-
-static uint8_t *front(const struct buffer *buffer)
-{
-    return buffer->bytes + buffer->start;
-}
-
-/* The memory that a large packet has taken is not kept for the next one, which may never come. */
-static void drop(struct buffer *buffer, size_t count)
-{
-    buffer->start += count;
-    if (buffer->start < buffer->end)
-        return;
-    buffer->start = 0;
-    buffer->end = 0;
-    if (buffer->capacity > READ_SIZE) {
-        free(buffer->bytes);
-        buffer->bytes = NULL;
-        buffer->capacity = 0;
-    }
-}
-
-/* Makes room for `count` bytes behind the end; all together are at most CAPACITY_MAX. Twice the
- * capacity, so that copying costs linear time; not what a fixed header asks for, so that a sender
- * cannot make us allocate what it does not send. Returns false if there is no memory. */
-static bool reserve(struct buffer *buffer, size_t count)
-{
-    size_t capacity = buffer->capacity < READ_SIZE ? READ_SIZE : buffer->capacity;
-    uint8_t *bytes;
-
-    if (buffer->start > 0 && count > buffer->capacity - buffer->end) {
-        memmove(buffer->bytes, front(buffer), held(buffer));
-        buffer->end -= buffer->start;
-        buffer->start = 0;
-    }
-    if (count <= buffer->capacity - buffer->end)
-        return true;
-    while (capacity - buffer->end < count)
-        capacity = capacity < CAPACITY_MAX / 2 ? capacity * 2 : CAPACITY_MAX;
-    bytes = (uint8_t *)realloc(buffer->bytes, capacity);
-    if (bytes == NULL)
-        return false;
-    buffer->bytes = bytes;
-    buffer->capacity = capacity;
-    return true;
-}
-
-static bool append(struct buffer *buffer, const uint8_t *bytes, size_t count)
-{
-    if (!reserve(buffer, count))
-        return false;
-    memcpy(buffer->bytes + buffer->end, bytes, count);
-    buffer->end += count;
-    return true;
-}
-
-/* ---------------------------------------------------------------------------------------------
- * From one side to the other: receive, decode, show, put into `out`, transmit. Functions that
- * return bool return false if the connection is to be closed.
- * ------------------------------------------------------------------------------------------- */
-
-static bool fail(const struct tap *tap, const struct direction *way, const char *what, int error)
-{
-    fprintf(tap->err.file, "mqtt_tap: %s: %s: %s.\n", way->stream, what, strerror(error));
+    complain("%s: %s: %s", way->stream, what, strerror(error));
     return false;
 }
 
-static bool record(const struct tap *tap, const struct direction *way, const uint8_t *bytes,
-                   size_t count)
-{
-    if (way->record == NULL || fwrite(bytes, 1, count, way->record) == count)
-        return true;
-    return fail(tap, way, "the recording", errno);
-}
-
-/* Once for each turn, so that a fast connection leaves time to the others. A side that is lost ends
- * as one that closes: what it has sent until then is passed on. */
-static bool receive(const struct tap *tap, struct direction *way)
+/* Once in a turn, so that a fast connection leaves time to the others. A source that is lost is
+ * treated as one that closes: what it sent until then is passed on. */
+static bool receive(struct direction *way)
 {
     ssize_t count;
     uint8_t *end;
 
-    if (!reserve(&way->in, READ_SIZE))
-        return fail(tap, way, "receiving", ENOMEM);
+    if (!buffer_reserve(&way->in, READ_SIZE))
+        return fail(way, "receiving", ENOMEM);
     end = way->in.bytes + way->in.end;
     count = recv(way->source, end, READ_SIZE, 0);
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
@@ -246,21 +143,23 @@ static bool receive(const struct tap *tap, struct direction *way)
         return true;
     }
     way->in.end += (size_t)count;
-    return record(tap, way, end, (size_t)count);
+    if (way->record != NULL && fwrite(end, 1, (size_t)count, way->record) != (size_t)count)
+        return fail(way, "the recording", errno);
+    return true;
 }
 
-/* As much as the target takes now. What is for one that takes nothing any more is dropped. */
+/* Sends as much as the target takes now. Bytes for a target that is gone are dropped. */
 static void transmit(struct direction *way)
 {
     ssize_t count;
 
-    if (held(&way->out) == 0)
+    if (buffer_length(&way->out) == 0)
         return;
-    count = send(way->target, front(&way->out), held(&way->out), MSG_NOSIGNAL);
+    count = send(way->target, buffer_front(&way->out), buffer_length(&way->out), 0);
     if (count >= 0) {
-        drop(&way->out, (size_t)count);
+        buffer_drop(&way->out, (size_t)count);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-        drop(&way->out, held(&way->out));
+        buffer_drop(&way->out, buffer_length(&way->out));
         way->is_finished = true;
     }
 }
@@ -272,12 +171,12 @@ static void show(struct tap *tap, const struct direction *way, const struct mqtt
     put_packet(&tap->out, packet, way->offset, size);
 }
 
-/* The encoder is asked for the size first, so that the packet is written where it is sent from. */
+/* Asks the encoder for the size first, so that the packet can be written to its place. */
 static bool append_encoded(struct buffer *buffer, const struct mqtt_packet *packet)
 {
     const int32_t size = mqtt_encode(NULL, 0, packet);
 
-    if (size < 0 || !reserve(buffer, (size_t)size))
+    if (size < 0 || !buffer_reserve(buffer, (size_t)size))
         return false;
     buffer->end += (size_t)mqtt_encode(buffer->bytes + buffer->end, (size_t)size, packet);
     return true;
@@ -285,34 +184,33 @@ static bool append_encoded(struct buffer *buffer, const struct mqtt_packet *pack
 
 static void advance(struct direction *way, size_t count)
 {
-    drop(&way->in, count);
+    buffer_drop(&way->in, count);
     way->offset += count;
 }
 
 static struct part unseen_part(const struct direction *way)
 {
-    const struct part part = {"mqtt_tap", way->stream, front(&way->in), held(&way->in),
+    const struct part part = {way->stream, buffer_front(&way->in), buffer_length(&way->in),
                               way->offset};
 
     return part;
 }
 
-/* What is on standard output already is shown before what comes on standard error. */
+/* An explanation on standard error comes after the packets before it. */
 static void begin_report(struct tap *tap, const struct direction *way)
 {
     tap->out.label = way->label;
     fflush(tap->out.file);
 }
 
-/* From here on nothing of this direction can be understood: where its next packet begins, nobody
- * knows. */
+/* Nobody knows where the next packet of this direction begins: from here on it is not decoded. */
 static bool give_up(struct tap *tap, struct direction *way)
 {
     tap->met_malformed = true;
     way->is_blind = true;
     if (tap->options.forwards_malformed)
         return true;
-    transmit(way); /* the packets before it were in order */
+    transmit(way); /* the packets before the malformed one */
     return false;
 }
 
@@ -326,7 +224,7 @@ static bool meet_malformed(struct tap *tap, struct direction *way, int32_t statu
     return give_up(tap, way);
 }
 
-/* A packet that is not all there, or too large: is it one to wait for? */
+/* The first packet is incomplete, or larger than --max-packet. */
 static bool meet_incomplete(struct tap *tap, struct direction *way)
 {
     const struct part part = unseen_part(way);
@@ -340,44 +238,44 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
         put_number(&tap->out, "", "size", size);
         end_error(&tap->out, "", "The packet is larger than --max-packet.");
     }
-    fprintf(tap->err.file,
-            "mqtt_tap: %s: The %s packet that starts at byte %" PRIu64 " has %" PRIu32
-            " bytes, more than --max-packet.\n",
-            way->stream, mqtt_packet_type_name((enum mqtt_packet_type)(part.bytes[0] / 16)),
-            part.offset, size);
+    complain("%s: The %s packet that starts at byte %" PRIu64 " has %" PRIu32
+             " bytes, more than --max-packet",
+             way->stream, mqtt_packet_type_name((enum mqtt_packet_type)(part.bytes[0] / 16)),
+             part.offset, size);
     return give_up(tap, way);
 }
 
 static bool pass_packet(struct tap *tap, struct direction *way, const struct mqtt_packet *packet,
                         size_t size)
 {
-    const bool has_room = tap->options.reencodes ? append_encoded(&way->out, packet)
-                                                 : append(&way->out, front(&way->in), size);
+    const bool has_room = tap->options.reencodes
+                              ? append_encoded(&way->out, packet)
+                              : buffer_append(&way->out, buffer_front(&way->in), size);
 
     if (!has_room)
-        return fail(tap, way, "passing on", ENOMEM);
+        return fail(way, "passing on", ENOMEM);
     show(tap, way, packet, (int32_t)size);
     advance(way, size);
     return true;
 }
 
-static bool pass_blindly(struct tap *tap, struct direction *way)
+static bool pass_blindly(struct direction *way)
 {
-    const size_t count = held(&way->in);
+    const size_t count = buffer_length(&way->in);
 
-    if (count > 0 && !append(&way->out, front(&way->in), count))
-        return fail(tap, way, "passing on", ENOMEM);
+    if (count > 0 && !buffer_append(&way->out, buffer_front(&way->in), count))
+        return fail(way, "passing on", ENOMEM);
     advance(way, count);
     return true;
 }
 
-/* Passes on what is there of whole packets. A packet above --max-packet is refused even if it came
- * in one piece. */
+/* Passes on the packets that are complete. One above --max-packet is refused even if it came in one
+ * piece. */
 static bool take_packets(struct tap *tap, struct direction *way)
 {
-    while (!way->is_blind && held(&way->in) > 0) {
+    while (!way->is_blind && buffer_length(&way->in) > 0) {
         struct mqtt_packet packet;
-        const int32_t size = way->decode(&packet, front(&way->in), held(&way->in));
+        const int32_t size = way->decode(&packet, buffer_front(&way->in), buffer_length(&way->in));
         if (size < 0 && size != MQTT_PACKET_INCOMPLETE) {
             if (!meet_malformed(tap, way, size, packet.error_offset))
                 return false;
@@ -390,10 +288,10 @@ static bool take_packets(struct tap *tap, struct direction *way)
             return false;
         }
     }
-    return !way->is_blind || pass_blindly(tap, way);
+    return !way->is_blind || pass_blindly(way);
 }
 
-/* The source has ended, perhaps within a packet. */
+/* The source has ended within a packet. */
 static bool meet_end(struct tap *tap, struct direction *way)
 {
     const struct part part = unseen_part(way);
@@ -401,32 +299,32 @@ static bool meet_end(struct tap *tap, struct direction *way)
     begin_report(tap, way);
     report_truncated(&part, &tap->out, &tap->err);
     if (tap->options.forwards_malformed)
-        return pass_blindly(tap, way);
-    advance(way, held(&way->in));
+        return pass_blindly(way);
+    advance(way, buffer_length(&way->in));
     return true;
 }
 
-/* All is passed on: the target is told of the end, and may still have something to say. */
+/* Everything is passed on. The target learns that the source has ended, and may still send. */
 static void finish(struct direction *way)
 {
     shutdown(way->target, SHUT_WR);
     way->is_finished = true;
 }
 
-/* This is what stops a side whose packets the other side does not take. */
+/* No more is read from one side while the other side does not read. */
 static bool wants_input(const struct direction *way)
 {
-    return !way->has_ended && held(&way->out) < PENDING_MAX;
+    return !way->has_ended && buffer_length(&way->out) < PENDING_MAX;
 }
 
 static bool serve_direction(struct tap *tap, struct direction *way, bool is_readable)
 {
-    if (is_readable && wants_input(way) && !(receive(tap, way) && take_packets(tap, way)))
+    if (is_readable && wants_input(way) && !(receive(way) && take_packets(tap, way)))
         return false;
-    if (way->has_ended && held(&way->in) > 0 && !meet_end(tap, way))
+    if (way->has_ended && buffer_length(&way->in) > 0 && !meet_end(tap, way))
         return false;
     transmit(way);
-    if (way->has_ended && held(&way->out) == 0 && !way->is_finished)
+    if (way->has_ended && buffer_length(&way->out) == 0 && !way->is_finished)
         finish(way);
     return true;
 }
@@ -435,29 +333,25 @@ static bool serve_direction(struct tap *tap, struct direction *way, bool is_read
  * Connections
  * ------------------------------------------------------------------------------------------- */
 
-static void close_record(struct direction *way)
+static void free_direction(struct direction *way)
 {
     if (way->record != NULL)
         fclose(way->record);
-    way->record = NULL;
+    buffer_free(&way->in);
+    buffer_free(&way->out);
 }
 
 static void free_connection(struct connection *connection)
 {
-    close_record(&connection->up);
-    close_record(&connection->down);
-    free(connection->up.in.bytes);
-    free(connection->up.out.bytes);
-    free(connection->down.in.bytes);
-    free(connection->down.out.bytes);
-    if (connection->client >= 0)
-        close(connection->client);
+    free_direction(&connection->up);
+    free_direction(&connection->down);
+    close(connection->client);
     if (connection->server >= 0)
         close(connection->server);
     free(connection);
 }
 
-/* Unbuffered, so that the recording is whole up to the moment in which somebody looks at it. */
+/* Unbuffered, so that the recording is always up to date. */
 static bool open_record(const struct tap *tap, const struct connection *connection,
                         struct direction *way, const char *side)
 {
@@ -466,10 +360,10 @@ static bool open_record(const struct tap *tap, const struct connection *connecti
                                 connection->number, side);
 
     if (length < 0 || (size_t)length >= sizeof path)
-        return fail(tap, way, "the recording", ENAMETOOLONG);
+        return fail(way, "the recording", ENAMETOOLONG);
     way->record = fopen(path, "wb");
     if (way->record == NULL)
-        return fail(tap, way, path, errno);
+        return fail(way, path, errno);
     setvbuf(way->record, NULL, _IONBF, 0);
     return true;
 }
@@ -482,36 +376,6 @@ static bool open_direction(const struct tap *tap, const struct connection *conne
     snprintf(way->label, sizeof way->label, format, connection->number, side);
     snprintf(way->stream, sizeof way->stream, "connection %lu, %s", connection->number, side);
     return tap->options.record == NULL || open_record(tap, connection, way, side);
-}
-
-static bool set_nonblocking(int file)
-{
-    const int flags = fcntl(file, F_GETFL);
-
-    return flags >= 0 && fcntl(file, F_SETFL, flags | O_NONBLOCK) == 0;
-}
-
-/* No packet is to wait for the acknowledgement of the one before; if this fails they are slower. */
-static void send_at_once(int socket)
-{
-    const int on = 1;
-
-    (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
-/* Does not wait for the server. */
-static int connect_to(const struct addrinfo *address)
-{
-    const int file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-
-    if (file < 0)
-        return -1;
-    send_at_once(file);
-    if (set_nonblocking(file) &&
-        (connect(file, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS))
-        return file;
-    close(file);
-    return -1;
 }
 
 /* Begins to connect to the next of the server's addresses. */
@@ -542,7 +406,7 @@ static bool open_connection(struct tap *tap, struct connection *connection)
     connection->next_address = tap->server;
     send_at_once(connection->client);
     if (!set_nonblocking(connection->client) || !try_next_address(connection))
-        return fail(tap, down, "connecting", errno);
+        return fail(down, "connecting", errno);
     return true;
 }
 
@@ -552,7 +416,7 @@ static void accept_connection(struct tap *tap)
     const int client = accept(tap->listener, NULL, NULL);
 
     if (client < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-        fprintf(tap->err.file, "mqtt_tap: accepting: %s.\n", strerror(errno));
+        complain("accepting: %s", strerror(errno));
         tap->accept_after = tap->now + ACCEPT_PAUSE; /* poll would return at once */
     }
     if (client < 0)
@@ -572,23 +436,20 @@ static void accept_connection(struct tap *tap)
 }
 
 /* Returns false if the server cannot be reached. */
-static bool serve_connecting(const struct tap *tap, struct connection *connection)
+static bool serve_connecting(struct connection *connection)
 {
-    int error = 0;
-    socklen_t length = sizeof error;
+    const int error = connect_error(connection->server);
 
-    if (getsockopt(connection->server, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-        error = errno;
     connection->is_connecting = error != 0;
     if (error == 0)
         return true;
     close(connection->server);
     connection->server = -1;
-    return try_next_address(connection) || fail(tap, &connection->down, "connecting", error);
+    return try_next_address(connection) || fail(&connection->down, "connecting", error);
 }
 
-/* When the server has ended, nothing that the client says matters any more. It is read from for a
- * while yet: a close with something unread would take from the client what it has not received. */
+/* When the server has ended, nothing that the client sends matters. The client is still read for a
+ * while: closing a socket with unread bytes would destroy bytes that the client has not received. */
 static bool is_over(const struct tap *tap, struct connection *connection)
 {
     if (!connection->down.is_finished)
@@ -603,22 +464,22 @@ static bool serve(struct tap *tap, struct connection *connection, const struct p
                   const struct pollfd *server)
 {
     if (connection->is_connecting)
-        return server->revents == 0 || serve_connecting(tap, connection);
+        return server->revents == 0 || serve_connecting(connection);
     if (!serve_direction(tap, &connection->up, (client->revents & ~POLLOUT) != 0) ||
         !serve_direction(tap, &connection->down, (server->revents & ~POLLOUT) != 0))
         return false;
     return !is_over(tap, connection);
 }
 
-/* What to wait for at a socket: a negative file is passed over, so that one that has failed, which
- * poll would tell of at once, is left alone while it is of no interest. */
+/* poll ignores a negative file. Otherwise it would report a socket that has failed again and again,
+ * even while nothing is expected from it. */
 static struct pollfd interest(int file, const struct direction *from, const struct direction *to)
 {
     struct pollfd result = {.fd = file};
 
     if (wants_input(from))
         result.events |= POLLIN;
-    if (held(&to->out) > 0)
+    if (buffer_length(&to->out) > 0)
         result.events |= POLLOUT;
     if (result.events == 0)
         result.fd = -1;
@@ -667,7 +528,7 @@ static bool accepts(const struct tap *tap)
            !(tap->options.once && tap->accepted > 0);
 }
 
-/* How long poll waits, at most: the times that are still to come, come after tap->now. */
+/* How long poll may wait; all times that are left are later than tap->now. */
 static int poll_timeout(const struct tap *tap)
 {
     int64_t time = tap->now < tap->accept_after ? tap->accept_after : INT64_MAX;
@@ -681,14 +542,14 @@ static int poll_timeout(const struct tap *tap)
     return time == INT64_MAX ? -1 : (int)(time - tap->now);
 }
 
-/* Waits until something can be done, and does it. Returns false when a signal has come. */
+/* Waits until something can be done, and does it. Returns false after a signal. */
 static bool turn(struct tap *tap)
 {
     struct pollfd polls[2 + 2 * CONNECTIONS_MAX];
     const size_t count = tap->count;
     size_t i;
 
-    polls[0] = (struct pollfd){.fd = stop_pipe[0], .events = POLLIN};
+    polls[0] = (struct pollfd){.fd = signal_pipe[0], .events = POLLIN};
     polls[1] = (struct pollfd){.fd = accepts(tap) ? tap->listener : -1, .events = POLLIN};
     for (i = 0; i < count; i++)
         set_interests(tap->connections[i], &polls[2 + 2 * i], &polls[3 + 2 * i]);
@@ -714,10 +575,8 @@ static int run(struct tap *tap)
 
     while (goes_on && !has_failed) {
         goes_on = turn(tap) && !(tap->options.once && tap->accepted > 0 && tap->count == 0);
-        has_failed = fflush(tap->out.file) != 0 || ferror(tap->out.file);
+        has_failed = !flush_output();
     }
-    if (has_failed)
-        fprintf(tap->err.file, "mqtt_tap: standard output: %s.\n", strerror(errno));
     for (i = 0; i < tap->count; i++)
         free_connection(tap->connections[i]);
     if (has_failed)
@@ -726,206 +585,121 @@ static int run(struct tap *tap)
 }
 
 /* ---------------------------------------------------------------------------------------------
- * Addresses and signals
- * ------------------------------------------------------------------------------------------- */
-
-/* Splits HOST:PORT at its last colon; an IPv6 address may stand in brackets. Returns NULL, with an
- * explanation, if there is no such address. */
-static struct addrinfo *look_up(const char *text, const char *default_host, int flags)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
-    struct addrinfo *found = NULL;
-    const char *colon = strrchr(text, ':');
-    const char *port = colon == NULL ? text : colon + 1;
-    size_t length = colon == NULL ? strlen(default_host) : (size_t)(colon - text);
-    const char *from = colon == NULL ? default_host : text;
-    char host[256];
-    int error;
-
-    if (length >= 2 && from[0] == '[' && from[length - 1] == ']') {
-        from++;
-        length -= 2;
-    }
-    if (length == 0 || length >= sizeof host) {
-        fprintf(stderr, "mqtt_tap: %s: This is not HOST:PORT; --help says more.\n", text);
-        return NULL;
-    }
-    memcpy(host, from, length);
-    host[length] = '\0';
-    error = getaddrinfo(host, port, &hints, &found);
-    if (error != 0)
-        fprintf(stderr, "mqtt_tap: %s: %s.\n", text, gai_strerror(error));
-    return error == 0 ? found : NULL;
-}
-
-/* Says where it listens: the port may have been 0. */
-static void report_listener(int file)
-{
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
-    char host[256];
-    char port[32];
-
-    if (getsockname(file, (struct sockaddr *)&address, &length) == 0 &&
-        getnameinfo((struct sockaddr *)&address, length, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-        fprintf(stderr, "mqtt_tap: listening at %s, port %s\n", host, port);
-}
-
-/* Returns -1, with an explanation, if that cannot be. */
-static int listen_at(const char *text)
-{
-    struct addrinfo *address = look_up(text, "127.0.0.1", AI_PASSIVE);
-    const int yes = 1;
-    int file;
-
-    if (address == NULL)
-        return -1;
-    file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
-    if (file < 0 || setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
-        bind(file, address->ai_addr, address->ai_addrlen) < 0 || listen(file, SOMAXCONN) < 0 ||
-        !set_nonblocking(file)) {
-        fprintf(stderr, "mqtt_tap: %s: %s.\n", text, strerror(errno));
-        if (file >= 0)
-            close(file);
-        file = -1;
-    } else {
-        report_listener(file);
-    }
-    freeaddrinfo(address);
-    return file;
-}
-
-/* A flag alone could be set between a look at it and the call of poll, which then would wait. */
-static void stop(int signal_number)
-{
-    const int error = errno;
-    const char byte = (char)signal_number;
-
-    if (write(stop_pipe[1], &byte, 1) < 0) {
-        /* the pipe is full: it was written to before */
-    }
-    errno = error;
-}
-
-static bool catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = stop};
-
-    sigemptyset(&action.sa_mask);
-    return pipe(stop_pipe) == 0 && set_nonblocking(stop_pipe[1]) &&
-           sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0;
-}
-
-/* ---------------------------------------------------------------------------------------------
  * Options
  * ------------------------------------------------------------------------------------------- */
 
-static bool parse_flag(struct options *options, const char *name)
+/* Splits [HOST:]PORT at its last colon; an IPv6 address stands in brackets. `host` keeps its value
+ * if there is none in the text. False, with an explanation: there is no room for it. */
+static bool split_address(const char *text, char *host, size_t size, const char **port)
 {
-    if (strcmp(name, "--reencode") == 0)
-        options->reencodes = true;
-    else if (strcmp(name, "--json") == 0)
-        options->json = true;
-    else if (strcmp(name, "--once") == 0)
-        options->once = true;
-    else if (strcmp(name, "--help") == 0)
-        options->help = true;
-    else
-        return false;
-    return true;
-}
+    const char *colon = strrchr(text, ':');
+    size_t length = colon == NULL ? 0 : (size_t)(colon - text);
 
-static bool parse_size(size_t *size, const char *text)
-{
-    unsigned long value;
-    char *end;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < 2 ||
-        value > PACKET_SIZE_MAX)
-        return false;
-    *size = (size_t)value;
-    return true;
-}
-
-static bool parse_value(struct options *options, const char *name, const char *value)
-{
-    if (strcmp(name, "--listen") == 0)
-        options->listen = value;
-    else if (strcmp(name, "--to") == 0)
-        options->to = value;
-    else if (strcmp(name, "--record") == 0)
-        options->record = value;
-    else if (strcmp(name, "--malformed") == 0 && strcmp(value, "refuse") == 0)
-        options->forwards_malformed = false;
-    else if (strcmp(name, "--malformed") == 0 && strcmp(value, "forward") == 0)
-        options->forwards_malformed = true;
-    else
-        return strcmp(name, "--max-packet") == 0 && parse_size(&options->packet_max, value);
-    return true;
-}
-
-static bool parse_arguments(struct options *options, int count, char **arguments)
-{
-    int i = 1;
-
-    while (i < count) {
-        if (parse_flag(options, arguments[i])) {
-            i++;
-        } else if (i + 1 < count && parse_value(options, arguments[i], arguments[i + 1])) {
-            i += 2;
-        } else {
-            fprintf(stderr,
-                    "mqtt_tap: %s is no option here, or its value is wrong; --help says"
-                    " more.\n",
-                    arguments[i]);
-            return false;
-        }
+    *port = colon == NULL ? text : colon + 1;
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
+        text++;
+        length -= 2;
     }
-    if (!options->help && (options->listen == NULL || options->to == NULL)) {
-        fputs("mqtt_tap: --listen and --to are needed; --help says more.\n", stderr);
+    if (length >= size) {
+        complain("%s: The host name is too long", text);
         return false;
     }
+    if (length > 0)
+        snprintf(host, size, "%.*s", (int)length, text);
     return true;
 }
 
-/* Where standard input, output or error is closed, the next file opened would take its place: a
- * socket or the pipe would get what is printed. What takes it instead fails when it is used. */
-static bool occupy_standard_files(void)
+/* Returns -1, with an explanation, if that fails. */
+static int start_listening(const char *text)
 {
+    char host[256] = "127.0.0.1";
+    const char *port;
     int file;
 
-    for (file = STDIN_FILENO; file <= STDERR_FILENO; file++)
-        if (fcntl(file, F_GETFD) < 0 &&
-            open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file)
-            return false;
-    return true;
+    if (!split_address(text, host, sizeof host, &port))
+        return -1;
+    file = listen_at(host, port);
+    if (file >= 0) {
+        char name[96];
+        name_listener(name, sizeof name, file, ", port ");
+        fprintf(stderr, "mqtt_tap: listening at %s\n", name);
+    }
+    return file;
+}
+
+/* NULL, with an explanation: there is no such server. */
+static struct addrinfo *look_up_server(const char *text)
+{
+    char host[256] = "";
+    const char *port;
+
+    if (!split_address(text, host, sizeof host, &port))
+        return NULL;
+    if (host[0] == '\0') {
+        complain("--to %s: The value must be HOST:PORT", text);
+        return NULL;
+    }
+    return look_up(host, port, 0);
+}
+
+static enum option_result parse_arguments(struct options *options, int count, char **arguments)
+{
+    const struct option known[] = {
+        {"--listen", OPTION_TEXT, &options->listen, 0, 0},
+        {"--to", OPTION_TEXT, &options->to, 0, 0},
+        {"--record", OPTION_TEXT, &options->record, 0, 0},
+        {"--malformed", OPTION_TEXT, &options->malformed, 0, 0},
+        {"--max-packet", OPTION_NUMBER, &options->packet_max, 2, PACKET_SIZE_MAX},
+        {"--reencode", OPTION_FLAG, &options->reencodes, 0, 0},
+        {"--json", OPTION_FLAG, &options->json, 0, 0},
+        {"--once", OPTION_FLAG, &options->once, 0, 0},
+    };
+    int i;
+
+    for (i = 1; i < count; i++) {
+        const enum option_result result =
+            take_option(known, sizeof known / sizeof known[0], usage, arguments, &i);
+        if (result != OPTION_TAKEN)
+            return result;
+    }
+    options->forwards_malformed = strcmp(options->malformed, "forward") == 0;
+    if (!options->forwards_malformed && strcmp(options->malformed, "refuse") != 0) {
+        complain("--malformed %s: The value must be refuse or forward", options->malformed);
+        return OPTION_REFUSED;
+    }
+    if (options->listen == NULL || options->to == NULL) {
+        complain("--listen and --to are needed; --help says more");
+        return OPTION_REFUSED;
+    }
+    return OPTION_TAKEN;
 }
 
 int main(int argc, char **argv)
 {
-    struct tap tap = {.options = {.packet_max = PACKET_SIZE_MAX}, .listener = -1};
+    struct tap tap = {.options = {.packet_max = PACKET_SIZE_MAX, .malformed = "refuse"},
+                      .listener = -1};
+    enum option_result parsed;
     int result = FAILED;
 
-    if (!occupy_standard_files() || !parse_arguments(&tap.options, argc, argv))
+    if (!occupy_standard_files())
         return FAILED;
-    if (tap.options.help)
-        return fputs(usage, stdout) < 0 || fflush(stdout) != 0 ? FAILED : ALL_IS_WELL;
+    parsed = parse_arguments(&tap.options, argc, argv);
+    if (parsed != OPTION_TAKEN)
+        return parsed == OPTION_ANSWERED ? ALL_IS_WELL : FAILED;
     tap.out.file = stdout;
     tap.out.json = tap.options.json;
-    tap.out.colour = !tap.options.json && wants_colour(COLOUR_AUTOMATIC, STDOUT_FILENO);
+    tap.out.colour = !tap.options.json && wants_colour(false, false, STDOUT_FILENO);
     tap.err.file = stderr;
     tap.err.label = "";
-    tap.err.colour = wants_colour(COLOUR_AUTOMATIC, STDERR_FILENO);
-    tap.server = look_up(tap.options.to, "", 0);
+    tap.err.colour = wants_colour(false, false, STDERR_FILENO);
+    ignore_broken_pipes();
+    tap.server = look_up_server(tap.options.to);
     if (tap.server == NULL)
         return FAILED;
-    if (!catch_signals())
-        fprintf(stderr, "mqtt_tap: %s.\n", strerror(errno));
+    if (!watch_signals())
+        complain("watching signals: %s", strerror(errno));
     else
-        tap.listener = listen_at(tap.options.listen);
+        tap.listener = start_listening(tap.options.listen);
     if (tap.listener >= 0) {
         result = run(&tap);
         close(tap.listener);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * print_packet.h: prints MQTT 3.1.1 packets, a line each, as text or as JSON, and shows of a
- * malformed one which byte breaks which rule of the standard. For mqtt_inspect.c and mqtt_tap.c,
- * which both use all of it; it needs hosted C and POSIX.
+ * print_packet.h: prints MQTT 3.1.1 packets, one line each, as text or as JSON. For a malformed
+ * packet it shows which byte breaks which rule of the standard. mqtt_inspect.c and mqtt_tap.c use
+ * it. It needs hosted C, POSIX and mqtt_codec.h; a program defines PROGRAM, its name, before.
  *
- * Worth copying: put_escaped prints text that a stranger has sent.
+ * Worth copying: put_escaped prints text from strangers.
  */
 #if !defined(PRINT_PACKET_H)
 #define PRINT_PACKET_H
@@ -27,27 +27,21 @@
 #define STYLE_ERROR  "\033[1;31m"
 #define STYLE_NONE   "\033[0m"
 
-enum colour_choice {
-    COLOUR_AUTOMATIC,
-    COLOUR_ALWAYS,
-    COLOUR_NEVER
-};
-
 struct output {
     FILE *file;
-    const char *label; /* what each line begins with, in JSON as members and a comma, or "" */
-    const char *comma; /* in JSON, what stands before the next member */
+    const char *label; /* the beginning of each line, in JSON members and a comma; or "" */
+    const char *comma; /* in JSON, what is printed before the next member */
     bool json;
     bool colour;
 };
 
-static bool wants_colour(enum colour_choice choice, int file)
+static bool wants_colour(bool always, bool never, int file)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
-    if (choice != COLOUR_AUTOMATIC)
-        return choice == COLOUR_ALWAYS;
+    if (always || never)
+        return !never;
     if (no_color != NULL && no_color[0] != '\0')
         return false;
     return isatty(file) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
@@ -60,10 +54,10 @@ static void style(const struct output *out, const char *code)
 }
 
 /* ---------------------------------------------------------------------------------------------
- * Text that a stranger has sent
+ * Text from strangers
  * ------------------------------------------------------------------------------------------- */
 
-/* The size of the well-formed UTF-8 character at `s`, or 0: there is none. */
+/* The size of the well-formed UTF-8 character at `s`, or 0 if there is none. */
 static size_t character_size(const uint8_t *s, size_t left)
 {
     struct mqtt_string character;
@@ -72,7 +66,8 @@ static size_t character_size(const uint8_t *s, size_t left)
         return 1;
     character.data = (const char *)s;
     character.length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    /* The first byte asks for all of these, so that what is valid is one character. */
+    /* The first byte of a character says how many bytes it has: a valid string of this length is
+     * one character. */
     return character.length <= left && mqtt_string_is_valid(character) ? character.length : 0;
 }
 
@@ -86,7 +81,7 @@ static uint32_t code_point(const uint8_t *s, size_t size)
     return value;
 }
 
-/* Whether a character can neither command a terminal nor reorder the line, nor ends a string. */
+/* Whether a character cannot control a terminal, reorder the line or end a string. */
 static bool is_harmless(uint32_t c)
 {
     if (c < 0x20 || (c >= 0x7F && c <= 0x9F)) /* C0, DEL, C1 */
@@ -98,7 +93,7 @@ static bool is_harmless(uint32_t c)
     return c != '"' && c != '\\';
 }
 
-/* All that is_harmless refuses is below U+10000, which JSON's four digits can express. */
+/* Every character that is_harmless refuses is below U+10000: four digits are enough. */
 static void put_escape(FILE *file, uint32_t c)
 {
     if (c == '\n')
@@ -111,7 +106,7 @@ static void put_escape(FILE *file, uint32_t c)
         fprintf(file, "\\u%04" PRIx32, c);
 }
 
-/* Writes UTF-8 as the inside of a JSON string, and any other byte as \xXX. */
+/* Writes UTF-8 as a JSON string has it between its quotes, and any other byte as \xXX. */
 static void put_escaped(FILE *file, const uint8_t *s, size_t length)
 {
     size_t from = 0;
@@ -149,8 +144,8 @@ static bool is_utf8(struct mqtt_bytes bytes)
 }
 
 /* ---------------------------------------------------------------------------------------------
- * The fields of a packet: each with the standard's name for it, which text shows, and the header's,
- * which is the key in JSON
+ * The fields of a packet. Each has two names: text shows that of the standard, and JSON has that of
+ * mqtt_codec.h as its key.
  * ------------------------------------------------------------------------------------------- */
 
 static void put_quoted(const struct output *out, const uint8_t *text, size_t length)
@@ -162,7 +157,7 @@ static void put_quoted(const struct output *out, const uint8_t *text, size_t len
     style(out, STYLE_NONE);
 }
 
-/* An element of an array has no key: NULL. */
+/* The key of an element of an array is NULL. */
 static void put_name(struct output *out, const char *name, const char *key)
 {
     if (!out->json) {
@@ -197,7 +192,7 @@ static void put_string(struct output *out, const char *name, const char *key,
     put_quoted(out, (const uint8_t *)string.data, string.length);
 }
 
-/* In JSON alone: what this packet does not have, and an object or array around the next fields. */
+/* The next three print nothing in text. */
 static void put_null(struct output *out, const char *key)
 {
     if (!out->json)
@@ -223,7 +218,7 @@ static void put_close(struct output *out, char bracket)
     out->comma = ",";
 }
 
-/* A line of text shows the beginning, up to the end of a character. */
+/* A line of text shows the beginning, and never a part of a character. */
 static void put_preview(const struct output *out, struct mqtt_bytes bytes)
 {
     size_t shown = bytes.length;
@@ -318,7 +313,7 @@ static void put_connack(struct output *out, const struct mqtt_connack *connack)
         "Connection Refused, Server unavailable",
         "Connection Refused, bad user name or password",
         "Connection Refused, not authorized",
-    }; /* Table 3.1; the decoder refuses every other code */
+    }; /* Table 3.1; the decoder refuses other codes */
     const uint8_t code = connack->return_code;
 
     put_flag(out, "Session Present", "session_present", connack->session_present);
@@ -360,7 +355,7 @@ static void put_suback(struct output *out, const struct mqtt_suback *suback)
         "Success - Maximum QoS 0",
         "Success - Maximum QoS 1",
         "Success - Maximum QoS 2",
-    }; /* 3.9.3; the decoder refuses every other code but that of a failure */
+    }; /* 3.9.3; the decoder refuses other codes, except 0x80 */
     size_t i;
 
     put_number(out, "Packet Identifier", "packet_id", suback->packet_id);
@@ -420,7 +415,7 @@ static void put_fields(struct output *out, const struct mqtt_packet *packet)
     }
 }
 
-/* What every line of JSON begins with. */
+/* The beginning of every line of JSON. */
 static void begin_json(struct output *out, uint64_t offset, enum mqtt_packet_type type)
 {
     out->comma = "";
@@ -449,15 +444,15 @@ static void put_packet(struct output *out, const struct mqtt_packet *packet, uin
 }
 
 /* ---------------------------------------------------------------------------------------------
- * A malformed packet, a stream that ends within one
+ * A malformed packet, or a stream that ends within a packet
  * ------------------------------------------------------------------------------------------- */
 
-/* A part of the stream, and the place in it to show; `start`, `end` and `mark` are offsets. */
+/* A part of the stream; `start`, `end` and `mark` are offsets in the stream. */
 struct dump {
     const uint8_t *bytes;
     uint64_t start;
     uint64_t end;
-    uint64_t mark; /* `end` is one too: something is missing there */
+    uint64_t mark; /* the byte to show; at `end` a byte is missing */
 };
 
 static void dump_mark(const struct output *err, int indent)
@@ -469,7 +464,7 @@ static void dump_mark(const struct output *err, int indent)
     putc('\n', err->file);
 }
 
-/* The 16 bytes from the offset `line` on, in hexadecimal and in ASCII. */
+/* 16 bytes, from the offset `line` on, in hexadecimal and in ASCII. */
 static void dump_line(const struct output *err, const struct dump *dump, uint64_t line)
 {
     char characters[] = "                ";
@@ -500,7 +495,7 @@ static void dump_line(const struct output *err, const struct dump *dump, uint64_
         dump_mark(err, (int)(strlen(label) + dump->mark % 16 * 3 + 1));
 }
 
-/* The line of the mark, up to two before it and up to one behind it, as far as there are bytes. */
+/* The line of the mark, at most two lines before it, and at most one behind it. */
 static void put_dump(const struct output *err, const struct dump *dump)
 {
     const uint64_t first = dump->start / 16 * 16;
@@ -513,16 +508,15 @@ static void put_dump(const struct output *err, const struct dump *dump)
         dump_line(err, dump, line);
 }
 
-/* A part of a stream that begins with a packet's first byte, and who tells of it. */
+/* A part of a stream that begins with the first byte of a packet. */
 struct part {
-    const char *program;
     const char *stream;
     const uint8_t *bytes;
     size_t length;
     uint64_t offset; /* of bytes[0] in the stream */
 };
 
-/* The size of the packet, or 0: its fixed header does not say. */
+/* The size of the packet, or 0 if its fixed header is incomplete or malformed. */
 static uint32_t packet_size(const struct part *part)
 {
     struct mqtt_fixed_header header;
@@ -531,10 +525,10 @@ static uint32_t packet_size(const struct part *part)
     return size < 0 ? 0 : (uint32_t)size + header.remaining_length;
 }
 
-/* What lines of JSON that tell of an error have in common, around what each has for itself */
+/* The members that every JSON line of an error begins with and ends with */
 static void begin_error(struct output *out, const struct part *part, const char *error)
 {
-    /* after an error packet->type is not to be looked at */
+    /* After an error the decoder's packet->type means nothing. */
     begin_json(out, part->offset, (enum mqtt_packet_type)(part->bytes[0] / 16));
     put_string(out, "", "error", mqtt_string_from(error));
 }
@@ -546,7 +540,7 @@ static void end_error(struct output *out, const char *clause, const char *messag
     fputs("}\n", out->file);
 }
 
-/* All offsets are those in the stream, on a line of JSON too. */
+/* All offsets are offsets in the stream. */
 static void report_malformed(const struct part *part, struct output *out, const struct output *err,
                              int32_t status, uint32_t error_offset)
 {
@@ -563,8 +557,8 @@ static void report_malformed(const struct part *part, struct output *out, const 
         put_number(out, "", "error_offset", dump.mark);
         end_error(out, clause, message);
     }
-    fprintf(err->file, "%s: %s: byte %" PRIu64 " (0x%" PRIx64 "): %s [%s]\n", part->program,
-            part->stream, dump.mark, dump.mark, message, clause);
+    fprintf(err->file, PROGRAM ": %s: byte %" PRIu64 " (0x%" PRIx64 "): %s [%s]\n", part->stream,
+            dump.mark, dump.mark, message, clause);
     fprintf(err->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n",
             mqtt_packet_type_name(type), dump.start, dump.start);
     put_dump(err, &dump);
@@ -585,10 +579,9 @@ static void report_truncated(const struct part *part, struct output *out, const 
         end_error(out, "", "The stream ends within the packet.");
     }
     fprintf(err->file,
-            "%s: %s: The stream ends within the %s packet that starts at byte %" PRIu64
-            " (0x%" PRIx64 "); bytes received: %zu, bytes needed: ",
-            part->program, part->stream, mqtt_packet_type_name(type), part->offset, part->offset,
-            part->length);
+            PROGRAM ": %s: The stream ends within the %s packet that starts at byte %" PRIu64
+                    " (0x%" PRIx64 "); bytes received: %zu, bytes needed: ",
+            part->stream, mqtt_packet_type_name(type), part->offset, part->offset, part->length);
     if (size > 0)
         fprintf(err->file, "%" PRIu32 ".\n", size);
     else

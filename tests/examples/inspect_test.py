@@ -603,8 +603,12 @@ class Options(unittest.TestCase):
         out, err, status = run("--help")
         self.assertEqual((err, status), ("", WELL))
         for option in ["--hex", "--json", "--from-client", "--from-server", "--color",
-                       "--no-color", "--help"]:
+                       "--no-color", "-h, --help", "--version"]:
             self.assertIn(f"  {option} ", out)
+        self.assertEqual(run("-h"), (out, "", WELL))
+
+    def test_version(self):
+        self.assertEqual(run("--version"), ("mqtt_inspect 0.2.0\n", "", WELL))
 
     def test_wrong(self):
         for arguments, error in [
@@ -612,6 +616,8 @@ class Options(unittest.TestCase):
             (["-x"], "There is no option -x here; --help lists them."),
             (["a", "b"], "b is a second FILE; --help says more."),
             (["-", "-"], "- is a second FILE; --help says more."),
+            (["--from-client", "--from-server"],
+             "--from-client and --from-server exclude each other."),
         ]:
             with self.subTest(arguments):
                 self.assertEqual(run(*arguments), ("", f"mqtt_inspect: {error}\n", FAILED))

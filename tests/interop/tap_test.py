@@ -464,17 +464,34 @@ class WithoutBroker(unittest.TestCase):
                           running.explanations())
 
     def test_options(self):
-        for arguments, status in [(["--help"], WELL), (["--once"], FAILED), (["--x"], FAILED),
-                                  (["--listen"], FAILED), (["--max-packet", "1x"], FAILED),
-                                  (["--malformed", "x"], FAILED),
-                                  (["--listen", "0", "--to", "1883"], FAILED),
-                                  (["--listen", "0", "--to", f"{HOST}:x"], FAILED)]:
+        more = "; --help says more."
+        to = ["--listen", "0", "--to"]
+        for arguments, message in [
+            (["--once"], "--listen and --to are needed" + more),
+            (["--x"], "There is no option --x here; --help lists them."),
+            (["--listen"], "The option --listen needs a value" + more),
+            (["--max-packet", "1x"],
+             "--max-packet 1x: The value must be a number from 2 to 268435460."),
+            ([*to, "1", "--malformed", "x"],
+             "--malformed x: The value must be refuse or forward."),
+            ([*to, "1883"], "--to 1883: The value must be HOST:PORT."),
+            ([*to, "x" * 256 + ":1"], "x" * 256 + ":1: The host name is too long."),
+        ]:
             with self.subTest(arguments):
                 done = subprocess.run([BINARY, *arguments], capture_output=True, check=False,
                                       timeout=SECONDS)
-                self.assertEqual(done.returncode, status)
-                self.assertEqual(done.stderr == b"", status == WELL)
-                self.assertEqual(done.stdout != b"", status == WELL)
+                self.assertEqual((done.returncode, done.stdout, done.stderr.decode()),
+                                 (FAILED, b"", f"mqtt_tap: {message}\n"))
+        done = subprocess.run([BINARY, *to, f"{HOST}:x"], capture_output=True, check=False,
+                              timeout=SECONDS)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertRegex(done.stderr, rb"^mqtt_tap: 127.0.0.1, port x: .+\.\n$")
+        for arguments, shown in (["--help"], "Usage: mqtt_tap "), (["-h"], "Usage: mqtt_tap "), (
+                ["--version"], "mqtt_tap 0.2.0\n"):
+            done = subprocess.run([BINARY, *arguments], capture_output=True, check=False,
+                                  timeout=SECONDS)
+            self.assertEqual((done.returncode, done.stderr), (WELL, b""))
+            self.assertTrue(done.stdout.decode().startswith(shown), done.stdout)
 
 
 if __name__ == "__main__":

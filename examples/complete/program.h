@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * program.h: what the programs of this folder share and what is not MQTT: options, the clock,
+ * signals, a buffer that grows, sockets. It needs hosted C and POSIX. A program defines PROGRAM, its
+ * name, before it includes this file.
+ */
+#if !defined(PROGRAM_H)
+#define PROGRAM_H
+
+#include "../../mqtt_codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------------------------------------
+ * Messages and standard files
+ * ------------------------------------------------------------------------------------------- */
+
+static inline void complain(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs(PROGRAM ": ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputs(".\n", stderr);
+}
+
+/* If standard input, output or error is closed, the next file that is opened gets its number: a
+ * socket would receive what the program prints. This opens files in their place. Using one of these
+ * fails, as using a closed one would. */
+static inline bool occupy_standard_files(void)
+{
+    int file;
+
+    for (file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 &&
+            open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY) != file)
+            return false;
+    return true;
+}
+
+/* False, with an explanation, if something that was printed is lost. */
+static inline bool flush_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    complain("standard output: %s", strerror(errno));
+    return false;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Options
+ * ------------------------------------------------------------------------------------------- */
+
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_TEXT,
+    OPTION_NUMBER
+};
+
+struct option {
+    const char *name;
+    enum option_kind kind;
+    void *value;    /* a bool, a const char * or a uint32_t */
+    uint32_t least; /* of a number */
+    uint32_t most;
+};
+
+enum option_result {
+    OPTION_TAKEN,
+    OPTION_REFUSED, /* an explanation is printed */
+    OPTION_ANSWERED /* it was --help or --version */
+};
+
+static inline enum option_result print_and_end(const char *text)
+{
+    fputs(text, stdout);
+    return flush_output() ? OPTION_ANSWERED : OPTION_REFUSED;
+}
+
+static inline enum option_result print_version(void)
+{
+    printf(PROGRAM " %d.%d.%d\n", MQTT_CODEC_VERSION_MAJOR, MQTT_CODEC_VERSION_MINOR,
+           MQTT_CODEC_VERSION_PATCH);
+    return print_and_end("");
+}
+
+/* Digits only: strtoull also accepts white space and a sign. */
+static inline bool parse_number(uint32_t *number, const char *text, uint32_t least, uint32_t most)
+{
+    char *end;
+    unsigned long long value;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value < least || value > most)
+        return false;
+    *number = (uint32_t)value;
+    return true;
+}
+
+/* Takes the option arguments[*index] and its value, and moves *index to the last of the two. */
+static inline enum option_result take_option(const struct option *options, size_t count,
+                                             const char *usage, char **arguments, int *index)
+{
+    const char *name = arguments[*index];
+    const char *value = arguments[*index + 1]; /* NULL behind the last argument */
+    const struct option *option = options;
+
+    while (option < options + count && strcmp(option->name, name) != 0)
+        option++;
+    /* A program may have an option -h with a value. */
+    if (strcmp(name, "--help") == 0 ||
+        (strcmp(name, "-h") == 0 && (option == options + count || value == NULL)))
+        return print_and_end(usage);
+    if (strcmp(name, "--version") == 0)
+        return print_version();
+    if (option == options + count) {
+        complain("There is no option %s here; --help lists them", name);
+        return OPTION_REFUSED;
+    }
+    if (option->kind == OPTION_FLAG) {
+        *(bool *)option->value = true;
+        return OPTION_TAKEN;
+    }
+    if (value == NULL) {
+        complain("The option %s needs a value; --help says more", name);
+        return OPTION_REFUSED;
+    }
+    *index += 1;
+    if (option->kind == OPTION_TEXT) {
+        *(const char **)option->value = value;
+    } else if (!parse_number((uint32_t *)option->value, value, option->least, option->most)) {
+        complain("%s %s: The value must be a number from %" PRIu32 " to %" PRIu32, name, value,
+                 option->least, option->most);
+        return OPTION_REFUSED;
+    }
+    return OPTION_TAKEN;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Time and signals
+ * ------------------------------------------------------------------------------------------- */
+
+/* Of a clock that nobody sets. */
+static inline int64_t milliseconds(void)
+{
+    struct timespec time = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static inline bool set_nonblocking(int file)
+{
+    const int flags = fcntl(file, F_GETFL);
+
+    return flags >= 0 && fcntl(file, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+/* Reading end and writing end. A signal handler can reach a global variable only. */
+static int signal_pipe[2] = {-1, -1};
+
+static inline void handle_signal(int number)
+{
+    const int error = errno;
+
+    (void)number;
+    (void)!write(signal_pipe[1], "", 1); /* if the pipe is full, it is readable already */
+    errno = error;
+}
+
+/* From here on SIGINT and SIGTERM make signal_pipe[0] readable, which poll can wait for. If the
+ * handler only set a flag, a signal could come between a look at the flag and the call of poll. */
+static inline bool watch_signals(void)
+{
+    struct sigaction action = {0};
+
+    action.sa_handler = handle_signal;
+    sigemptyset(&action.sa_mask);
+    return pipe(signal_pipe) == 0 && set_nonblocking(signal_pipe[1]) &&
+           sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0;
+}
+
+/* To write to a pipe or socket that nobody reads is then an error of write. */
+static inline void ignore_broken_pipes(void)
+{
+    struct sigaction action = {0};
+
+    action.sa_handler = SIG_IGN;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * A buffer that grows
+ * ------------------------------------------------------------------------------------------- */
+
+#define BUFFER_CAPACITY 8192u /* bytes, to begin with */
+
+/* The bytes from `begin` to `end` are in use. It starts as {0}. */
+struct buffer {
+    uint8_t *bytes;
+    size_t begin;
+    size_t end;
+    size_t capacity;
+};
+
+static inline size_t buffer_length(const struct buffer *buffer)
+{
+    return buffer->end - buffer->begin;
+}
+
+static inline uint8_t *buffer_front(const struct buffer *buffer)
+{
+    return buffer->bytes + buffer->begin;
+}
+
+/* Makes room for `size` bytes behind the end. The bytes in use move to the front if at least as many
+ * were dropped before them, else to a buffer of twice the capacity: so appending takes linear time.
+ * Callers ask for what has come, not for what a fixed header announces, so that nobody can make the
+ * program allocate memory for bytes that never come. False: there is no memory. */
+static inline bool buffer_reserve(struct buffer *buffer, size_t size)
+{
+    const size_t length = buffer_length(buffer);
+    size_t capacity = buffer->capacity;
+    uint8_t *bytes = buffer->bytes;
+
+    if (capacity - buffer->end >= size)
+        return true;
+    if (buffer->begin < length || capacity - length < size) {
+        do {
+            capacity = capacity == 0 ? BUFFER_CAPACITY : capacity * 2;
+        } while (capacity - length < size);
+        bytes = (uint8_t *)malloc(capacity);
+        if (bytes == NULL)
+            return false;
+    }
+    if (length > 0)
+        memmove(bytes, buffer_front(buffer), length);
+    if (bytes != buffer->bytes)
+        free(buffer->bytes);
+    buffer->bytes = bytes;
+    buffer->begin = 0;
+    buffer->end = length;
+    buffer->capacity = capacity;
+    return true;
+}
+
+static inline bool buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+{
+    if (!buffer_reserve(buffer, size))
+        return false;
+    memcpy(buffer->bytes + buffer->end, bytes, size);
+    buffer->end += size;
+    return true;
+}
+
+static inline void buffer_free(struct buffer *buffer)
+{
+    free(buffer->bytes);
+    buffer->bytes = NULL;
+    buffer->begin = 0;
+    buffer->end = 0;
+    buffer->capacity = 0;
+}
+
+/* Drops bytes from the front. An empty buffer that has grown gives its memory back. */
+static inline void buffer_drop(struct buffer *buffer, size_t size)
+{
+    buffer->begin += size;
+    if (buffer->begin < buffer->end)
+        return;
+    buffer->begin = 0;
+    buffer->end = 0;
+    if (buffer->capacity > BUFFER_CAPACITY)
+        buffer_free(buffer);
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Sockets: TCP keeps the order of the bytes and loses none [MQTT-7.1.1-1] [MQTT-7.1.2-1]
+ * ------------------------------------------------------------------------------------------- */
+
+/* NULL, with an explanation, if there is no such address. */
+static inline struct addrinfo *look_up(const char *host, const char *port, int flags)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    struct addrinfo *found = NULL;
+    const int error = getaddrinfo(host, port, &hints, &found);
+
+    if (error == 0)
+        return found;
+    complain("%s, port %s: %s", host, port, gai_strerror(error));
+    return NULL;
+}
+
+/* Without this a small packet could wait for the acknowledgement of the bytes before it. */
+static inline void send_at_once(int socket)
+{
+    const int on = 1;
+
+    (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+/* Begins to connect and does not wait. -1: errno says why that fails. */
+static inline int connect_to(const struct addrinfo *address)
+{
+    const int file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+    int error;
+
+    if (file < 0)
+        return -1;
+    send_at_once(file);
+    if (set_nonblocking(file) &&
+        (connect(file, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS))
+        return file;
+    error = errno;
+    close(file);
+    errno = error;
+    return -1;
+}
+
+/* How a connection that connect_to began has ended: 0, or an errno. */
+static inline int connect_error(int socket)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+/* -1, with an explanation, if nobody can connect there. */
+static inline int listen_at(const char *host, const char *port)
+{
+    struct addrinfo *address = look_up(host, port, AI_PASSIVE);
+    const int on = 1;
+    int file;
+
+    if (address == NULL)
+        return -1;
+    file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+    if (file < 0 || setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(file, address->ai_addr, address->ai_addrlen) != 0 || listen(file, SOMAXCONN) != 0 ||
+        !set_nonblocking(file)) {
+        complain("%s, port %s: %s", host, port, strerror(errno));
+        if (file >= 0)
+            close(file);
+        file = -1;
+    }
+    freeaddrinfo(address);
+    return file;
+}
+
+/* An address as text: host, separator, port. */
+static inline void name_address(char *text, size_t size, const struct sockaddr *address,
+                                socklen_t length, const char *separator)
+{
+    char host[64];
+    char port[8];
+
+    if (getnameinfo(address, length, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf(text, size, "%s%s%s", host, separator, port);
+    else
+        snprintf(text, size, "unknown");
+}
+
+/* The same of the address that a socket listens at, whose port may have been chosen for it. */
+static inline void name_listener(char *text, size_t size, int listener, const char *separator)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr *address = (struct sockaddr *)&storage;
+    socklen_t length = sizeof storage;
+
+    if (getsockname(listener, address, &length) != 0)
+        length = 0;
+    name_address(text, size, address, length, separator);
+}
+
+#endif

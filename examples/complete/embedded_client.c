@@ -703,44 +703,48 @@ void client_disconnect(struct client *client)
 #define PREVIEW_LENGTH 40   /* bytes of a message that are printed */
 #define TIMEOUT        5000 /* milliseconds */
 
-static const char usage[] =
+static struct {
+    const char *id;
+    const char *filter;
+    const char *topic;
+    const char *message;
+    uint32_t size;
+    uint32_t qos;
+    uint32_t messages;
+    uint32_t seconds;
+    uint32_t keep_alive;
+} options = {.id = "embedded", .qos = 1, .messages = 1, .seconds = 10, .keep_alive = 60};
+
+static const struct option known_options[] = {
+    {"--id ID", TEXT, &options.id, 0, 0, "the client id"},
+    {"--subscribe FILTER", TEXT, &options.filter, 0, 0, "at QoS 2"},
+    {"--topic TOPIC", TEXT, &options.topic, 0, 0, "publish to it, once"},
+    {"--message TEXT", TEXT, &options.message, 0, 0, "this, or"},
+    {"--size BYTES", NUMBER, &options.size, 0, MQTT_REMAINING_LENGTH_MAX,
+     "so many bytes of a pattern, made piece by piece"},
+    {"--qos N", NUMBER, &options.qos, 0, 2, "of the message that is published"},
+    {"--messages N", NUMBER, &options.messages, 0, INT32_MAX,
+     "with --subscribe: end when so many have come, and the message\n"
+     "                           that is published is acknowledged"},
+    {"--seconds N", NUMBER, &options.seconds, 0, 1000000, "end after this time in any case"},
+    {"--keep-alive SECONDS", NUMBER, &options.keep_alive, 0, UINT16_MAX, "0 is none"},
+};
+
+static const struct command_line command_line = {
     "Usage: embedded_client HOST PORT [OPTION VALUE]...\n"
-    "Publishes a message to an MQTT 3.1.1 server, or receives messages, as a small device would.\n"
-    "\n"
-    "  --id ID           the client id (embedded)\n"
-    "  --subscribe FILTER\n"
-    "  --topic TOPIC     publish to it, once\n"
-    "  --message TEXT    this, or\n"
-    "  --size BYTES      so many bytes of a pattern, made piece by piece\n"
-    "  --qos N           of the message that is published (1)\n"
-    "  --messages N      end when so many have come (1 with --subscribe), and the message that is\n"
-    "                    published is acknowledged\n"
-    "  --seconds N       end after this time in any case (10)\n"
-    "  --keep-alive N    seconds (60)\n"
-    "  -h, --help        print this and exit\n"
-    "  --version         print the version and exit\n"
-    "\n"
-    "The exit status is 0 if all of that has happened, 1 if not, 3 if the options are wrong, HOST\n"
-    "is unknown or the output fails.\n";
+    "Publishes a message to an MQTT 3.1.1 server, or receives messages, as a small device "
+    "would.\n\n",
+    "\nThe exit status is 0 if all of that has happened, 1 if not, 3 if the options are wrong, "
+    "HOST\nis unknown or the output fails.\n",
+    known_options,
+    sizeof known_options / sizeof known_options[0],
+};
 
 /* What the program exits with. */
 enum {
     ALL_IS_WELL = 0,
     NOT_DONE = 1,
     FAILED = 3
-};
-
-struct options {
-    const char *id;
-    const char *filter;
-    const char *topic;
-    const char *message;
-    const char *address[2]; /* HOST, PORT */
-    uint32_t size;
-    uint32_t qos;
-    uint32_t messages;
-    uint32_t seconds;
-    uint32_t keep_alive;
 };
 
 /* The context of the client's callbacks. */
@@ -826,56 +830,18 @@ static void read_pattern(void *context, size_t offset, uint8_t *bytes, size_t le
         bytes[i] = (uint8_t)('a' + (offset + i) % 26);
 }
 
-static enum option_result parse_arguments(struct options *options, int count, char **arguments)
-{
-    const struct option known[] = {
-        {"--id", OPTION_TEXT, &options->id, 0, 0},
-        {"--subscribe", OPTION_TEXT, &options->filter, 0, 0},
-        {"--topic", OPTION_TEXT, &options->topic, 0, 0},
-        {"--message", OPTION_TEXT, &options->message, 0, 0},
-        {"--size", OPTION_NUMBER, &options->size, 0, MQTT_REMAINING_LENGTH_MAX},
-        {"--qos", OPTION_NUMBER, &options->qos, 0, 2},
-        {"--messages", OPTION_NUMBER, &options->messages, 0, INT32_MAX},
-        {"--seconds", OPTION_NUMBER, &options->seconds, 0, 1000000},
-        {"--keep-alive", OPTION_NUMBER, &options->keep_alive, 0, UINT16_MAX},
-    };
-    size_t given = 0;
-    int i;
-
-    for (i = 1; i < count; i++) {
-        if (arguments[i][0] == '-') {
-            const enum option_result result =
-                take_option(known, sizeof known / sizeof known[0], usage, arguments, &i);
-            if (result != OPTION_TAKEN)
-                return result;
-        } else if (given == 2) {
-            complain("%s is one argument too many; --help says more", arguments[i]);
-            return OPTION_REFUSED;
-        } else {
-            options->address[given++] = arguments[i];
-        }
-    }
-    if (given < 2) {
-        complain("HOST and PORT are needed; --help says more");
-        return OPTION_REFUSED;
-    }
-    if (options->filter == NULL)
-        options->messages = 0;
-    return OPTION_TAKEN;
-}
-
-static int32_t publish_message(struct client *client, const struct options *options)
+static int32_t publish_message(struct client *client)
 {
     struct mqtt_publish publish = {0};
 
-    if (options->topic == NULL)
+    if (options.topic == NULL)
         return 0;
-    publish.topic = mqtt_string_from(options->topic);
-    publish.qos = (uint8_t)options->qos;
-    publish.payload.length = options->size;
-    if (options->message != NULL) {
-        publish.payload.data = (const uint8_t *)options->message;
-        publish.payload.length = strlen(options->message);
+    publish.topic = mqtt_string_from(options.topic);
+    publish.qos = (uint8_t)options.qos;
+    publish.payload.length = options.size;
+    if (options.message != NULL) {
+        publish.payload.data = (const uint8_t *)options.message;
+        publish.payload.length = strlen(options.message);
     }
     return client_publish(client, &publish);
 }
@@ -934,15 +900,15 @@ static void turn(struct client *client, struct host *host)
 }
 
 /* Whether everything that the options ask for has happened in time. */
-static bool run(struct client *client, struct host *host, const struct options *options)
+static bool run(struct client *client, struct host *host)
 {
-    const int64_t end = milliseconds() + (int64_t)options->seconds * 1000;
+    const int64_t end = milliseconds() + (int64_t)options.seconds * 1000;
     bool is_done = false;
 
     while (client->end != CLIENT_DISCONNECTED && client->end != CLIENT_WRONG_CONFIGURATION &&
            milliseconds() < end) {
         turn(client, host);
-        is_done = client->message_state == MESSAGE_NONE && host->messages >= options->messages;
+        is_done = client->message_state == MESSAGE_NONE && host->messages >= options.messages;
         if (is_done && client->state == CLIENT_CONNECTED)
             client_disconnect(client);
     }
@@ -950,7 +916,7 @@ static bool run(struct client *client, struct host *host, const struct options *
 }
 
 /* Returns the exit status. */
-static int run_client(struct host *host, const struct options *options)
+static int run_client(struct host *host)
 {
     struct mqtt_subscription subscription = {0};
     struct client_config config = {.timeout = TIMEOUT,
@@ -963,18 +929,18 @@ static int run_client(struct host *host, const struct options *options)
     bool is_done;
 
     config.context = host;
-    config.connect.client_id = mqtt_string_from(options->id);
-    config.connect.keep_alive = (uint16_t)options->keep_alive;
+    config.connect.client_id = mqtt_string_from(options.id);
+    config.connect.keep_alive = (uint16_t)options.keep_alive;
     config.subscriptions = &subscription;
-    config.subscription_count = options->filter != NULL;
-    subscription.filter = mqtt_string_from(options->filter != NULL ? options->filter : "");
+    config.subscription_count = options.filter != NULL;
+    subscription.filter = mqtt_string_from(options.filter != NULL ? options.filter : "");
     subscription.qos = 2;
-    status = publish_message(&client, options);
+    status = publish_message(&client);
     if (status < 0) {
         fprintf(stderr, PROGRAM ": %s\n", mqtt_status_message(status));
         return FAILED;
     }
-    is_done = run(&client, host, options);
+    is_done = run(&client, host);
     if (host->socket >= 0)
         close(host->socket);
     return is_done ? ALL_IS_WELL : NOT_DONE;
@@ -982,23 +948,27 @@ static int run_client(struct host *host, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {
-        .id = "embedded", .qos = 1, .messages = 1, .seconds = 10, .keep_alive = 60};
     struct host host = {.socket = -1};
-    enum option_result parsed;
+    const char *address[2] = {NULL, NULL}; /* HOST, PORT */
+    enum parse_result parsed = REFUSED_ARGUMENTS;
     int result;
 
-    if (!occupy_standard_files())
+    if (occupy_standard_files())
+        parsed = parse_arguments(&command_line, argc, argv, address, 2);
+    if (parsed == ANSWERED)
+        return ALL_IS_WELL;
+    if (parsed == PARSED && address[1] == NULL)
+        complain("HOST and PORT are needed; --help says more");
+    if (parsed != PARSED || address[1] == NULL)
         return FAILED;
-    parsed = parse_arguments(&options, argc, argv);
-    if (parsed != OPTION_TAKEN)
-        return parsed == OPTION_ANSWERED ? ALL_IS_WELL : FAILED;
-    host.server = look_up(options.address[0], options.address[1], 0);
+    if (options.filter == NULL)
+        options.messages = 0;
+    host.server = look_up(address[0], address[1], 0);
     if (host.server == NULL)
         return FAILED;
     setvbuf(stdout, NULL, _IOLBF, 0);
     ignore_broken_pipes();
-    result = run_client(&host, &options);
+    result = run_client(&host);
     freeaddrinfo(host.server);
     return flush_output() ? result : FAILED;
 }

@@ -19,23 +19,40 @@
 
 #define READ_SIZE 65536u /* bytes */
 
-static const char usage[] =
+static struct {
+    bool hex;
+    bool json;
+    bool from_client;
+    bool from_server;
+    bool colour;
+    bool no_colour;
+} options;
+
+static const struct option known_options[] = {
+    {"--hex", FLAG, &options.hex, 0, 0,
+     "the input is hexadecimal text; white space and # comments are skipped"},
+    {"--json", FLAG, &options.json, 0, 0,
+     "print each packet, and an error in the stream, as a line of JSON"},
+    {"--from-client", FLAG, &options.from_client, 0, 0,
+     "the stream is a client's: refuse what only a server may send"},
+    {"--from-server", FLAG, &options.from_server, 0, 0,
+     "the stream is a server's: refuse what only a client may send"},
+    {"--color", FLAG, &options.colour, 0, 0,
+     "print in colours; this is the default on a terminal, unless the\n"
+     "                           environment has NO_COLOR or TERM is dumb"},
+    {"--no-color", FLAG, &options.no_colour, 0, 0, "print without colours"},
+};
+
+static const struct command_line command_line = {
     "Usage: mqtt_inspect [OPTION]... [FILE]\n"
     "Prints the packets of a recorded MQTT 3.1.1 byte stream, of one direction, one line each.\n"
-    "Reads standard input if there is no FILE, or if it is -.\n"
-    "\n"
-    "  --hex          the input is hexadecimal text; white space and # comments are skipped\n"
-    "  --json         print each packet, and an error in the stream, as a line of JSON\n"
-    "  --from-client  the stream is a client's: refuse what only a server may send\n"
-    "  --from-server  the stream is a server's: refuse what only a client may send\n"
-    "  --color        print in colours; without this, a terminal gets them unless the\n"
-    "                 environment has NO_COLOR, or TERM is dumb\n"
-    "  --no-color     print without colours\n"
-    "  -h, --help     print this and exit\n"
-    "  --version      print the version and exit\n"
-    "\n"
-    "The exit status is 0 if all is well, 1 if a packet is malformed, 2 if the stream ends within\n"
-    "a packet, 3 if the options are wrong or if the input or the output fails.\n";
+    "Reads standard input if there is no FILE, or if it is -.\n\n",
+    "\nThe exit status is 0 if all is well, 1 if a packet is malformed, 2 if the stream ends "
+    "within\n"
+    "a packet, 3 if the options are wrong or if the input or the output fails.\n",
+    known_options,
+    sizeof known_options / sizeof known_options[0],
+};
 
 /* What the program exits with. */
 enum {
@@ -43,16 +60,6 @@ enum {
     MALFORMED = 1,
     TRUNCATED = 2,
     FAILED = 3
-};
-
-struct options {
-    const char *path;
-    bool hex;
-    bool json;
-    bool from_client;
-    bool from_server;
-    bool colour;
-    bool no_colour;
 };
 
 /* Where the reader of hexadecimal text is. A read may end between the two digits of a byte. */
@@ -158,8 +165,7 @@ static enum input receive(struct stream *stream)
 
 /* Shows every complete packet and drops it from the buffer. Returns the decoder's status for the
  * bytes behind them. */
-static int32_t show_packets(struct stream *stream, const struct options *options,
-                            struct output *out, uint32_t *error_offset)
+static int32_t show_packets(struct stream *stream, struct output *out, uint32_t *error_offset)
 {
     struct buffer *received = &stream->received;
 
@@ -168,9 +174,9 @@ static int32_t show_packets(struct stream *stream, const struct options *options
         const size_t length = buffer_length(received);
         struct mqtt_packet packet;
         int32_t size;
-        if (options->from_client)
+        if (options.from_client)
             size = mqtt_decode_from_client(&packet, bytes, length);
-        else if (options->from_server)
+        else if (options.from_server)
             size = mqtt_decode_from_server(&packet, bytes, length);
         else
             size = mqtt_decode(&packet, bytes, length);
@@ -201,14 +207,13 @@ static int report_input(const struct stream *stream, enum input input, int error
     return FAILED;
 }
 
-static int inspect(struct stream *stream, const struct options *options, struct output *out,
-                   const struct output *err)
+static int inspect(struct stream *stream, struct output *out, const struct output *err)
 {
     for (;;) {
         uint32_t error_offset = 0;
         const enum input input = receive(stream);
         const int error = errno;
-        const int32_t status = show_packets(stream, options, out, &error_offset);
+        const int32_t status = show_packets(stream, out, &error_offset);
         const struct part part = {stream->name, buffer_front(&stream->received),
                                   buffer_length(&stream->received), stream->offset};
         /* An error is printed elsewhere, and after the packets before it. */
@@ -229,84 +234,48 @@ static int inspect(struct stream *stream, const struct options *options, struct 
     }
 }
 
-static int inspect_file(const struct options *options, struct output *out, const struct output *err)
+static int inspect_file(const char *path, struct output *out, const struct output *err)
 {
     struct stream stream = {.name = "standard input", .file = STDIN_FILENO};
     int result;
 
-    stream.is_hex = options->hex;
+    stream.is_hex = options.hex;
     stream.text.line = 1;
     stream.text.column = 1;
     stream.text.first_digit = -1;
-    if (options->path != NULL) {
-        stream.name = options->path;
-        stream.file = open(options->path, O_RDONLY);
+    if (path != NULL && strcmp(path, "-") != 0) {
+        stream.name = path;
+        stream.file = open(path, O_RDONLY);
     }
     if (stream.file < 0) {
         complain("%s: %s", stream.name, strerror(errno));
         return FAILED;
     }
-    result = inspect(&stream, options, out, err);
+    result = inspect(&stream, out, err);
     buffer_free(&stream.received);
     close(stream.file);
     return result;
 }
 
-/* ---------------------------------------------------------------------------------------------
- * Options
- * ------------------------------------------------------------------------------------------- */
-
-static enum option_result parse_arguments(struct options *options, int count, char **arguments)
-{
-    const struct option known[] = {
-        {"--hex", OPTION_FLAG, &options->hex, 0, 0},
-        {"--json", OPTION_FLAG, &options->json, 0, 0},
-        {"--from-client", OPTION_FLAG, &options->from_client, 0, 0},
-        {"--from-server", OPTION_FLAG, &options->from_server, 0, 0},
-        {"--color", OPTION_FLAG, &options->colour, 0, 0},
-        {"--no-color", OPTION_FLAG, &options->no_colour, 0, 0},
-    };
-    const char *path = NULL;
-    int i;
-
-    for (i = 1; i < count; i++) {
-        if (arguments[i][0] == '-' && arguments[i][1] != '\0') {
-            const enum option_result result =
-                take_option(known, sizeof known / sizeof known[0], usage, arguments, &i);
-            if (result != OPTION_TAKEN)
-                return result;
-        } else if (path != NULL) {
-            complain("%s is a second FILE; --help says more", arguments[i]);
-            return OPTION_REFUSED;
-        } else {
-            path = arguments[i];
-        }
-    }
-    if (options->from_client && options->from_server) {
-        complain("--from-client and --from-server exclude each other");
-        return OPTION_REFUSED;
-    }
-    if (path != NULL && strcmp(path, "-") != 0)
-        options->path = path;
-    return OPTION_TAKEN;
-}
-
 int main(int argc, char **argv)
 {
-    struct options options = {0};
     struct output out = {.file = stdout, .label = ""};
     struct output err = {.file = stderr, .label = ""};
-    enum option_result parsed;
+    const char *path = NULL;
+    enum parse_result parsed = REFUSED_ARGUMENTS;
     int result;
 
-    if (!occupy_standard_files())
+    if (occupy_standard_files())
+        parsed = parse_arguments(&command_line, argc, argv, &path, 1);
+    if (parsed == ANSWERED)
+        return ALL_IS_WELL;
+    if (parsed == PARSED && options.from_client && options.from_server)
+        complain("--from-client and --from-server exclude each other");
+    if (parsed != PARSED || (options.from_client && options.from_server))
         return FAILED;
-    parsed = parse_arguments(&options, argc, argv);
-    if (parsed != OPTION_TAKEN)
-        return parsed == OPTION_ANSWERED ? ALL_IS_WELL : FAILED;
     out.json = options.json;
     out.colour = !options.json && wants_colour(options.colour, options.no_colour, STDOUT_FILENO);
     err.colour = wants_colour(options.colour, options.no_colour, STDERR_FILENO);
-    result = inspect_file(&options, &out, &err);
+    result = inspect_file(path, &out, &err);
     return flush_output() ? result : FAILED;
 }

@@ -29,38 +29,9 @@
 /* A direction with so many bytes to send does not receive more. */
 #define PENDING_MAX 65536u
 
-/* In milliseconds */
-#define LINGER       3000 /* for a client to close after its server has closed */
-#define ACCEPT_PAUSE 1000 /* without accept, when there are no descriptors left */
+#define LINGER 3000 /* milliseconds for a client to close after its server has closed */
 
-static const char usage[] =
-    "Usage: mqtt_tap --listen [HOST:]PORT --to HOST:PORT [OPTION]...\n"
-    "Passes MQTT 3.1.1 connections on to a server and prints the packets in both directions.\n"
-    "\n"
-    "  --listen [HOST:]PORT  where clients connect; HOST is 127.0.0.1 if not given, and an IPv6\n"
-    "                        address stands in [brackets]; PORT 0 is any free one\n"
-    "  --to HOST:PORT        the server\n"
-    "  --malformed refuse    close a connection in which a packet is malformed (the default)\n"
-    "  --malformed forward   from a malformed packet on, pass on that direction unseen\n"
-    "  --max-packet BYTES    treat packets that are larger as malformed\n"
-    "  --reencode            send each packet as the encoder writes it, not as it came\n"
-    "  --json                print each packet, and an error in a stream, as a line of JSON\n"
-    "  --record DIR          write what each side sends to DIR/NNN.client.bin, NNN.server.bin\n"
-    "  --once                end after the first connection\n"
-    "  -h, --help            print this and exit\n"
-    "  --version             print the version and exit\n"
-    "\n"
-    "Ends at SIGINT and SIGTERM. The exit status is 0 if all is well, 1 if a packet was\n"
-    "malformed, 3 if the options are wrong, the output fails or there is no socket.\n";
-
-/* What the program exits with. */
-enum {
-    ALL_IS_WELL = 0,
-    MALFORMED = 1,
-    FAILED = 3
-};
-
-struct options {
+static struct {
     const char *listen;
     const char *to;
     const char *record;
@@ -70,6 +41,41 @@ struct options {
     bool reencodes;
     bool json;
     bool once;
+} options = {.malformed = "refuse", .packet_max = PACKET_SIZE_MAX};
+
+static const struct option known_options[] = {
+    {"--listen [HOST:]PORT", TEXT, &options.listen, 0, 0,
+     "where clients connect; HOST is 127.0.0.1 if not given, and an\n"
+     "                           IPv6 address stands in [brackets]; PORT 0 is any free one"},
+    {"--to HOST:PORT", TEXT, &options.to, 0, 0, "the server"},
+    {"--malformed POLICY", TEXT, &options.malformed, 0, 0,
+     "refuse: close a connection in which a packet is malformed; or\n"
+     "                           forward: from that packet on, pass on that direction unseen"},
+    {"--max-packet BYTES", NUMBER, &options.packet_max, 2, PACKET_SIZE_MAX,
+     "treat packets that are larger as malformed"},
+    {"--reencode", FLAG, &options.reencodes, 0, 0,
+     "send each packet as the encoder writes it, not as it came"},
+    {"--json", FLAG, &options.json, 0, 0,
+     "print each packet, and an error in a stream, as a line of JSON"},
+    {"--record DIR", TEXT, &options.record, 0, 0,
+     "write what each side sends to DIR/NNN.client.bin, NNN.server.bin"},
+    {"--once", FLAG, &options.once, 0, 0, "end after the first connection"},
+};
+
+static const struct command_line command_line = {
+    "Usage: mqtt_tap --listen [HOST:]PORT --to HOST:PORT [OPTION]...\n"
+    "Passes MQTT 3.1.1 connections on to a server and prints the packets in both directions.\n\n",
+    "\nEnds at SIGINT and SIGTERM. The exit status is 0 if all is well, 1 if a packet was\n"
+    "malformed, 3 if the options are wrong, the output fails or there is no socket.\n",
+    known_options,
+    sizeof known_options / sizeof known_options[0],
+};
+
+/* What the program exits with. */
+enum {
+    ALL_IS_WELL = 0,
+    MALFORMED = 1,
+    FAILED = 3
 };
 
 /* What one side of a connection sends to the other. */
@@ -101,7 +107,6 @@ struct connection {
 };
 
 struct tap {
-    struct options options;
     struct output out;
     struct output err;
     struct addrinfo *server;
@@ -129,39 +134,28 @@ static bool fail(const struct direction *way, const char *what, int error)
  * treated as one that closes: what it sent until then is passed on. */
 static bool receive(struct direction *way)
 {
-    ssize_t count;
-    uint8_t *end;
+    const uint8_t *bytes;
+    size_t before;
+    size_t count;
 
     if (!buffer_reserve(&way->in, READ_SIZE))
         return fail(way, "receiving", ENOMEM);
-    end = way->in.bytes + way->in.end;
-    count = recv(way->source, end, READ_SIZE, 0);
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return true;
-    if (count <= 0) {
-        way->has_ended = true;
-        return true;
-    }
-    way->in.end += (size_t)count;
-    if (way->record != NULL && fwrite(end, 1, (size_t)count, way->record) != (size_t)count)
+    before = way->in.end;
+    bytes = way->in.bytes + before;
+    way->has_ended = !buffer_receive(&way->in, way->source);
+    count = way->in.end - before;
+    if (way->record != NULL && fwrite(bytes, 1, count, way->record) != count)
         return fail(way, "the recording", errno);
     return true;
 }
 
-/* Sends as much as the target takes now. Bytes for a target that is gone are dropped. */
+/* Sends as much as the target accepts now. Bytes for a target that is gone are dropped. */
 static void transmit(struct direction *way)
 {
-    ssize_t count;
-
-    if (buffer_length(&way->out) == 0)
+    if (buffer_length(&way->out) == 0 || buffer_send(&way->out, way->target))
         return;
-    count = send(way->target, buffer_front(&way->out), buffer_length(&way->out), 0);
-    if (count >= 0) {
-        buffer_drop(&way->out, (size_t)count);
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-        buffer_drop(&way->out, buffer_length(&way->out));
-        way->is_finished = true;
-    }
+    buffer_drop(&way->out, buffer_length(&way->out));
+    way->is_finished = true;
 }
 
 static void show(struct tap *tap, const struct direction *way, const struct mqtt_packet *packet,
@@ -169,17 +163,6 @@ static void show(struct tap *tap, const struct direction *way, const struct mqtt
 {
     tap->out.label = way->label;
     put_packet(&tap->out, packet, way->offset, size);
-}
-
-/* Asks the encoder for the size first, so that the packet can be written to its place. */
-static bool append_encoded(struct buffer *buffer, const struct mqtt_packet *packet)
-{
-    const int32_t size = mqtt_encode(NULL, 0, packet);
-
-    if (size < 0 || !buffer_reserve(buffer, (size_t)size))
-        return false;
-    buffer->end += (size_t)mqtt_encode(buffer->bytes + buffer->end, (size_t)size, packet);
-    return true;
 }
 
 static void advance(struct direction *way, size_t count)
@@ -208,7 +191,7 @@ static bool give_up(struct tap *tap, struct direction *way)
 {
     tap->met_malformed = true;
     way->is_blind = true;
-    if (tap->options.forwards_malformed)
+    if (options.forwards_malformed)
         return true;
     transmit(way); /* the packets before the malformed one */
     return false;
@@ -230,7 +213,7 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
     const struct part part = unseen_part(way);
     const uint32_t size = packet_size(&part);
 
-    if (size <= tap->options.packet_max)
+    if (size <= options.packet_max)
         return true;
     begin_report(tap, way);
     if (tap->out.json) {
@@ -248,8 +231,8 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
 static bool pass_packet(struct tap *tap, struct direction *way, const struct mqtt_packet *packet,
                         size_t size)
 {
-    const bool has_room = tap->options.reencodes
-                              ? append_encoded(&way->out, packet)
+    const bool has_room = options.reencodes
+                              ? buffer_append_packet(&way->out, packet)
                               : buffer_append(&way->out, buffer_front(&way->in), size);
 
     if (!has_room)
@@ -279,7 +262,7 @@ static bool take_packets(struct tap *tap, struct direction *way)
         if (size < 0 && size != MQTT_PACKET_INCOMPLETE) {
             if (!meet_malformed(tap, way, size, packet.error_offset))
                 return false;
-        } else if (size < 0 || (size_t)size > tap->options.packet_max) {
+        } else if (size < 0 || (size_t)size > options.packet_max) {
             if (!meet_incomplete(tap, way))
                 return false;
             if (!way->is_blind)
@@ -298,7 +281,7 @@ static bool meet_end(struct tap *tap, struct direction *way)
 
     begin_report(tap, way);
     report_truncated(&part, &tap->out, &tap->err);
-    if (tap->options.forwards_malformed)
+    if (options.forwards_malformed)
         return pass_blindly(way);
     advance(way, buffer_length(&way->in));
     return true;
@@ -352,12 +335,12 @@ static void free_connection(struct connection *connection)
 }
 
 /* Unbuffered, so that the recording is always up to date. */
-static bool open_record(const struct tap *tap, const struct connection *connection,
-                        struct direction *way, const char *side)
+static bool open_record(const struct connection *connection, struct direction *way,
+                        const char *side)
 {
     char path[PATH_MAX];
-    const int length = snprintf(path, sizeof path, "%s/%03lu.%s.bin", tap->options.record,
-                                connection->number, side);
+    const int length =
+        snprintf(path, sizeof path, "%s/%03lu.%s.bin", options.record, connection->number, side);
 
     if (length < 0 || (size_t)length >= sizeof path)
         return fail(way, "the recording", ENAMETOOLONG);
@@ -368,14 +351,14 @@ static bool open_record(const struct tap *tap, const struct connection *connecti
     return true;
 }
 
-static bool open_direction(const struct tap *tap, const struct connection *connection,
-                           struct direction *way, const char *side)
+static bool open_direction(const struct connection *connection, struct direction *way,
+                           const char *side)
 {
-    const char *format = tap->options.json ? "\"connection\":%lu,\"from\":\"%s\"," : "%lu %s ";
+    const char *format = options.json ? "\"connection\":%lu,\"from\":\"%s\"," : "%lu %s ";
 
     snprintf(way->label, sizeof way->label, format, connection->number, side);
     snprintf(way->stream, sizeof way->stream, "connection %lu, %s", connection->number, side);
-    return tap->options.record == NULL || open_record(tap, connection, way, side);
+    return options.record == NULL || open_record(connection, way, side);
 }
 
 /* Begins to connect to the next of the server's addresses. */
@@ -397,15 +380,13 @@ static bool open_connection(struct tap *tap, struct connection *connection)
 
     up->decode = mqtt_decode_from_client;
     down->decode = mqtt_decode_from_server;
-    if (!open_direction(tap, connection, up, "client") ||
-        !open_direction(tap, connection, down, "server"))
+    if (!open_direction(connection, up, "client") || !open_direction(connection, down, "server"))
         return false;
     up->source = connection->client;
     down->target = connection->client;
     connection->is_connecting = true;
     connection->next_address = tap->server;
-    send_at_once(connection->client);
-    if (!set_nonblocking(connection->client) || !try_next_address(connection))
+    if (!try_next_address(connection))
         return fail(down, "connecting", errno);
     return true;
 }
@@ -413,11 +394,11 @@ static bool open_connection(struct tap *tap, struct connection *connection)
 static void accept_connection(struct tap *tap)
 {
     struct connection *connection;
-    const int client = accept(tap->listener, NULL, NULL);
+    const int client = accept_client(tap->listener, NULL, 0);
 
-    if (client < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+    if (client < 0 && must_pause_accepting()) {
         complain("accepting: %s", strerror(errno));
-        tap->accept_after = tap->now + ACCEPT_PAUSE; /* poll would return at once */
+        tap->accept_after = tap->now + ACCEPT_PAUSE;
     }
     if (client < 0)
         return;
@@ -525,7 +506,7 @@ static void remove_closed(struct tap *tap)
 static bool accepts(const struct tap *tap)
 {
     return tap->count < CONNECTIONS_MAX && tap->now >= tap->accept_after &&
-           !(tap->options.once && tap->accepted > 0);
+           !(options.once && tap->accepted > 0);
 }
 
 /* How long poll may wait; all times that are left are later than tap->now. */
@@ -574,7 +555,7 @@ static int run(struct tap *tap)
     size_t i;
 
     while (goes_on && !has_failed) {
-        goes_on = turn(tap) && !(tap->options.once && tap->accepted > 0 && tap->count == 0);
+        goes_on = turn(tap) && !(options.once && tap->accepted > 0 && tap->count == 0);
         has_failed = !flush_output();
     }
     for (i = 0; i < tap->count; i++)
@@ -642,64 +623,46 @@ static struct addrinfo *look_up_server(const char *text)
     return look_up(host, port, 0);
 }
 
-static enum option_result parse_arguments(struct options *options, int count, char **arguments)
+static bool check_options(void)
 {
-    const struct option known[] = {
-        {"--listen", OPTION_TEXT, &options->listen, 0, 0},
-        {"--to", OPTION_TEXT, &options->to, 0, 0},
-        {"--record", OPTION_TEXT, &options->record, 0, 0},
-        {"--malformed", OPTION_TEXT, &options->malformed, 0, 0},
-        {"--max-packet", OPTION_NUMBER, &options->packet_max, 2, PACKET_SIZE_MAX},
-        {"--reencode", OPTION_FLAG, &options->reencodes, 0, 0},
-        {"--json", OPTION_FLAG, &options->json, 0, 0},
-        {"--once", OPTION_FLAG, &options->once, 0, 0},
-    };
-    int i;
-
-    for (i = 1; i < count; i++) {
-        const enum option_result result =
-            take_option(known, sizeof known / sizeof known[0], usage, arguments, &i);
-        if (result != OPTION_TAKEN)
-            return result;
+    options.forwards_malformed = strcmp(options.malformed, "forward") == 0;
+    if (!options.forwards_malformed && strcmp(options.malformed, "refuse") != 0) {
+        complain("--malformed %s: The value must be refuse or forward", options.malformed);
+        return false;
     }
-    options->forwards_malformed = strcmp(options->malformed, "forward") == 0;
-    if (!options->forwards_malformed && strcmp(options->malformed, "refuse") != 0) {
-        complain("--malformed %s: The value must be refuse or forward", options->malformed);
-        return OPTION_REFUSED;
-    }
-    if (options->listen == NULL || options->to == NULL) {
+    if (options.listen == NULL || options.to == NULL) {
         complain("--listen and --to are needed; --help says more");
-        return OPTION_REFUSED;
+        return false;
     }
-    return OPTION_TAKEN;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    struct tap tap = {.options = {.packet_max = PACKET_SIZE_MAX, .malformed = "refuse"},
-                      .listener = -1};
-    enum option_result parsed;
+    struct tap tap = {.listener = -1};
+    enum parse_result parsed = REFUSED_ARGUMENTS;
     int result = FAILED;
 
-    if (!occupy_standard_files())
+    if (occupy_standard_files())
+        parsed = parse_arguments(&command_line, argc, argv, NULL, 0);
+    if (parsed == ANSWERED)
+        return ALL_IS_WELL;
+    if (parsed != PARSED || !check_options())
         return FAILED;
-    parsed = parse_arguments(&tap.options, argc, argv);
-    if (parsed != OPTION_TAKEN)
-        return parsed == OPTION_ANSWERED ? ALL_IS_WELL : FAILED;
     tap.out.file = stdout;
-    tap.out.json = tap.options.json;
-    tap.out.colour = !tap.options.json && wants_colour(false, false, STDOUT_FILENO);
+    tap.out.json = options.json;
+    tap.out.colour = !options.json && wants_colour(false, false, STDOUT_FILENO);
     tap.err.file = stderr;
     tap.err.label = "";
     tap.err.colour = wants_colour(false, false, STDERR_FILENO);
     ignore_broken_pipes();
-    tap.server = look_up_server(tap.options.to);
+    tap.server = look_up_server(options.to);
     if (tap.server == NULL)
         return FAILED;
     if (!watch_signals())
         complain("watching signals: %s", strerror(errno));
     else
-        tap.listener = start_listening(tap.options.listen);
+        tap.listener = start_listening(options.listen);
     if (tap.listener >= 0) {
         result = run(&tap);
         close(tap.listener);

@@ -67,91 +67,167 @@ static inline bool flush_output(void)
  * ------------------------------------------------------------------------------------------- */
 
 enum option_kind {
-    OPTION_FLAG,
-    OPTION_TEXT,
-    OPTION_NUMBER
+    FLAG,   /* sets a bool */
+    TEXT,   /* sets a const char * */
+    LIST,   /* adds to a struct option_list */
+    NUMBER, /* sets a uint32_t */
 };
 
 struct option {
-    const char *name;
+    const char *name; /* and, behind a space, what its value is: "-p PORT" */
     enum option_kind kind;
-    void *value;    /* a bool, a const char * or a uint32_t */
+    void *value;    /* that it sets; it holds the default before */
     uint32_t least; /* of a number */
     uint32_t most;
+    const char *help;
 };
 
-enum option_result {
-    OPTION_TAKEN,
-    OPTION_REFUSED, /* an explanation is printed */
-    OPTION_ANSWERED /* it was --help or --version */
+struct option_list {
+    const char **items;
+    size_t count;
 };
 
-static inline enum option_result print_and_end(const char *text)
+struct command_line {
+    const char *head; /* of the text of --help */
+    const char *tail;
+    const struct option *options;
+    size_t option_count;
+};
+
+enum parse_result {
+    PARSED,
+    REFUSED_ARGUMENTS, /* an explanation is printed */
+    ANSWERED           /* --help or --version */
+};
+
+static inline enum parse_result print_help(const struct command_line *line)
 {
-    fputs(text, stdout);
-    return flush_output() ? OPTION_ANSWERED : OPTION_REFUSED;
+    const struct option *option = line->options;
+
+    fputs(line->head, stdout);
+    for (; option < line->options + line->option_count; option++) {
+        printf("  %-24s %s", option->name, option->help);
+        if (option->kind == NUMBER && *(const uint32_t *)option->value >= option->least)
+            printf(" (%" PRIu32 ")", *(const uint32_t *)option->value);
+        if (option->kind == TEXT && *(const char *const *)option->value != NULL)
+            printf(" (%s)", *(const char *const *)option->value);
+        putchar('\n');
+    }
+    printf("  %-24s %s\n  %-24s %s\n%s", "-h, --help", "print this and exit", "--version",
+           "print the version and exit", line->tail);
+    return flush_output() ? ANSWERED : REFUSED_ARGUMENTS;
 }
 
-static inline enum option_result print_version(void)
+static inline enum parse_result print_version(void)
 {
     printf(PROGRAM " %d.%d.%d\n", MQTT_CODEC_VERSION_MAJOR, MQTT_CODEC_VERSION_MINOR,
            MQTT_CODEC_VERSION_PATCH);
-    return print_and_end("");
+    return flush_output() ? ANSWERED : REFUSED_ARGUMENTS;
+}
+
+/* NULL if there is no option of this name. */
+static inline const struct option *find_option(const struct command_line *line, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < line->option_count; i++) {
+        const struct option *option = &line->options[i];
+        if (strncmp(option->name, name, strlen(name)) == 0 &&
+            strcspn(option->name, " ") == strlen(name))
+            return option;
+    }
+    return NULL;
 }
 
 /* Digits only: strtoull also accepts white space and a sign. */
-static inline bool parse_number(uint32_t *number, const char *text, uint32_t least, uint32_t most)
+static inline bool set_number(const struct option *option, const char *text)
 {
     char *end;
     unsigned long long value;
 
-    if (text[0] < '0' || text[0] > '9')
-        return false;
     errno = 0;
     value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < least || value > most)
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < option->least ||
+        value > option->most)
         return false;
-    *number = (uint32_t)value;
+    *(uint32_t *)option->value = (uint32_t)value;
     return true;
 }
 
-/* Takes the option arguments[*index] and its value, and moves *index to the last of the two. */
-static inline enum option_result take_option(const struct option *options, size_t count,
-                                             const char *usage, char **arguments, int *index)
+static inline bool add_to_list(const struct option *option, const char *text)
 {
-    const char *name = arguments[*index];
-    const char *value = arguments[*index + 1]; /* NULL behind the last argument */
-    const struct option *option = options;
+    struct option_list *list = (struct option_list *)option->value;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+    const char **items =
+        (const char **)realloc((void *)list->items, (list->count + 1) * sizeof *items);
 
-    while (option < options + count && strcmp(option->name, name) != 0)
-        option++;
-    /* A program may have an option -h with a value. */
-    if (strcmp(name, "--help") == 0 ||
-        (strcmp(name, "-h") == 0 && (option == options + count || value == NULL)))
-        return print_and_end(usage);
-    if (strcmp(name, "--version") == 0)
-        return print_version();
-    if (option == options + count) {
-        complain("There is no option %s here; --help lists them", name);
-        return OPTION_REFUSED;
+    if (items == NULL) {
+        complain("%s: %s", text, strerror(errno));
+        return false;
     }
-    if (option->kind == OPTION_FLAG) {
+    list->items = items;
+    items[list->count] = text;
+    list->count++;
+    return true;
+}
+
+/* `value` is the argument behind the option, or NULL. False, with an explanation: it is wrong. */
+static inline bool set_option(const struct option *option, const char *name, const char *value)
+{
+    if (option->kind == FLAG) {
         *(bool *)option->value = true;
-        return OPTION_TAKEN;
+        return true;
     }
     if (value == NULL) {
         complain("The option %s needs a value; --help says more", name);
-        return OPTION_REFUSED;
+        return false;
     }
-    *index += 1;
-    if (option->kind == OPTION_TEXT) {
+    if (option->kind == LIST)
+        return add_to_list(option, value);
+    if (option->kind == TEXT) {
         *(const char **)option->value = value;
-    } else if (!parse_number((uint32_t *)option->value, value, option->least, option->most)) {
-        complain("%s %s: The value must be a number from %" PRIu32 " to %" PRIu32, name, value,
-                 option->least, option->most);
-        return OPTION_REFUSED;
+        return true;
     }
-    return OPTION_TAKEN;
+    if (set_number(option, value))
+        return true;
+    complain("%s %s: The value must be a number from %" PRIu32 " to %" PRIu32, name, value,
+             option->least, option->most);
+    return false;
+}
+
+/* Sets the options, and stores the other arguments in `operands`, where there is room for `most`. */
+static inline enum parse_result parse_arguments(const struct command_line *line, int count,
+                                                char **arguments, const char **operands,
+                                                size_t most)
+{
+    size_t given = 0;
+    int i;
+
+    for (i = 1; i < count && arguments[i] != NULL; i++) {
+        const char *name = arguments[i];
+        const char *value = arguments[i + 1]; /* NULL behind the last argument */
+        const struct option *option = find_option(line, name);
+        if (option != NULL && (value != NULL || strcmp(name, "-h") != 0)) {
+            if (!set_option(option, name, value))
+                return REFUSED_ARGUMENTS;
+            if (option->kind != FLAG)
+                i++;
+        } else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+            return print_help(line);
+        } else if (strcmp(name, "--version") == 0) {
+            return print_version();
+        } else if (name[0] == '-' && name[1] != '\0') {
+            complain("There is no option %s here; --help lists them", name);
+            return REFUSED_ARGUMENTS;
+        } else if (given == most) {
+            complain("%s is one argument too many; --help says more", name);
+            return REFUSED_ARGUMENTS;
+        } else {
+            operands[given] = name;
+            given++;
+        }
+    }
+    return PARSED;
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -293,6 +369,45 @@ static inline void buffer_drop(struct buffer *buffer, size_t size)
         buffer_free(buffer);
 }
 
+/* Appends a packet as the encoder writes it; the encoder is asked for the size first. False: there is
+ * no memory, or the packet breaks a rule. */
+static inline bool buffer_append_packet(struct buffer *buffer, const struct mqtt_packet *packet)
+{
+    const int32_t size = mqtt_encode(NULL, 0, packet);
+
+    if (size < 0 || !buffer_reserve(buffer, (size_t)size))
+        return false;
+    buffer->end += (size_t)mqtt_encode(buffer->bytes + buffer->end, (size_t)size, packet);
+    return true;
+}
+
+/* Whether a call on a socket that does not block has failed for good. */
+static inline bool is_lost(ssize_t count)
+{
+    return count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
+}
+
+/* Sends what the socket accepts now. False: the other side is gone. */
+static inline bool buffer_send(struct buffer *buffer, int socket)
+{
+    const ssize_t count = send(socket, buffer_front(buffer), buffer_length(buffer), 0);
+
+    if (count > 0)
+        buffer_drop(buffer, (size_t)count);
+    return !is_lost(count);
+}
+
+/* Receives what has come, as far as there is room. False: the other side has closed, or is gone. */
+static inline bool buffer_receive(struct buffer *buffer, int socket)
+{
+    const ssize_t count =
+        recv(socket, buffer->bytes + buffer->end, buffer->capacity - buffer->end, 0);
+
+    if (count > 0)
+        buffer->end += (size_t)count;
+    return count != 0 && !is_lost(count);
+}
+
 /* ---------------------------------------------------------------------------------------------
  * Sockets: TCP keeps the order of the bytes and loses none [MQTT-7.1.1-1] [MQTT-7.1.2-1]
  * ------------------------------------------------------------------------------------------- */
@@ -367,6 +482,8 @@ static inline int listen_at(const char *host, const char *port)
     return file;
 }
 
+#define ACCEPT_PAUSE 1000 /* milliseconds, if must_pause_accepting */
+
 /* An address as text: host, separator, port. */
 static inline void name_address(char *text, size_t size, const struct sockaddr *address,
                                 socklen_t length, const char *separator)
@@ -381,7 +498,33 @@ static inline void name_address(char *text, size_t size, const struct sockaddr *
         snprintf(text, size, "unknown");
 }
 
-/* The same of the address that a socket listens at, whose port may have been chosen for it. */
+/* Accepts a waiting connection and writes the address of its other side to `name`, unless `size` is
+ * 0. Returns its socket, which does not block, or -1 if there is none. */
+static inline int accept_client(int listener, char *name, size_t size)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr *address = (struct sockaddr *)&storage;
+    socklen_t length = sizeof storage;
+    const int file = accept(listener, address, &length);
+
+    if (file < 0)
+        return -1;
+    name_address(name, size, address, length, ":");
+    send_at_once(file);
+    if (set_nonblocking(file))
+        return file;
+    close(file);
+    return -1;
+}
+
+/* Whether accept failed because too many files are open. poll would report the connection again at
+ * once: the program pauses. */
+static inline bool must_pause_accepting(void)
+{
+    return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+}
+
+/* The address that a socket listens at; its port may have been chosen for it. */
 static inline void name_listener(char *text, size_t size, int listener, const char *separator)
 {
     struct sockaddr_storage storage = {0};

@@ -614,8 +614,8 @@ class Options(unittest.TestCase):
         for arguments, error in [
             (["--jsn"], "There is no option --jsn here; --help lists them."),
             (["-x"], "There is no option -x here; --help lists them."),
-            (["a", "b"], "b is a second FILE; --help says more."),
-            (["-", "-"], "- is a second FILE; --help says more."),
+            (["a", "b"], "b is one argument too many; --help says more."),
+            (["-", "-"], "- is one argument too many; --help says more."),
             (["--from-client", "--from-server"],
              "--from-client and --from-server exclude each other."),
         ]:

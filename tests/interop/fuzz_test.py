@@ -38,7 +38,7 @@ GROWTH = 8 * 1024  # KiB of memory, from the middle to the end
 
 LIMITS = {"--max-packet": 70000, "--max-connections": 60, "--max-sessions": 100, "--max-queue": 50,
           "--max-subscriptions": 20, "--max-retained": 100, "--max-output": 100000,
-          "--connect-timeout": 1, "--sys-interval": 1}
+          "--connect-timeout": 1}
 OPTIONS = [str(part) for option in LIMITS.items() for part in option]
 
 

@@ -36,8 +36,7 @@ sys_interval 0
 persistence false
 log_dest none
 """
-OPTIONS = ["--max-connections", "1100", "--max-queue", "1000000", "--max-output", "100000000",
-           "--sys-interval", "0"]
+OPTIONS = ["--max-connections", "1100", "--max-queue", "1000000", "--max-output", "100000000"]
 
 # Of CPU time and memory. The clock is left alone: it tells of the other programs on the machine, too.
 LIMITS = {"cpu_seconds": 5, "memory_kib": 3}

@@ -28,10 +28,14 @@
  * Messages and standard files
  * ------------------------------------------------------------------------------------------- */
 
+static bool is_quiet; /* an option of some programs */
+
 static inline void complain(const char *format, ...)
 {
     va_list arguments;
 
+    if (is_quiet)
+        return;
     fputs(PROGRAM ": ", stderr);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
@@ -142,12 +146,12 @@ static inline const struct option *find_option(const struct command_line *line, 
 /* Digits only: strtoull also accepts white space and a sign. */
 static inline bool set_number(const struct option *option, const char *text)
 {
-    char *end;
+    char *rest;
     unsigned long long value;
 
     errno = 0;
-    value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < option->least ||
+    value = strtoull(text, &rest, 10);
+    if (text[0] < '0' || text[0] > '9' || *rest != '\0' || errno != 0 || value < option->least ||
         value > option->most)
         return false;
     *(uint32_t *)option->value = (uint32_t)value;
@@ -288,7 +292,9 @@ static inline void ignore_broken_pipes(void)
  * A buffer that grows
  * ------------------------------------------------------------------------------------------- */
 
+#if !defined(BUFFER_CAPACITY)
 #define BUFFER_CAPACITY 8192u /* bytes, to begin with */
+#endif
 
 /* The bytes from `begin` to `end` are in use. It starts as {0}. */
 struct buffer {
@@ -343,7 +349,8 @@ static inline bool buffer_append(struct buffer *buffer, const void *bytes, size_
 {
     if (!buffer_reserve(buffer, size))
         return false;
-    memcpy(buffer->bytes + buffer->end, bytes, size);
+    if (size > 0)
+        memcpy(buffer->bytes + buffer->end, bytes, size);
     buffer->end += size;
     return true;
 }

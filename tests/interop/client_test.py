@@ -35,6 +35,9 @@ SCRIPTED = "a script is the server"
 NOT_TAPPED = {"sent_packets": SCRIPTED, "received_packets": SCRIPTED, "bad_servers": SCRIPTED,
               "errors_of_its_own": SCRIPTED, "resent_packets": SCRIPTED,
               "resumed_subscriber": SCRIPTED, "unused_packet_ids": SCRIPTED,
+              "options_before_the_command": SCRIPTED, "debug": SCRIPTED,
+              "without_retained_messages": SCRIPTED, "message_that_is_refused": SCRIPTED,
+              "wrong_acknowledgements": SCRIPTED, "unknown_acknowledgements": SCRIPTED,
               "acknowledging_publisher": SCRIPTED, "pings": SCRIPTED,
               "server_that_does_not_close": SCRIPTED}
 
@@ -488,7 +491,13 @@ class Test:
         not_utf8 = "MQTT-1.5.3-1"
         for arguments, message in (
                 ((), "pub or sub"), (("pub",), "-t is missing"), (("pub", "-t", "a"), "one of -m"),
-                ((*pub, "-n"), "one of -m"), ((*sub, "-k", "65536"), "0 to 65535"),
+                (("push",), "pub or sub"), (("pub", "sub"), "sub is one argument too many"),
+                ((*pub, "-n"), "one of -m"), ((*pub, "-m", "c"), "one of -m"),
+                ((*pub, "-C", "1"), "are options of sub"), ((*pub, "-R"), "are options of sub"),
+                ((*sub, "-m", "b"), "are options of pub"), ((*sub, "-r"), "are options of pub"),
+                ((*sub, "-V", "mqttv5"), "The only version is mqttv311"),
+                ((*sub, "-p", "abc"), "-p abc: The value must be a number from 1 to 65535."),
+                ((*sub, "-k", "65536"), "0 to 65535"),
                 ((*sub, "--will-qos", "1"), "--will-topic"), (("sub", "-t"), "needs a value"),
                 (("sub", "--nothing"), "no option"), ((*sub, "-p", "x"), "1 to 65535"),
                 ((*sub, "-p", "0"), "1 to 65535"), ((*sub, "-C", "0"), "from 1"),
@@ -512,7 +521,10 @@ class Test:
             errors = done.stderr.decode()
             check(done.returncode == 1 and errors.startswith("mqtt_client: ") and
                   errors.count("\n") == 1 and message in errors, f"{arguments}: {done}")
-        check(b"--will-topic" in subprocess.check_output([self.client, "--help"]), "--help")
+        for option in "--help", "-h":
+            check(b"--will-topic" in subprocess.check_output([self.client, option]), option)
+        check(subprocess.check_output([self.client, "--version"]) == b"mqtt_client 0.2.0\n",
+              "--version")
         with listen() as probe:
             port = probe.getsockname()[1]
         self.run("pub", "-t", "a", "-m", "b", status=2, port=port)
@@ -550,6 +562,88 @@ class Test:
         check(seen[2:] == [b"\xe0\x00"], f"after the message: {seen}")
         check("subscription to b/#." in self.stderr and "to a." not in self.stderr,
               f"the second code refuses the second filter [MQTT-3.9.3-1]: {self.stderr}")
+
+    def test_options_before_the_command(self):
+        """And those that scripts for mosquitto_pub pass."""
+        for version in "mqttv311", "311":
+            seen = self.talk([b"\x20\x02\x00\x00"], arguments=("--quiet", "-V", version, "pub", "-t",
+                                                                "a", "-m", "x"))[0]
+            check(seen[1:] == [b"\x30\x04\x00\x01ax", b"\xe0\x00"], f"-V {version}: {seen}")
+        with listen() as probe:
+            port = probe.getsockname()[1]
+        self.run("--quiet", "pub", "-t", "a", "-m", "b", status=2, port=port)
+        check(self.stderr == "", f"--quiet: {self.stderr}")
+
+    def test_debug(self):
+        """A line for each packet."""
+        script = [b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x02" + publish(0x3D, 8, b"xyz"),
+                  acknowledgement(0x62, 8) + publish(0x30, 0, b"", b"\x1b[1m")]
+        self.talk(script, arguments=("sub", "-d", "-q", "2", "-t", "#", "-C", "2"))
+        check(self.stderr == """\
+sending CONNECT
+received CONNACK
+sending SUBSCRIBE
+received SUBACK
+received PUBLISH, id 8, QoS 2, DUP 1, RETAIN 1, 3 bytes, topic a
+sending PUBREC, id 8
+received PUBREL, id 8
+sending PUBCOMP, id 8
+received PUBLISH, id 0, QoS 0, DUP 0, RETAIN 0, 0 bytes, topic ?
+sending DISCONNECT
+""", f"-d: {self.stderr}")
+
+    def test_without_retained_messages(self):
+        """-R: they are acknowledged, but neither printed nor counted."""
+        script = [b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01" + publish(0x33, 7, b"old") +
+                  publish(0x32, 8, b"new"), b""]
+        seen = self.talk(script, arguments=("sub", "-R", "-q", "1", "-t", "a", "-C", "1"))[0]
+        check(seen[2:] == [acknowledgement(0x40, 7), acknowledgement(0x40, 8), b"\xe0\x00"] and
+              self.printed == b"new\n", f"{seen}, {self.printed}")
+
+    def test_message_that_is_refused(self):
+        """A server closes whenever it gets a message that is too large for it; the client does not
+        send that for ever, though the messages before it are acknowledged."""
+        def answers(packets):
+            return b"\x40\x02" + packets[1][5:7]
+
+        accepted, large = b"\x20\x02\x00\x00", b"y" * 1000
+        first = [accepted, answers, None]
+        again = [accepted, None]
+        seen = self.talk(first, again, again, status=2, data=b"x\n" + large + b"\nz\n", arguments=(
+            "pub", "-q", "1", "-t", "a", "-l", "--retries", "2"))
+        check([large in packets[-1] for packets in seen] == [True] * 3, f"sent: {seen}")
+        lines = self.stderr.splitlines()
+        hint = "without taking a message of 1000 bytes: it may be too large for the server."
+        check([line for line in lines if hint in line] == [
+            f"mqtt_client: The server has closed the connection {i} times {hint}" for i in (2, 3)] and
+              lines[-1].startswith("mqtt_client: No connection to "), f"said: {lines}")
+
+    def test_wrong_acknowledgements(self):
+        """One that the message does not wait for ends the connection [MQTT-4.8.0-1]."""
+        def answer(first_byte):
+            return lambda packets: bytes((first_byte, 2)) + packets[1][5:7]
+
+        puback, pubrec, pubcomp = answer(0x40), answer(0x50), answer(0x70)
+        for qos, answers, clause in (("1", [pubrec], "4.3.2-2"), ("1", [pubcomp], "4.3.2-2"),
+                                     ("2", [puback], "4.3.3-2"), ("2", [pubcomp], "4.3.3-2"),
+                                     ("2", [pubrec, puback], "4.3.3-2")):
+            seen = self.talk([b"\x20\x02\x00\x00", *answers], status=3,
+                             arguments=("pub", "-q", qos, "-t", "a", "-m", "x"))[0]
+            check(len(seen) == 1 + len(answers) and
+                  "This acknowledgement is not what the message is waiting for. "
+                  f"[MQTT-{clause}]" in self.stderr, f"{seen}, {self.stderr}")
+
+    def test_unknown_acknowledgements(self):
+        """Those that a session of before may have left: a PUBREC is answered, none is a fault."""
+        def other(packets, distance):
+            return (int.from_bytes(packets[1][5:7], "big") - 1 + distance) % 65535 + 1
+
+        script = [b"\x20\x02\x01\x00",
+                  lambda packets: acknowledgement(0x40, other(packets, 1)) + acknowledgement(
+                      0x50, other(packets, 2)) + acknowledgement(0x70, other(packets, 3)),
+                  lambda packets: acknowledgement(0x40, other(packets, 0))]
+        seen = self.talk(script, arguments=("pub", "-q", "1", "-t", "a", "-m", "x", "-c", "-i", "b"))[0]
+        check(seen[2:] == [acknowledgement(0x62, other(seen, 2)), b"\xe0\x00"], f"sent: {seen}")
 
     def test_received_packets(self):
         """What is printed and what is answered, in which order."""
@@ -860,6 +954,9 @@ class Test:
         self.broker = Broker(self.directory, "open", "allow_anonymous true")
         try:
             for name in ("exit_statuses", "endless_input", "fifo", "server_that_does_not_close",
+                         "options_before_the_command", "debug", "without_retained_messages",
+                         "message_that_is_refused", "wrong_acknowledgements",
+                         "unknown_acknowledgements",
                          "sent_packets", "received_packets", "bad_servers",
                          "errors_of_its_own", "acknowledging_publisher", "pings",
                          "resent_packets", "resumed_subscriber", "unused_packet_ids", "every_qos",

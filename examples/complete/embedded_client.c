@@ -7,10 +7,10 @@
  *     cc -o embedded_client examples/complete/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
  *
- * To copy it, take mqtt_codec.h too. The client, down to THE PORT, includes nothing else;
- * docs/embedded_client.md says how to compile it for a Cortex-M0. Behind it follow a port to POSIX
- * sockets and a main, which also need program.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves
- * them out.
+ * To copy it, take mqtt_codec.h and program.h too, and change the path of mqtt_codec.h. The client
+ * itself, down to THE PORT, needs nothing but mqtt_codec.h; docs/embedded_client.md says how to
+ * compile it for a Cortex-M0. Behind it follow a port to POSIX sockets and a main, which need
+ * program.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.
  */
 #if __STDC_HOSTED__ && !defined(EMBEDDED_CLIENT_ONLY)
 #define CLIENT_HAS_MAIN
@@ -725,7 +725,7 @@ static const struct option known_options[] = {
     {"--qos N", NUMBER, &options.qos, 0, 2, "of the message that is published"},
     {"--messages N", NUMBER, &options.messages, 0, INT32_MAX,
      "with --subscribe: end when so many have come, and the message\n"
-     "                           that is published is acknowledged"},
+     "                             that is published is acknowledged"},
     {"--seconds N", NUMBER, &options.seconds, 0, 1000000, "end after this time in any case"},
     {"--keep-alive SECONDS", NUMBER, &options.keep_alive, 0, UINT16_MAX, "0 is none"},
 };

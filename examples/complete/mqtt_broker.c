@@ -6,7 +6,7 @@
  *     cc -O2 -o mqtt_broker examples/complete/mqtt_broker.c
  *     ./mqtt_broker --help
  *
- * To copy it, take mqtt_codec.h, program.h and qos.h too.
+ * To copy it, take mqtt_codec.h, program.h and qos.h too, and change the path of mqtt_codec.h.
  *
  * The parts, from the bottom up:
  *
@@ -85,7 +85,7 @@ static const struct option known_options[] = {
     {"--max-queue N", NUMBER, &max_queue, 1, 1000000000, "messages in the queue of a session"},
     {"--max-stall SECONDS", NUMBER, &max_stall, 0, 86400,
      "how long publishers wait for a client whose queue is full\n"
-     "                           and that acknowledges nothing"},
+     "                             and that acknowledges nothing"},
     {"--max-connections N", NUMBER, &max_connections, 1, 1000000, "connections at a time"},
     {"--max-sessions N", NUMBER, &max_sessions, 1, 100000000,
      "sessions, those of absent clients included"},
@@ -487,7 +487,7 @@ static void queue_append(struct session *session, struct delivery *delivery)
         if (session->dropped == 0)
             report(NULL, "%.*s: the queue is full, messages are dropped: the client %s",
                    shown_length(session), session->id,
-                   session->connection == NULL ? "is away" : "acknowledges nothing");
+                   session->connection == NULL ? "is away" : "does not keep up");
         session->dropped++;
         delivery_free(delivery);
         return;

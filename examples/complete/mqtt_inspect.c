@@ -5,7 +5,8 @@
  *
  *     cc -o mqtt_inspect examples/complete/mqtt_inspect.c
  *
- * To copy it, take mqtt_codec.h, program.h and print_packet.h too.
+ * To copy it, take mqtt_codec.h, program.h and print_packet.h too, and change the path of
+ * mqtt_codec.h.
  *
  * Worth copying: receive, show_packets and inspect read packets of any size from any kind of
  * stream.
@@ -39,7 +40,7 @@ static const struct option known_options[] = {
      "the stream is a server's: refuse what only a client may send"},
     {"--color", FLAG, &options.colour, 0, 0,
      "print in colours; this is the default on a terminal, unless the\n"
-     "                           environment has NO_COLOR or TERM is dumb"},
+     "                             environment has NO_COLOR or TERM is dumb"},
     {"--no-color", FLAG, &options.no_colour, 0, 0, "print without colours"},
 };
 

@@ -6,7 +6,8 @@
  *     cc -o mqtt_tap examples/complete/mqtt_tap.c
  *     ./mqtt_tap --listen 1884 --to localhost:1883
  *
- * To copy it, take mqtt_codec.h, program.h and print_packet.h too.
+ * To copy it, take mqtt_codec.h, program.h and print_packet.h too, and change the path of
+ * mqtt_codec.h.
  *
  * Worth copying: take_packets and the functions around it decode, check and pass on packets of any
  * size in bounded memory. The program stops reading from one side while the other does not read.
@@ -46,11 +47,11 @@ static struct {
 static const struct option known_options[] = {
     {"--listen [HOST:]PORT", TEXT, &options.listen, 0, 0,
      "where clients connect; HOST is 127.0.0.1 if not given, and an\n"
-     "                           IPv6 address stands in [brackets]; PORT 0 is any free one"},
+     "                             IPv6 address stands in [brackets]; PORT 0 is any free one"},
     {"--to HOST:PORT", TEXT, &options.to, 0, 0, "the server"},
     {"--malformed POLICY", TEXT, &options.malformed, 0, 0,
      "refuse: close a connection in which a packet is malformed; or\n"
-     "                           forward: from that packet on, pass on that direction unseen"},
+     "                             forward: from that packet on, pass on that direction unseen"},
     {"--max-packet BYTES", NUMBER, &options.packet_max, 2, PACKET_SIZE_MAX,
      "treat packets that are larger as malformed"},
     {"--reencode", FLAG, &options.reencodes, 0, 0,

@@ -2,14 +2,13 @@
  *
  * print_packet.h: prints MQTT 3.1.1 packets, one line each, as text or as JSON. For a malformed
  * packet it shows which byte breaks which rule of the standard. mqtt_inspect.c and mqtt_tap.c use
- * it. It needs hosted C, POSIX and mqtt_codec.h; a program defines PROGRAM, its name, before.
+ * it. It needs hosted C and POSIX. A program includes mqtt_codec.h and defines PROGRAM, its name,
+ * before it includes this file.
  *
  * Worth copying: put_escaped prints text from strangers.
  */
 #if !defined(PRINT_PACKET_H)
 #define PRINT_PACKET_H
-
-#include "../../mqtt_codec.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * program.h: what the programs of this folder share and what is not MQTT: options, the clock,
- * signals, a buffer that grows, sockets. It needs hosted C and POSIX. A program defines PROGRAM, its
- * name, before it includes this file.
+ * signals, a buffer that grows, sockets. It needs hosted C and POSIX. A program includes mqtt_codec.h
+ * and defines PROGRAM, its name, before it includes this file.
  */
 #if !defined(PROGRAM_H)
 #define PROGRAM_H
-
-#include "../../mqtt_codec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,9 +76,9 @@ enum option_kind {
 };
 
 struct option {
-    const char *name; /* and, behind a space, what its value is: "-p PORT" */
+    const char *name; /* followed by a word for its value, if it has one: "-p PORT" */
     enum option_kind kind;
-    void *value;    /* that it sets; it holds the default before */
+    void *value;    /* the variable that it sets, which holds the default */
     uint32_t least; /* of a number */
     uint32_t most;
     const char *help;
@@ -104,31 +102,6 @@ enum parse_result {
     ANSWERED           /* --help or --version */
 };
 
-static inline enum parse_result print_help(const struct command_line *line)
-{
-    const struct option *option = line->options;
-
-    fputs(line->head, stdout);
-    for (; option < line->options + line->option_count; option++) {
-        printf("  %-24s %s", option->name, option->help);
-        if (option->kind == NUMBER && *(const uint32_t *)option->value >= option->least)
-            printf(" (%" PRIu32 ")", *(const uint32_t *)option->value);
-        if (option->kind == TEXT && *(const char *const *)option->value != NULL)
-            printf(" (%s)", *(const char *const *)option->value);
-        putchar('\n');
-    }
-    printf("  %-24s %s\n  %-24s %s\n%s", "-h, --help", "print this and exit", "--version",
-           "print the version and exit", line->tail);
-    return flush_output() ? ANSWERED : REFUSED_ARGUMENTS;
-}
-
-static inline enum parse_result print_version(void)
-{
-    printf(PROGRAM " %d.%d.%d\n", MQTT_CODEC_VERSION_MAJOR, MQTT_CODEC_VERSION_MINOR,
-           MQTT_CODEC_VERSION_PATCH);
-    return flush_output() ? ANSWERED : REFUSED_ARGUMENTS;
-}
-
 /* NULL if there is no option of this name. */
 static inline const struct option *find_option(const struct command_line *line, const char *name)
 {
@@ -141,6 +114,32 @@ static inline const struct option *find_option(const struct command_line *line, 
             return option;
     }
     return NULL;
+}
+
+static inline enum parse_result print_help(const struct command_line *line)
+{
+    const struct option *option = line->options;
+
+    fputs(line->head, stdout);
+    for (; option < line->options + line->option_count; option++) {
+        printf("  %-26s %s", option->name, option->help);
+        if (option->kind == NUMBER && *(const uint32_t *)option->value >= option->least)
+            printf(" (%" PRIu32 ")", *(const uint32_t *)option->value);
+        if (option->kind == TEXT && *(const char *const *)option->value != NULL)
+            printf(" (%s)", *(const char *const *)option->value);
+        putchar('\n');
+    }
+    printf("  %-26s print this and exit\n",
+           find_option(line, "-h") == NULL ? "-h, --help" : "--help");
+    printf("  %-26s print the version and exit\n%s", "--version", line->tail);
+    return flush_output() ? ANSWERED : REFUSED_ARGUMENTS;
+}
+
+static inline enum parse_result print_version(void)
+{
+    printf(PROGRAM " %d.%d.%d\n", MQTT_CODEC_VERSION_MAJOR, MQTT_CODEC_VERSION_MINOR,
+           MQTT_CODEC_VERSION_PATCH);
+    return flush_output() ? ANSWERED : REFUSED_ARGUMENTS;
 }
 
 /* Digits only: strtoull also accepts white space and a sign. */
@@ -309,9 +308,10 @@ static inline size_t buffer_length(const struct buffer *buffer)
     return buffer->end - buffer->begin;
 }
 
+/* An empty buffer may have no memory: then it is NULL, to which nothing may be added. */
 static inline uint8_t *buffer_front(const struct buffer *buffer)
 {
-    return buffer->bytes + buffer->begin;
+    return buffer->begin == 0 ? buffer->bytes : buffer->bytes + buffer->begin;
 }
 
 /* Makes room for `size` bytes behind the end. The bytes in use move to the front if at least as many

@@ -6,9 +6,11 @@ Runs the binary on streams made here and compares standard output, standard erro
 status exactly.
 """
 
+import glob
 import json
 import os
 import pty
+import re
 import resource
 import select
 import shutil
@@ -659,15 +661,37 @@ class Options(unittest.TestCase):
 
 
 class Build(unittest.TestCase):
-    def test_a_compiler_is_enough(self):
-        compiler = shutil.which("cc")
-        if compiler is None:
+    """What the first lines of each complete program say of it."""
+
+    def compile(self, *arguments, **options):
+        done = subprocess.run([*arguments], capture_output=True, check=False, timeout=SECONDS,
+                              **options)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""), arguments)
+
+    def test_programs(self):
+        if shutil.which("cc") is None:
             self.skipTest("there is no cc")
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "mqtt_inspect")
-            done = subprocess.run([compiler, "-o", path, "examples/complete/mqtt_inspect.c"], cwd=ROOT,
-                                  capture_output=True, check=False, timeout=SECONDS)
-            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+        sources = sorted(glob.glob(os.path.join(ROOT, "examples/complete/*.c")))
+        self.assertEqual(len(sources), 5)
+        for source in sources:
+            name = os.path.basename(source)[:-2]
+            with self.subTest(name), open(source, encoding="utf-8") as file:
+                text = file.read()
+                head = text.partition("*/")[0].replace("\n * ", " ")
+                command = re.search(rf" (cc (?:-O2 )?-o {name} examples/complete/{name}\.c)\s", head)[1]
+                listed = re.search(r"To copy it, take ([\w., ]+) too,", head)[1]
+                headers = re.split(r", | and ", listed)
+                self.assertEqual(headers[0], "mqtt_codec.h")
+                with tempfile.TemporaryDirectory() as folder:
+                    self.compile(*command.replace(f"-o {name}", f"-o {folder}/{name}").split(),
+                                 cwd=ROOT)
+                    os.remove(f"{folder}/{name}")
+                    shutil.copy(os.path.join(ROOT, "mqtt_codec.h"), folder)
+                    for header in headers[1:]:
+                        shutil.copy(os.path.join(ROOT, "examples/complete", header), folder)
+                    with open(f"{folder}/{name}.c", "w", encoding="utf-8") as copy:
+                        copy.write(text.replace("../../mqtt_codec.h", "mqtt_codec.h"))
+                    self.compile("cc", "-o", name, f"{name}.c", cwd=folder)
 
 
 if __name__ == "__main__":

@@ -1267,7 +1267,8 @@ static void receive(struct connection *connection)
         close_without_memory(connection);
         return;
     }
-    connection->has_ended = !buffer_receive(input, connection->socket);
+    connection->has_ended =
+        !buffer_receive(input, connection->socket, input->capacity - input->end);
     connection->has_input = buffer_length(input) > 0;
 }
 

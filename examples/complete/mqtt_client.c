@@ -165,14 +165,12 @@ struct client {
     const struct addrinfo *address; /* the next to try */
     bool has_connected;             /* ever */
     uint32_t attempts;              /* to reconnect, since the server last was of use */
-
-    int64_t now; /* all times are in milliseconds */
+    int64_t now;                    /* all times are in milliseconds */
     int64_t stop_at;
     int64_t deadline; /* of the phase */
     int64_t sent_at;  /* when the socket last accepted bytes */
     int64_t pinged_at;
     bool awaits_pingresp;
-
     struct buffer sending;  /* its memory never grows */
     struct buffer received; /* it begins with the first byte of a packet */
 
@@ -390,14 +388,15 @@ static bool is_count_reached(const struct client *client)
 
 /* Whether the server has closed too often at the same message. It takes messages in their order, so
  * it is the first one without an acknowledgement. */
-static bool is_message_refused(struct client *client)
+static bool is_message_refused(const struct window *window)
 {
-    const struct in_flight *first = &client->window.messages[client->window.released];
-    struct range *range;
+    const struct in_flight *first = &window->messages[window->released];
+    struct range *range = NULL;
 
-    if (client->window.count == client->window.released || !first->is_sent || first->is_due)
+    if (window->released < window->count && first->is_sent && !first->is_due)
+        range = (struct range *)first->message;
+    if (range == NULL)
         return false;
-    range = (struct range *)first->message;
     range->losses++;
     if (range->losses > 1)
         complain("The server has closed the connection %" PRIu32
@@ -409,7 +408,7 @@ static bool is_message_refused(struct client *client)
 /* Plans the next attempt, unless the connection is not needed any more or never was there. */
 static void lose_connection(struct client *client, const char *why)
 {
-    const bool is_refused = client->phase == ONLINE && is_message_refused(client);
+    const bool is_refused = client->phase == ONLINE && is_message_refused(&client->window);
 
     close_connection(client);
     if (client->phase == CLOSING) {
@@ -532,7 +531,7 @@ static void receive(struct client *client)
         return;
     }
     errno = 0;
-    if (!buffer_receive(&client->received, client->socket))
+    if (!buffer_receive(&client->received, client->socket, READ_SIZE))
         lose_connection(client, errno == 0 ? "The server has closed it" : strerror(errno));
 }
 

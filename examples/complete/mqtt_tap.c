@@ -143,7 +143,7 @@ static bool receive(struct direction *way)
         return fail(way, "receiving", ENOMEM);
     before = way->in.end;
     bytes = way->in.bytes + before;
-    way->has_ended = !buffer_receive(&way->in, way->source);
+    way->has_ended = !buffer_receive(&way->in, way->source, READ_SIZE);
     count = way->in.end - before;
     if (way->record != NULL && fwrite(bytes, 1, count, way->record) != count)
         return fail(way, "the recording", errno);

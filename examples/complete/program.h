@@ -404,11 +404,11 @@ static inline bool buffer_send(struct buffer *buffer, int socket)
     return !is_lost(count);
 }
 
-/* Receives what has come, as far as there is room. False: the other side has closed, or is gone. */
-static inline bool buffer_receive(struct buffer *buffer, int socket)
+/* Receives what has come, at most `size` bytes; there must be room for them. False: the other side
+ * has closed, or is gone. */
+static inline bool buffer_receive(struct buffer *buffer, int socket, size_t size)
 {
-    const ssize_t count =
-        recv(socket, buffer->bytes + buffer->end, buffer->capacity - buffer->end, 0);
+    const ssize_t count = recv(socket, buffer->bytes + buffer->end, size, 0);
 
     if (count > 0)
         buffer->end += (size_t)count;

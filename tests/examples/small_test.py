@@ -294,8 +294,8 @@ def client_checks_its_arguments():
           (1, b"", "small_client: There is no address for 127.0.0.1\n"), "no port")
     for options, sentence in (
         ({"topic": "rooms/+"}, "A topic name contains a wildcard. MQTT-4.7.1-1"),
-        ({"filters": ("a", "b#")}, "The wildcard # is not a whole level, or not the last of the "
-         "filter. MQTT-4.7.1-2"),
+        ({"filters": ("a", "b#")}, "The wildcard # is not a whole level, or not the last "
+         "level. MQTT-4.7.1-2"),
         ({"topic": "x" * 1100}, "The buffer is smaller than the packet. "),
     ):
         with listening() as (listener, port):
@@ -648,21 +648,21 @@ def broker_refuses():
     """What comes back, and the log, for what is malformed or out of place."""
     first, place = "CONNECT must come first, and only once.", "This has no place at QoS 0 and 1:"
     for before, sent, answer, line in (
-        (b"", connect("a", level=5), b"\x20\x02\0\x01", "The protocol level is not 4, that of MQTT "
+        (b"", connect("a", level=5), b"\x20\x02\0\x01", "The protocol level is not 4, which is MQTT "
          "3.1.1. MQTT-3.1.2-2"),
         (b"", connect("", clean=False), b"\x20\x02\0\x02", "The client identifier is empty, but "
-         "the session is not a clean one. MQTT-3.1.3-7"),
+         "clean session is 0. MQTT-3.1.3-7"),
         (b"", connect("a").replace(b"MQTT", b"MQTS"), b"", "The protocol name is not MQTT. "
          "MQTT-3.1.2-1"),
         (b"", PINGREQ, b"", first + " MQTT-3.1.0-1"),
         (b"", DISCONNECT + connect("a"), b"", first + " MQTT-3.1.0-1"),
         (b"", b"\xf0", b"", "The packet type is 0 or 15, which are reserved. 2.2.1"),
         (connect("a"), connect("a"), b"", first + " MQTT-3.1.0-1"),
-        (connect("a"), connect("a", level=5), b"", "The protocol level is not 4, that of MQTT "
+        (connect("a"), connect("a", level=5), b"", "The protocol level is not 4, which is MQTT "
          "3.1.1. MQTT-3.1.2-2"),
         (connect("a"), publish("+", "x"), b"", "A topic name contains a wildcard. MQTT-4.7.1-1"),
-        (connect("a"), b"\x80\x06\0\x01\0\x01a\0", b"", "The reserved flags of the fixed header "
-         "are not those of the type. MQTT-2.2.2-1"),
+        (connect("a"), b"\x80\x06\0\x01\0\x01a\0", b"", "The fixed header flags are not valid "
+         "for this packet type. MQTT-2.2.2-1"),
         (connect("a"), PINGRESP, b"", "This side may not send packets of this type. 2.2.1"),
         (connect("a"), publish("a", "x", 2, 5), b"", place + " PUBLISH"),
         (connect("a"), ack(PUBREC, 1), b"", place + " PUBREC"),
@@ -947,7 +947,7 @@ def stream_says_what_is_wrong():
         (("receive", "t", "/dev/full"), ACCEPTED + publish("t", "abc"),
          "The payload cannot be written."),
         (("receive", "t/#x", copy), ACCEPTED, "The wildcard # is not a whole level, or not the "
-         "last of the filter."),
+         "last level."),
         (("send", "t/#", path), ACCEPTED, "A topic name contains a wildcard."),
         (("send", "t", path), ACCEPTED, ends),
         (("send", "t", path), ACCEPTED + PINGRESP, "The server did not acknowledge the message."),
@@ -961,8 +961,8 @@ def stream_says_what_is_wrong():
     os.truncate(large, 268435456)
     with stream_of_a_script("send", "t", large) as (process, server):
         server.sendall(ACCEPTED)
-        equal(result(process)[::2], (1, "stream_payload: The packet is larger than a remaining "
-                                     "length, or this machine, can express.\n"), "256 MB")
+        equal(result(process)[::2], (1, "stream_payload: The packet is too large for a remaining "
+                                     "length, or for this machine.\n"), "256 MB")
     with stream_of_a_script("send", "t", large) as (process, server):
         os.truncate(large, 200000000)
         server.sendall(ACCEPTED)
@@ -1136,12 +1136,11 @@ def rewrite_refuses():
         (publish("a/#", "x"), "A topic name contains a wildcard."),
         (b"\x30\x02\0\0", "A topic name or topic filter is empty."),
         (b"\xf0", "The packet type is 0 or 15, which are reserved."),
-        (b"\x83\x06\0\x01\0\x01a\0", "The reserved flags of the fixed header are not those of the "
-         "type."),
+        (b"\x83\x06\0\x01\0\x01a\0", "The fixed header flags are not valid for this packet type."),
         (b"\x30\x80\x80\x80\x80", "The remaining length has more than four bytes, or is not "
          "possible for this packet."),
-        (subscribe(1, ("a/x#", 0)), "The wildcard # is not a whole level, or not the last of the "
-         "filter."),
+        (subscribe(1, ("a/x#", 0)), "The wildcard # is not a whole level, or not the last "
+         "level."),
     ):
         equal(rewrite("a", "b", before + data), (1, after, f"rewrite_topics: {sentence}\n"), data)
     for data, whole in ((publish("a/b", "xyz", 1, 1), publish("b/b", "xyz", 1, 1)),
@@ -1156,8 +1155,8 @@ def rewrite_refuses():
     for old, new, data, sentence in (
         ("a/b", "", publish("a/b", "x"), "A topic name or topic filter is empty."),
         ("a/", "b", subscribe(1, ("a/#", 0)), "The wildcard # is not a whole level, or not the "
-         "last of the filter."),
-        ("a/", "b", unsubscribe(1, "a/+"), "The wildcard + is not a whole level of the filter."),
+         "last level."),
+        ("a/", "b", unsubscribe(1, "a/+"), "The wildcard + is not a whole level."),
         ("a", "x" * 65535, publish("a/b", "x"), "A field is longer than 65,535 bytes."),
         ("a", b"\xff", publish("a/b", "x"), "A string is not well-formed UTF-8."),
         ("a/+", "b", b"", "OLD contains a wildcard."),

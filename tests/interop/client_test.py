@@ -445,7 +445,7 @@ class Test:
             with open("/dev/zero", "rb") as zeros:
                 self.run("pub", "-t", "a", option, status=1, data=zeros,
                          prefix=("sh", "-c", 'ulimit -f 530000; exec "$@"', "sh"))
-            check("The packet is larger" in self.stderr, f"{option}: {self.stderr}")
+            check("The packet is too large" in self.stderr, f"{option}: {self.stderr}")
 
     def test_fifo(self):
         """It may have no writer yet: the time is over all the same, or a message comes later."""

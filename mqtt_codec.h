@@ -8,7 +8,7 @@
  * but neither the byte nor which of many filters breaks it. Section numbers and tags such as
  * [MQTT-3.1.2-22] refer to the OASIS Standard "MQTT Version 3.1.1" of 29 October 2014.
  *
- * A client decodes a stream with this loop. So far it has received `length` bytes:
+ * A client decodes a stream with this loop. `bytes` holds the `length` bytes received so far:
  *
  *     struct mqtt_packet packet;
  *     size_t used = 0;
@@ -28,18 +28,21 @@
  *            written. Below 0 it is an enum mqtt_status. It is never 0.
  *   Bounds   No byte is read or written outside what the caller passes.
  *   Decode   Nothing is copied. Strings and payloads point into the caller's bytes and are valid as
- *            long as those are. After an error only packet->error_offset is meaningful.
+ *            long as those are. After an error only packet->error_offset is meaningful. After
+ *            MQTT_PACKET_INCOMPLETE nothing in the packet is.
  *   Encode   On an error, no byte of the buffer is touched. Two mistakes are easy to make:
  *            - A NULL buffer asks for the size: the encoder checks the packet and returns the size
  *              that it would write, whatever the capacity. Check the result of malloc first.
  *            - The buffer must not overlap anything that the packet points to. A decoded packet
  *              points into the bytes that it was decoded from, so encode it into another buffer.
- *   Empty    A pointer with length 0 is never followed and may be NULL.
+ *   Empty    A pointer with length 0 is never followed and may be NULL. With any other length it
+ *            must be valid; only the payload of a PUBLISH is checked for NULL.
  *   Order    If a packet breaks several rules, decoders and encoders report the first in the order
  *            of its bytes.
  *
  * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, END OF THE
- * INTERFACE, and then the implementation, in the order of the standard.
+ * INTERFACE, and then the implementation by sections of the standard; packet types that share code
+ * stand together.
  */
 #if !defined(MQTT_CODEC_SINGLE_HEADER_H)
 #define MQTT_CODEC_SINGLE_HEADER_H
@@ -47,15 +50,17 @@
 /* ---------------------------------------------------------------------------------------------
  * CONFIGURATION
  *
- * A plain #include is enough: every function is static. There is one other mode. Define
+ * A plain #include is enough: every function is static, and each file gets its own copy of what it
+ * calls. There is one other mode, which is smaller for a program of several files. Define
  * MQTT_CODEC_DECLARE_ONLY before each #include to get declarations only, and define
  * MQTT_CODEC_IMPLEMENTATION before one more #include, in one C file, to get the one external
  * definition. To link only the functions that are called, compile that file with
  * -ffunction-sections -fdata-sections and link with --gc-sections. The plain mode needs no options
  * for this.
  *
- * MQTT_CODEC_SIMD: define it as 0 to force portable code. Otherwise the header sets it to what the
- * compiler may use; with -Os that is portable code. Results do not depend on it.
+ * MQTT_CODEC_SIMD: define it as 0 to force portable code. Otherwise GCC and clang use the vectors
+ * that their options allow, but not with -Os; other compilers get portable code. Results do not
+ * depend on it.
  *
  * MQTT_CODEC_MEMCPY: the memcpy of <string.h>. A target without that header defines its own.
  * ------------------------------------------------------------------------------------------- */
@@ -98,7 +103,7 @@
 #endif
 
 #if MQTT_CODEC_SIMD < MQTT_CODEC_SIMD_NONE || MQTT_CODEC_SIMD > MQTT_CODEC_SIMD_AVX2
-#error "MQTT_CODEC_SIMD is 0, 1, 2 or 3"
+#error "MQTT_CODEC_SIMD must be 0, 1, 2 or 3"
 #endif
 
 #if defined(MQTT_CODEC_DECLARE_ONLY) || defined(MQTT_CODEC_IMPLEMENTATION)
@@ -121,7 +126,7 @@ extern "C" {
  * ------------------------------------------------------------------------------------------- */
 
 #define MQTT_REMAINING_LENGTH_MAX 268435455u /* 2.2.3; the fixed header adds at most 5 bytes */
-#define MQTT_STRING_LENGTH_MAX    65535u     /* bytes of a string or of binary data [1.5.3] */
+#define MQTT_STRING_LENGTH_MAX    65535u     /* bytes; a will message and a password too [1.5.3] */
 
 /* Packet types, Table 2.1 [2.2.1]. The values 0 and 15 are reserved. */
 enum mqtt_packet_type {
@@ -138,7 +143,7 @@ enum mqtt_packet_type {
     MQTT_UNSUBACK = 11,    /* server to client: answers UNSUBSCRIBE [3.11] */
     MQTT_PINGREQ = 12,     /* client to server: the client is alive [3.12] */
     MQTT_PINGRESP = 13,    /* server to client: answers PINGREQ [3.13] */
-    MQTT_DISCONNECT = 14   /* client to server: ends the connection without the will [3.14] */
+    MQTT_DISCONNECT = 14   /* client to server: ends the connection; no will [3.14] */
 };
 
 /* Return codes of a CONNACK, Table 3.1 [3.2.2.3] */
@@ -156,7 +161,7 @@ enum mqtt_suback_code {
     MQTT_SUBACK_CODE_QOS_0 = 0,     /* granted, at most QoS 0 */
     MQTT_SUBACK_CODE_QOS_1 = 1,     /* granted, at most QoS 1 */
     MQTT_SUBACK_CODE_QOS_2 = 2,     /* granted, at most QoS 2 */
-    MQTT_SUBACK_CODE_FAILURE = 0x80 /* refused */
+    MQTT_SUBACK_CODE_FAILURE = 0x80 /* the subscription failed */
 };
 
 /* Every result below 0. The numbers never change; later versions may add some. Each line says which
@@ -167,14 +172,15 @@ enum mqtt_suback_code {
  *     P  mqtt_decode_publish_header and the mqtt_publish_set functions
  *     E  encoders
  *
- * Decoders return MQTT_ERROR_PACKET_TOO_LARGE only where size_t has 16 bits and cannot count the
- * packet; mqtt_decode_publish_header, where it cannot count the payload. */
+ * Decoders return MQTT_ERROR_PACKET_TOO_LARGE only where size_t has 16 bits:
+ * mqtt_decode_publish_header if it cannot count the payload, the others if it cannot count the
+ * packet. */
 enum mqtt_status {
     /*                                              who  meaning                          clause  */
     MQTT_PACKET_INCOMPLETE = -1,                 /* DHP  needs more bytes                         */
     MQTT_ERROR_BUFFER_TOO_SMALL = -2,            /*    E capacity below the size                  */
     MQTT_ERROR_PACKET_TOO_LARGE = -3,            /* D PE remaining length too large         2.2.3 */
-    MQTT_ERROR_RESERVED_TYPE = -4,               /* DH E packet type 0 or 15                2.2.1 */
+    MQTT_ERROR_RESERVED_TYPE = -4,               /* DH E packet type not 1 to 14            2.2.1 */
     MQTT_ERROR_TYPE = -5,                        /*   P  packet type is not PUBLISH         2.2.1 */
     MQTT_ERROR_DIRECTION = -6,                   /* D    this side may not send it          2.2.1 */
     MQTT_ERROR_FLAGS = -7,                       /* DH   fixed header flags          MQTT-2.2.2-1 */
@@ -192,7 +198,7 @@ enum mqtt_status {
     MQTT_ERROR_CONNECT_RESERVED_FLAG = -19,      /* D    not 0                       MQTT-3.1.2-3 */
     MQTT_ERROR_WILL_QOS_WITHOUT_WILL = -20,      /* D    no will, will QoS not 0    MQTT-3.1.2-13 */
     MQTT_ERROR_WILL_RETAIN_WITHOUT_WILL = -21,   /* D    no will, will retain 1     MQTT-3.1.2-15 */
-    MQTT_ERROR_WILL_QOS = -22,                   /* D  E will QoS 3                 MQTT-3.1.2-14 */
+    MQTT_ERROR_WILL_QOS = -22,                   /* D  E will QoS not 0, 1 or 2     MQTT-3.1.2-14 */
     MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME = -23, /* D  E                            MQTT-3.1.2-22 */
     MQTT_ERROR_CLIENT_ID = -24,                  /* D  E empty, no clean session     MQTT-3.1.3-7 */
     MQTT_ERROR_WILL_MISSING = -25,               /* D    will topic or message       MQTT-3.1.2-9 */
@@ -202,7 +208,7 @@ enum mqtt_status {
     MQTT_ERROR_SESSION_PRESENT = -29,            /* D  E 1, but connection refused   MQTT-3.2.2-4 */
     MQTT_ERROR_CONNECT_RETURN_CODE = -30,        /* D  E above 5                          3.2.2.3 */
     MQTT_ERROR_DUP = -31,                        /* DHPE DUP 1 at QoS 0              MQTT-3.3.1-2 */
-    MQTT_ERROR_QOS = -32,                        /* DHPE QoS 3                       MQTT-3.3.1-4 */
+    MQTT_ERROR_QOS = -32,                        /* DHPE QoS not 0, 1 or 2           MQTT-3.3.1-4 */
     MQTT_ERROR_SUBSCRIBE_NO_FILTER = -33,        /* D  E                             MQTT-3.8.3-3 */
     MQTT_ERROR_REQUESTED_QOS_MISSING = -34,      /* D  E after a topic filter               3.8.3 */
     MQTT_ERROR_REQUESTED_QOS = -35,              /* D  E not 0, 1 or 2               MQTT-3.8.3-4 */
@@ -235,7 +241,7 @@ struct mqtt_fixed_header {
     uint8_t flags;              /* bits 3 to 0 of the first byte [2.2.2] */
 };
 
-/* Will: what the server publishes if the client vanishes [3.1.2.5] */
+/* Will: what the server publishes when the connection ends without a DISCONNECT [3.1.2.5] */
 struct mqtt_will {
     uint8_t qos;               /* 0, 1 or 2 [3.1.2.6] */
     bool retain;               /* true: the server retains the message [3.1.2.7] */
@@ -243,39 +249,39 @@ struct mqtt_will {
     struct mqtt_bytes message; /* payload [3.1.3.3] */
 };
 
-/* CONNECT [3.1]. Where a has_ member is false, encoders ignore the field and decoders leave it unset.
- * Set it, or the field is not sent. */
+/* CONNECT [3.1]. Where a has_ member is false, encoders ignore the field and decoders leave it
+ * unset. To send a field, set its has_ member. */
 struct mqtt_connect {
-    uint16_t keep_alive;          /* most seconds between two packets; 0 turns it off [3.1.2.10] */
+    uint16_t keep_alive;          /* longest time between packets in seconds; 0: off [3.1.2.10] */
     bool clean_session;           /* true: the server discards the session [3.1.2.4] */
     bool has_will;                /* true: there is a will [3.1.2.5] */
     bool has_user_name;           /* true: there is a user name [3.1.2.8] */
     bool has_password;            /* true: there is a password; needs a user name [3.1.2.9] */
-    struct mqtt_will will;        /* will, if has_will [3.1.2.5] */
+    struct mqtt_will will;        /* only if has_will is true [3.1.2.5] */
     struct mqtt_string client_id; /* client identifier; empty only with clean_session [3.1.3.1] */
-    struct mqtt_string user_name; /* user name, if has_user_name [3.1.3.4] */
-    struct mqtt_bytes password;   /* password, if has_password [3.1.3.5] */
+    struct mqtt_string user_name; /* only if has_user_name is true [3.1.3.4] */
+    struct mqtt_bytes password;   /* only if has_password is true [3.1.3.5] */
 };
 
 /* CONNACK [3.2] */
 struct mqtt_connack {
-    bool session_present; /* true: the server has kept the session [3.2.2.2] */
+    bool session_present; /* true: the server has stored session state [3.2.2.2] */
     uint8_t return_code;  /* enum mqtt_connack_code [3.2.2.3] */
 };
 
 /* PUBLISH [3.3] */
 struct mqtt_publish {
-    uint16_t packet_id;        /* not 0; at QoS 0 encoders ignore it, decoders set 0 [3.3.2.2] */
+    uint16_t packet_id;        /* not 0; ignored at QoS 0, where decoders set 0 [3.3.2.2] */
     uint8_t qos;               /* 0, 1 or 2 [3.3.1.2] */
-    bool dup;                  /* true: sent before, perhaps; false at QoS 0 [3.3.1.1] */
-    bool retain;               /* true: to be retained, or was retained [3.3.1.3] */
+    bool dup;                  /* true: may repeat an earlier attempt; not at QoS 0 [3.3.1.1] */
+    bool retain;               /* to a server: retain it; from a server: was retained [3.3.1.3] */
     struct mqtt_string topic;  /* topic name, without wildcards [3.3.2.1] */
     struct mqtt_bytes payload; /* application message [3.3.3] */
 };
 
 /* PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK [3.4 to 3.7, 3.11] */
 struct mqtt_ack {
-    uint16_t packet_id; /* that of the packet which it acknowledges; not 0 [2.3.1] */
+    uint16_t packet_id; /* packet id of the packet that it acknowledges; not 0 [2.3.1] */
 };
 
 /* One entry of a SUBSCRIBE [3.8.3] */
@@ -287,7 +293,7 @@ struct mqtt_subscription {
 /* SUBSCRIBE [3.8]. mqtt_next_subscription reads both a sender's and a decoded packet. */
 struct mqtt_subscribe {
     const struct mqtt_subscription *subscriptions; /* a sender's array; NULL when decoded [3.8.3] */
-    size_t count;                                  /* number of subscriptions, not 0 */
+    size_t count;                                  /* number of entries, not 0; also when decoded */
     struct mqtt_bytes encoded;                     /* payload as received, when decoded [3.8.3] */
     uint16_t packet_id;                            /* not 0 [3.8.2] */
 };
@@ -310,8 +316,8 @@ struct mqtt_unsubscribe {
 /* Any packet */
 struct mqtt_packet {
     uint32_t error_offset; /* after an error: index of the first byte of the field that breaks the
-                              rule, or of where a missing field belongs. A string begins at its
-                              length. */
+                              rule, or of where a missing field belongs. For a string it is the
+                              first byte of its length. */
     enum mqtt_packet_type type; /* says which member of `as` is set */
     union {
         struct mqtt_connect connect;         /* CONNECT */
@@ -347,26 +353,27 @@ MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void
                                           size_t length);
 
 /* Decodes and checks only the fixed header, so that a caller can limit the size of a packet before
- * buffering it. Returns the size of the header, 2 to 5, or any status with an H [2.2]. It reports no
- * byte. */
+ * buffering it. Returns the size of the header, 2 to 5, or any status with an H [2.2]. It does not
+ * say where an error lies. */
 MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, const void *bytes,
                                            size_t length);
 
 /* Decodes a PUBLISH of which only the bytes before the payload need to be there, so that a large
  * payload streams through a small buffer. Sets `payload.length` to the length of the whole payload
- * and `payload.data` to NULL. Returns where the payload starts, or any status with a P except
- * MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It reports no byte. */
+ * and `payload.data` to NULL. Returns the number of bytes before the payload, or any status with a
+ * P except MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It does not say where an error lies. */
 MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
                                              size_t length);
 
-/* Decodes a remaining length of 1 to 4 bytes. Longer encodings than necessary (`80 00`) are accepted.
- * Returns the number of bytes, MQTT_PACKET_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if the fourth
- * byte announces a fifth [2.2.3]. */
+/* Decodes a remaining length of 1 to 4 bytes. Longer encodings than necessary (`80 00`) are
+ * accepted. Returns the number of bytes, MQTT_PACKET_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if
+ * the fourth byte announces a fifth [2.2.3]. */
 MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t length);
 
-/* Give the entries of a list one by one, in order. Start with *position = 0 and call until the result
- * is false. They read decoded packets and a sender's array alike, and stay in bounds even in a
- * payload that no decoder has checked [3.8.3, 3.10.3]. */
+/* Give the entries of a list one by one, in order. Start with *position = 0, do not change it
+ * between calls, and call until the result is false; then *out is unchanged. They read decoded
+ * packets and a sender's array alike. In a payload that no decoder has checked they stay in bounds,
+ * and end at an entry that runs past its end [3.8.3, 3.10.3]. */
 MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, size_t *position,
                                       struct mqtt_subscription *out);
 MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *position,
@@ -380,9 +387,10 @@ MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size
  * rule that the packet breaks. The comments list those statuses without MQTT_ERROR_.
  * ------------------------------------------------------------------------------------------- */
 
-/* Encodes any packet, also a decoded one: that gives the bytes it was decoded from, with the shortest
- * remaining length. Use another buffer than the one it was decoded from. Returns the size, or any
- * status with an E. A type other than 1 to 14 is RESERVED_TYPE [3]. */
+/* Encodes any packet, also a decoded one: that gives the bytes it was decoded from, with the
+ * shortest remaining length. Use another buffer than the one it was decoded from. A server that
+ * forwards a PUBLISH clears `dup` and `retain` first [MQTT-3.3.1-3] [MQTT-3.3.1-9]. Returns the
+ * size, or any status with an E [3]. */
 MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet);
 
 /* CONNECT [3.1]: FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, WILL_QOS,
@@ -399,9 +407,9 @@ MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
 MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
                                       const struct mqtt_publish *publish);
 
-/* The same, but writes only what stands before the payload and returns the size of that: for writev,
- * and for one payload that is sent to many subscribers. `payload.length` counts in the remaining
- * length, `payload.data` is not read. Same statuses except PAYLOAD_MISSING. */
+/* The same, but writes only what stands before the payload and returns the size of that: for
+ * writev, and for one payload that is sent to many subscribers. `payload.length` counts in the
+ * remaining length, `payload.data` is not read. Same statuses except PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                              const struct mqtt_publish *publish);
 
@@ -423,10 +431,10 @@ MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
 MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
                                      const struct mqtt_suback *suback);
 
-/* UNSUBSCRIBE from a sender's array [3.10]: PACKET_TOO_LARGE, PACKET_ID_ZERO, UNSUBSCRIBE_NO_FILTER,
- * TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, FILTER_MULTI_LEVEL,
- * FILTER_SINGLE_LEVEL. A decoded packet has no array and is UNSUBSCRIBE_NO_FILTER; use mqtt_encode
- * for it. */
+/* UNSUBSCRIBE from a sender's array [3.10]: PACKET_TOO_LARGE, PACKET_ID_ZERO,
+ * UNSUBSCRIBE_NO_FILTER, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
+ * FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL. A decoded packet has no array and is
+ * UNSUBSCRIBE_NO_FILTER; use mqtt_encode for it. */
 MQTTI_API int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
                                           const struct mqtt_unsubscribe *unsubscribe);
 
@@ -438,11 +446,12 @@ MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity);
 /* A remaining length, 1 to 4 bytes [2.2.3]: PACKET_TOO_LARGE above MQTT_REMAINING_LENGTH_MAX. */
 MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value);
 
-/* Change an encoded PUBLISH in place. Only the bytes before the payload need to be there. Set the DUP
- * flag to send it again [3.3.1.1], clear RETAIN to forward it [MQTT-3.3.1-9], set the packet id for
- * the next receiver [3.3.2.2]. Return where the payload starts, or any status with a P and no
- * change. At QoS 0 setting DUP is MQTT_ERROR_DUP (clearing it succeeds), and setting the packet id
- * is MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id of 0 is MQTT_ERROR_PACKET_ID_ZERO. */
+/* Change an encoded, valid PUBLISH in place. Only the bytes before the payload need to be there. To
+ * send it again, set DUP [MQTT-3.3.1-1]. To forward it to a subscriber, clear DUP [MQTT-3.3.1-3]
+ * and RETAIN [MQTT-3.3.1-9] and set that subscriber's packet id. Return the number of bytes before
+ * the payload, or any status with a P and no change. At QoS 0 setting DUP is MQTT_ERROR_DUP
+ * (clearing it succeeds), and setting the packet id is MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id
+ * of 0, given or already in the packet, is MQTT_ERROR_PACKET_ID_ZERO. */
 MQTTI_API int32_t mqtt_publish_set_dup(void *bytes, size_t length, bool dup);
 MQTTI_API int32_t mqtt_publish_set_retain(void *bytes, size_t length, bool retain);
 MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_id);
@@ -465,8 +474,9 @@ MQTTI_API bool mqtt_topic_name_is_valid(struct mqtt_string name);
 /* True if the string is valid, not empty, and each wildcard is in its place [4.7]. */
 MQTTI_API bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
 
-/* True if a valid topic filter matches a valid topic name, topics that begin with $ included
- * [4.7.2]. Takes linear time and constant stack [4.7]. */
+/* True if a valid topic filter matches a valid topic name [4.7]. A filter that begins with a
+ * wildcard does not match a name that begins with $ [MQTT-4.7.2-1]. Takes linear time and constant
+ * stack. */
 MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 
 /* True if both strings have the same bytes [MQTT-4.7.3-4]. */
@@ -485,9 +495,10 @@ MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
 /* Returns one plain sentence for a status, or for any other number. Never NULL. */
 MQTTI_API const char *mqtt_status_message(int32_t status);
 
-/* Returns the statement of the standard that the status reports ("MQTT-3.1.2-22"), or the section if
- * it has no number ("2.2.3"). Returns "" for MQTT_PACKET_INCOMPLETE, MQTT_ERROR_BUFFER_TOO_SMALL and
- * MQTT_ERROR_PAYLOAD_MISSING, which break no rule, and for numbers that are no status. Never NULL. */
+/* Returns the statement of the standard that the status reports ("MQTT-3.1.2-22"), or for a rule
+ * without a numbered statement the section ("2.2.3"). Returns "" for MQTT_PACKET_INCOMPLETE,
+ * MQTT_ERROR_BUFFER_TOO_SMALL and MQTT_ERROR_PAYLOAD_MISSING, which break no rule, and for numbers
+ * that are no status. Never NULL. */
 MQTTI_API const char *mqtt_status_clause(int32_t status);
 
 /* Returns "CONNECT" and so on, as in Table 2.1, and "Reserved" for any other value [2.2.1]. */
@@ -520,14 +531,16 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
  *
  *                 purpose                               for speed        for size (-Os)
  *   MQTTI_INLINE  most packets pass through it          inlined          the compiler decides
- *   MQTTI_SHARED  small, and many functions call it     inlined in each  one copy
- *   MQTTI_ASIDE   few packets need it: its caller       out of line      the compiler decides
- *                 saves no registers for it
- *   MQTTI_ENTRY   public function of some size          out of line      the compiler decides
- *   MQTTI_ALONE   mqtt_encode                           out of line      out of line
+ *   MQTTI_SHARED  more than one function calls it       inlined in each  one copy
+ *   MQTTI_ASIDE   the usual case does not need it, or   out of line      the compiler decides
+ *                 it is too large to copy
+ *   MQTTI_API     public function, small                the compiler decides
+ *   MQTTI_ENTRY   public function, larger               out of line      the compiler decides
+ *   MQTTI_ALONE   mqtt_encode, the largest              out of line      out of line
  *
  * "Out of line" has a second reason. Inlined or cloned into a caller, these functions make GCC warn
- * falsely, for example of 16-byte loads from shorter arrays. */
+ * falsely, for example of 16-byte loads from shorter arrays. In the mode of
+ * MQTT_CODEC_IMPLEMENTATION the last three are plain external functions. */
 #if defined(__clang__)
 #define MQTTI_OUT_OF_LINE __attribute__((__noinline__, __unused__)) static
 #elif defined(__GNUC__) && __GNUC__ >= 8
@@ -612,9 +625,9 @@ static inline uint8_t mqtti_low(enum mqtti_kind kind)
 /* The next seven functions work on blocks of bytes. The last section defines them, once for vectors
  * and once in portable code. */
 
-/* Passes over the beginning of a string while whole blocks are plain. Returns the number of bytes
- * after it: 0 if all bytes are plain. */
-MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low);
+/* Skips plain blocks at the start of a string. Returns the number of bytes that are left to check:
+ * 0 if all are plain. */
+MQTTI_INLINE size_t mqtti_left_to_check(const uint8_t *s, size_t length, uint8_t low);
 
 /* True if one look proves that a topic filter is valid. False proves nothing. */
 MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length);
@@ -652,9 +665,10 @@ static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left)
         if (s[i] < 0x80 || s[i] > 0xBF)
             return 0;
     }
-    if (lead == (s[1] < 0xA0 ? 0xE0 : 0xED)) /* below U+0800, or a surrogate U+D800 to U+DFFF */
-        return 0;
-    if (lead == (s[1] < 0x90 ? 0xF0 : 0xF4)) /* below U+10000, or above U+10FFFF */
+    if ((lead == 0xE0 && s[1] < 0xA0) || /* below U+0800 */
+        (lead == 0xED && s[1] > 0x9F) || /* a surrogate, U+D800 to U+DFFF */
+        (lead == 0xF0 && s[1] < 0x90) || /* below U+10000 */
+        (lead == 0xF4 && s[1] > 0x8F))   /* above U+10FFFF */
         return 0;
     return size;
 }
@@ -716,7 +730,7 @@ MQTTI_SHARED int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mq
     if (kind == MQTTI_TOPIC_FILTER)
         left = mqtti_is_valid_filter(s, length) ? 0 : length;
     else
-        left = mqtti_pass_plain(s, length, mqtti_low(kind));
+        left = mqtti_left_to_check(s, length, mqtti_low(kind));
     return length > 0 && left == 0 ? 0 : mqtti_walk_string(s, length, length - left, kind);
 }
 
@@ -792,8 +806,8 @@ MQTTI_API bool mqtt_string_has_discouraged(struct mqtt_string string)
     return false;
 }
 
-/* Matches level by level. Neither is empty. A name contains no wildcard, so the common prefix of the
- * two ends before the next wildcard of the filter. */
+/* Matches from wildcard to wildcard. A name contains no wildcard, so the common prefix of the two
+ * ends at or before the next wildcard of the filter. */
 MQTTI_ASIDE bool mqtti_levels_match(const uint8_t *filter, size_t filter_left, const uint8_t *name,
                                     size_t name_left)
 {
@@ -874,6 +888,12 @@ MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length)
  * 2.2 Fixed header
  * ========================================================================================== */
 
+/* Sizes in bytes [2.3.1, 3.8.3] */
+enum {
+    MQTTI_PACKET_ID_SIZE = 2,
+    MQTTI_REQUESTED_QOS_SIZE = 1
+};
+
 /* The bits of mqtti_type_rules. The bits above them hold the least remaining length. */
 enum {
     MQTTI_EXACT = 0x01,  /* the remaining length is exactly the least one */
@@ -883,8 +903,8 @@ enum {
     MQTTI_LENGTH_1 = 0x10
 };
 
-/* Table 2.1 (sides) and Table 2.2 (flags), with the remaining lengths of chapter 3, for every type but
- * PUBLISH. 0 stands for a reserved type. */
+/* Table 2.1 (sides) and Table 2.2 (flags), with the remaining lengths of chapter 3, for every type
+ * but PUBLISH. 0 stands for a reserved type. */
 static inline unsigned mqtti_type_rules(unsigned type)
 {
     static const uint8_t rules[16] = {
@@ -1030,7 +1050,7 @@ static inline int32_t mqtti_read_packet_id(struct mqtti_reader *reader, uint16_t
 {
     *packet_id = mqtti_get_u16(reader->at);
     if (*packet_id == 0)
-        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1], and in what acknowledges it */
+        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] [MQTT-2.3.1-6] [MQTT-2.3.1-7] */
     mqtti_skip(reader, 2);
     return 0;
 }
@@ -1055,8 +1075,8 @@ MQTTI_SHARED int32_t mqtti_read_field(struct mqtti_reader *reader, enum mqtti_ki
     return 0;
 }
 
-/* Begins to decode a packet: reads its fixed header, waits for the rest, and sets `body` to what
- * follows the fixed header. Returns the size of the fixed header or a status. */
+/* Begins to decode a packet: reads its fixed header, checks that the whole packet is there, and
+ * sets `body` to what follows the fixed header. Returns the size of the fixed header or a status. */
 MQTTI_INLINE int32_t mqtti_begin_decode(struct mqtt_packet *packet, struct mqtti_reader *body,
                                         const uint8_t *bytes, size_t length, unsigned senders)
 {
@@ -1201,7 +1221,7 @@ struct mqtti_writer {
     int32_t status;  /* of the first field that breaks a rule */
 };
 
-/* Adds a field of `prefix` and `count` bytes. */
+/* Adds `prefix` + `count` bytes to the measured length. */
 MQTTI_SHARED void mqtti_measure(struct mqtti_writer *writer, uint32_t prefix, size_t count)
 {
     const uint32_t most = MQTT_REMAINING_LENGTH_MAX;
@@ -1290,7 +1310,7 @@ static inline int32_t mqtti_check_connect_flags(unsigned flags)
     return 0;
 }
 
-/* The least remaining length promises the bytes of the variable header. */
+/* The least remaining length is 12, so the 10 bytes of the variable header are there. */
 static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
                                                 struct mqtt_connect *connect)
 {
@@ -1322,7 +1342,7 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
 }
 
 /* An empty client id needs a clean session. */
-static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean_session)
+static inline bool mqtti_client_id_is_allowed(struct mqtt_string client_id, bool clean_session)
 {
     return client_id.length > 0 || clean_session; /* [MQTT-3.1.3-7] [MQTT-3.1.3-8] */
 }
@@ -1370,7 +1390,7 @@ static inline int32_t mqtti_read_connect(struct mqtti_reader *reader, struct mqt
     if (status < 0) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] */
         return status;
     connect->client_id = mqtti_string_of(field);
-    if (!mqtti_client_id_fits(connect->client_id, connect->clean_session)) {
+    if (!mqtti_client_id_is_allowed(connect->client_id, connect->clean_session)) {
         reader->at -= 2; /* back to its length, which is 0 */
         reader->left += 2;
         return MQTT_ERROR_CLIENT_ID;
@@ -1414,7 +1434,8 @@ MQTTI_SHARED void mqtti_write_connect(struct mqtti_writer *writer,
 {
     mqtti_write_field(writer, connect->client_id.data, connect->client_id.length,
                       MQTTI_STRING); /* [MQTT-3.1.3-4] */
-    if (writer->status == 0 && !mqtti_client_id_fits(connect->client_id, connect->clean_session))
+    if (writer->status == 0 &&
+        !mqtti_client_id_is_allowed(connect->client_id, connect->clean_session))
         writer->status = MQTT_ERROR_CLIENT_ID;
     if (connect->has_will) {
         mqtti_write_field(writer, connect->will.topic.data, connect->will.topic.length,
@@ -1442,7 +1463,7 @@ MQTTI_ENTRY int32_t mqtt_encode_connect(void *buffer, size_t capacity,
     if (connect->has_password && !connect->has_user_name)
         return MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME; /* [MQTT-3.1.2-22] */
     mqtti_write_connect(&writer, connect);
-    if (writer.status < 0) /* before PACKET_TOO_LARGE, which only FIELD_TOO_LONG can cause */
+    if (writer.status < 0) /* FIELD_TOO_LONG, never PACKET_TOO_LARGE (docs/design.md) */
         return writer.status;
     result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_CONNECT * 16, 0);
     if (writer.at != NULL) {
@@ -1459,7 +1480,7 @@ MQTTI_ENTRY int32_t mqtt_encode_connect(void *buffer, size_t capacity,
  * ========================================================================================== */
 
 /* True if the connect acknowledge flags and the return code are valid. */
-static inline bool mqtti_is_connack(uint8_t flags, uint8_t return_code)
+static inline bool mqtti_is_valid_connack(uint8_t flags, uint8_t return_code)
 {
     return flags <= 1 && return_code <= (flags == 1 ? 0 : 5);
 }
@@ -1472,7 +1493,7 @@ static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uin
 
     packet->as.connack.session_present = flags == 1;
     packet->as.connack.return_code = return_code;
-    if (mqtti_is_connack(flags, return_code))
+    if (mqtti_is_valid_connack(flags, return_code))
         return (int32_t)size;
     packet->error_offset = (uint32_t)size - 2;
     if (flags > 1)
@@ -1546,7 +1567,7 @@ MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, cons
     struct mqtti_reader reader;
     uint32_t remaining_length = bytes[1];
     uint32_t header_size = 2;
-    size_t topic_length;
+    struct mqtt_bytes topic;
 
     if (length < 5 || mqtti_check_publish_flags(flags) != 0)
         return 0;
@@ -1570,14 +1591,14 @@ MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, cons
     reader.left = (size_t)remaining_length;
     packet->type = MQTT_PUBLISH;
     mqtti_set_publish_flags(publish, flags);
-    topic_length = mqtti_get_u16(reader.at);
+    topic.length = mqtti_get_u16(reader.at);
     mqtti_skip(&reader, 2);
-    if (topic_length == 0 || topic_length > reader.left ||
-        mqtti_pass_plain(reader.at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0)
+    if (topic.length == 0 || topic.length > reader.left ||
+        mqtti_left_to_check(reader.at, topic.length, mqtti_low(MQTTI_TOPIC_NAME)) != 0)
         return 0;
-    publish->topic.data = (const char *)reader.at;
-    publish->topic.length = topic_length;
-    mqtti_skip(&reader, topic_length);
+    topic.data = reader.at;
+    publish->topic = mqtti_string_of(topic);
+    mqtti_skip(&reader, topic.length);
     publish->packet_id = 0;
     if (mqtti_publish_qos(flags) != 0) {
         if (reader.left < 2)
@@ -1589,7 +1610,7 @@ MQTTI_INLINE int32_t mqtti_decode_usual_publish(struct mqtt_packet *packet, cons
     }
     publish->payload.data = reader.at;
     publish->payload.length = reader.left;
-    return (int32_t)(header_size + remaining_length);
+    return (int32_t)(reader.at - bytes) + (int32_t)reader.left;
 }
 
 MQTTI_ENTRY int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
@@ -1721,7 +1742,7 @@ MQTTI_API int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_
         return MQTT_ERROR_PACKET_ID_AT_QOS_0; /* [MQTT-2.3.1-5] */
     if (packet_id == 0)
         return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-1] */
-    mqtti_put_u16((uint8_t *)bytes + size - sizeof packet_id, packet_id);
+    mqtti_put_u16((uint8_t *)bytes + size - MQTTI_PACKET_ID_SIZE, packet_id);
     return size;
 }
 
@@ -1906,9 +1927,9 @@ MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, si
         *position += 1;
         return true;
     }
-    if (!mqtti_next_encoded(subscribe->encoded, position, sizeof out->qos, &out->filter))
+    if (!mqtti_next_encoded(subscribe->encoded, position, MQTTI_REQUESTED_QOS_SIZE, &out->filter))
         return false;
-    out->qos = subscribe->encoded.data[*position - sizeof out->qos];
+    out->qos = subscribe->encoded.data[*position - MQTTI_REQUESTED_QOS_SIZE];
     return true;
 }
 
@@ -1970,7 +1991,7 @@ MQTTI_SHARED void mqtti_write_list(struct mqtti_writer *writer, const struct mqt
 
 MQTTI_SHARED int32_t mqtti_encode_list(void *buffer, size_t capacity, const struct mqtti_list *list)
 {
-    struct mqtti_writer writer = {NULL, sizeof list->packet_id, 0};
+    struct mqtti_writer writer = {NULL, MQTTI_PACKET_ID_SIZE, 0};
     int32_t result;
 
     mqtti_write_list(&writer, list);
@@ -2009,12 +2030,12 @@ MQTTI_ENTRY int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
     return mqtti_encode_list(buffer, capacity, &list);
 }
 
-/* Encodes a packet whose payload exists as bytes: a SUBACK, or a decoded SUBSCRIBE or UNSUBSCRIBE. The
- * decoder's functions check it. */
+/* Encodes a packet whose payload exists as bytes: a SUBACK, or a decoded SUBSCRIBE or UNSUBSCRIBE.
+ * The decoder's functions check it. */
 MQTTI_SHARED int32_t mqtti_encode_payload(void *buffer, size_t capacity, enum mqtt_packet_type type,
                                           uint16_t packet_id, const uint8_t *payload, size_t length)
 {
-    struct mqtti_writer writer = {NULL, sizeof packet_id, 0};
+    struct mqtti_writer writer = {NULL, MQTTI_PACKET_ID_SIZE, 0};
     struct mqtti_reader reader = {payload, length};
     unsigned first_byte = (unsigned)type * 16;
     int32_t result;
@@ -2083,13 +2104,13 @@ MQTTI_INLINE int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const 
     if (type == MQTT_CONNACK) {
         packet->as.connack.session_present = flags == 1;
         packet->as.connack.return_code = return_code;
-        return mqtti_is_connack(flags, return_code) ? 4 : 0;
+        return mqtti_is_valid_connack(flags, return_code) ? 4 : 0;
     }
     return 0;
 }
 
-/* Decodes the most frequent packets in one go. Returns their size if they are valid. Other results say
- * nothing: the general decoder judges all other packets. */
+/* Decodes the most frequent packets by a short path. Returns the size of a valid packet. After any
+ * other result the general decoder decides. */
 MQTTI_INLINE int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_t *bytes,
                                         size_t length, unsigned senders)
 {
@@ -2100,7 +2121,7 @@ MQTTI_INLINE int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_
     return bytes[1] == 2 ? mqtti_decode_usual_short(packet, bytes, senders) : 0;
 }
 
-/* The decoder for one side names only the types that the other side sends, so it links nothing else. */
+/* Each decoder names only the types that its sender may send, so that a program links no others. */
 
 MQTTI_ENTRY int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length)
 {
@@ -2259,7 +2280,7 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         /*  -1 */ {"", "More bytes are needed."},
         /*  -2 */ {"", "The buffer is smaller than the packet."},
         /*  -3 */ {"2.2.3", "The packet is too large for a remaining length, or for this machine."},
-        /*  -4 */ {"2.2.1", "The packet type is 0 or 15, which are reserved."},
+        /*  -4 */ {"2.2.1", "The packet type is not one of 1 to 14; the others are reserved."},
         /*  -5 */ {"2.2.1", "The packet is not a PUBLISH."},
         /*  -6 */ {"2.2.1", "This side may not send packets of this type."},
         /*  -7 */ {"MQTT-2.2.2-1", "The fixed header flags are not valid for this packet type."},
@@ -2279,7 +2300,7 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         /* -19 */ {"MQTT-3.1.2-3", "The reserved connect flag is not 0."},
         /* -20 */ {"MQTT-3.1.2-13", "The will QoS is not 0, but there is no will."},
         /* -21 */ {"MQTT-3.1.2-15", "The will retain flag is 1, but there is no will."},
-        /* -22 */ {"MQTT-3.1.2-14", "The will QoS is 3."},
+        /* -22 */ {"MQTT-3.1.2-14", "The will QoS is not 0, 1 or 2."},
         /* -23 */ {"MQTT-3.1.2-22", "There is a password without a user name."},
         /* -24 */ {"MQTT-3.1.3-7", "The client identifier is empty, but clean session is 0."},
         /* -25 */ {"MQTT-3.1.2-9", "The will flag is 1, but the will topic or message is missing."},
@@ -2287,9 +2308,9 @@ static inline const struct mqtti_explanation *mqtti_explain(int32_t status)
         /* -27 */ {"MQTT-3.1.2-21", "The password flag is 1, but the password is missing."},
         /* -28 */ {"3.2.2.1", "The reserved bits of the connect acknowledge flags are not 0."},
         /* -29 */ {"MQTT-3.2.2-4", "The session present flag is 1, but the connection is refused."},
-        /* -30 */ {"3.2.2.3", "The connect return code is above 5, which is reserved."},
+        /* -30 */ {"3.2.2.3", "The connect return code is above 5; those codes are reserved."},
         /* -31 */ {"MQTT-3.3.1-2", "The DUP flag is 1 at QoS 0."},
-        /* -32 */ {"MQTT-3.3.1-4", "The QoS is 3."},
+        /* -32 */ {"MQTT-3.3.1-4", "The QoS is not 0, 1 or 2."},
         /* -33 */ {"MQTT-3.8.3-3", "The SUBSCRIBE has no topic filter."},
         /* -34 */ {"3.8.3", "The requested QoS after a topic filter is missing."},
         /* -35 */ {"MQTT-3.8.3-4", "The requested QoS is not 0, 1 or 2."},
@@ -2345,7 +2366,7 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status)
  * Blocks of bytes
  * ========================================================================================== */
 
-/* Four bytes, or eight, as one number. Compilers make one load of it. */
+/* Four bytes, or eight, as one number of 64 bits. Compilers make one load of it. */
 static inline uint64_t mqtti_get_u32(const uint8_t *at)
 {
     return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
@@ -2369,7 +2390,7 @@ static inline bool mqtti_is_plain_byte(uint8_t byte, uint8_t low)
     return byte > low && byte < 0x80;
 }
 
-/* True if 1 to 32 bytes are plain. The words may overlap. */
+/* True if a string of 1 to 32 bytes is plain; false for length 0. The words may overlap. */
 MQTTI_INLINE bool mqtti_is_plain_short(const uint8_t *s, size_t length, uint8_t low)
 {
     if (length > 16)
@@ -2388,8 +2409,9 @@ MQTTI_INLINE bool mqtti_is_plain_short(const uint8_t *s, size_t length, uint8_t 
 
 #if MQTT_CODEC_SIMD != MQTT_CODEC_SIMD_NONE
 
-/* Vectors of GCC and clang. Bytes are signed, so those that are not ASCII are below 0. In the result
- * of a comparison each byte is 0 or -1. Vectors may overlap; none reaches outside the string. */
+/* Vectors of GCC and clang. Bytes are signed, so those that are not ASCII are below 0. In the
+ * result of a comparison each byte is 0 or -1. Vectors may overlap; none reaches outside the
+ * string. */
 #define MQTTI_BLOCK ((size_t)16)
 #if MQTT_CODEC_SIMD == MQTT_CODEC_SIMD_AVX2
 #define MQTTI_WIDE ((size_t)32)
@@ -2468,7 +2490,7 @@ MQTTI_INLINE bool mqtti_are_plain(const uint8_t *s, uint8_t low)
                      mqtti_plain(s + 2 * MQTTI_WIDE, low) & mqtti_plain(s + 3 * MQTTI_WIDE, low));
 }
 
-MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low)
+MQTTI_INLINE size_t mqtti_left_to_check(const uint8_t *s, size_t length, uint8_t low)
 {
     const uint8_t *last;
 
@@ -2510,16 +2532,18 @@ static inline uint64_t mqtti_specials(const uint8_t *s, size_t length, int8_t lo
 
 MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length)
 {
+    const uint8_t low = mqtti_low(MQTTI_TOPIC_FILTER);
     uint64_t specials;
 
     if (length < 8 || length > 64)
-        return false;
-    specials = mqtti_specials(s, length, (int8_t)mqtti_low(MQTTI_TOPIC_FILTER));
+        return length < 8 && mqtti_is_plain_short(s, length, low);
+    specials = mqtti_specials(s, length, (int8_t)low);
     if (s[length - 1] == '#' && s[length - 2] == '/') /* valid; specials contains it */
         specials -= (uint64_t)1 << (length - 1);
     for (; specials != 0; specials &= specials - 1) {
         const size_t i = (size_t)__builtin_ctzll(specials);
-        if (s[i] != '+' || mqtti_check_wildcard(s, length, i) != 0)
+        if (s[i] == '+' ? mqtti_check_wildcard(s, length, i) != 0
+                        : s[i] == 0 || s[i] == '#' || s[i] >= 0x80)
             return false;
     }
     return true;
@@ -2530,6 +2554,8 @@ static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i,
     const int8_t above = (int8_t)low;
     uint32_t specials;
 
+    if (length < MQTTI_BLOCK)
+        return i + 1;
     while (length - i >= 4 * MQTTI_WIDE && mqtti_are_plain(s + i, low))
         i += 4 * MQTTI_WIDE;
     while (length - i >= MQTTI_BLOCK) {
@@ -2538,12 +2564,9 @@ static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i,
             return i + (size_t)__builtin_ctz(specials);
         i += MQTTI_BLOCK;
     }
-    if (length >= MQTTI_BLOCK) { /* the last block, without what precedes s[i] */
-        specials = mqtti_zeros(mqtti_load(s + length - MQTTI_BLOCK) > above);
-        specials >>= MQTTI_BLOCK - (length - i);
-        return specials == 0 ? length : i + (size_t)__builtin_ctz(specials);
-    }
-    return i + 1;
+    specials = mqtti_zeros(mqtti_load(s + length - MQTTI_BLOCK) > above);
+    specials >>= MQTTI_BLOCK - (length - i); /* without what precedes s[i] */
+    return specials == 0 ? length : i + (size_t)__builtin_ctz(specials);
 }
 
 /* True if the vector at `s` contains only plain bytes and well-formed sequences of two or three
@@ -2668,7 +2691,7 @@ MQTTI_INLINE bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t leng
 
 #else /* portable code */
 
-MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low)
+MQTTI_INLINE size_t mqtti_left_to_check(const uint8_t *s, size_t length, uint8_t low)
 {
     size_t i;
 
@@ -2688,9 +2711,7 @@ MQTTI_INLINE size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t lo
 
 MQTTI_INLINE bool mqtti_is_valid_filter(const uint8_t *s, size_t length)
 {
-    (void)s;
-    (void)length;
-    return false;
+    return length > 0 && mqtti_left_to_check(s, length, mqtti_low(MQTTI_TOPIC_FILTER)) == 0;
 }
 
 static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i, uint8_t low)
@@ -2712,6 +2733,11 @@ static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other,
 {
     size_t i = 0;
 
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i;
+        loop variant length - i; */
+    while (!MQTTI_FOR_SIZE && length - i >= 8 && mqtti_get_u64(s + i) == mqtti_get_u64(other + i))
+        i += 8;
     /*@ loop invariant 0 <= i <= length;
         loop assigns i;
         loop variant length - i; */

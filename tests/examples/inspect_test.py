@@ -409,7 +409,7 @@ class Errors(unittest.TestCase):
     # arguments, what follows the PINGREQ at 0, type, error_offset, clause, message
     CASES = [
         ([], b"\x00\x00", "Reserved", 0, "2.2.1",
-         "The packet type is 0 or 15, which are reserved."),
+         "The packet type is not one of 1 to 14; the others are reserved."),
         ([], b"\xc1\x00", "PINGREQ", 0, "MQTT-2.2.2-1",
          "The fixed header flags are not valid for this packet type."),
         ([], b"\x30\x80\x80\x80\x80\x01", "PUBLISH", 1, "2.2.3",

@@ -265,10 +265,10 @@ def client_ends_at_a_bad_server():
         (True, ACCEPTED, "The first packet, and no other, has to be CONNACK. MQTT-3.2.0-1"),
         (False, ACCEPTED + packet(0x90, b"\0\x01\0"), "SUBACK has not two return codes. "
          "MQTT-3.8.4-5"),
-        (False, b"\x20\x02\0\x06", "The connect return code is above 5, which is reserved. "
+        (False, b"\x20\x02\0\x06", "The connect return code is above 5; those codes are reserved. "
          "3.2.2.3"),
         (True, publish("a/#", "b"), "A topic name contains a wildcard. MQTT-4.7.1-1"),
-        (True, b"\x36", "The QoS is 3. MQTT-3.3.1-4"),
+        (True, b"\x36", "The QoS is not 0, 1 or 2. MQTT-3.3.1-4"),
         (True, PINGREQ, "This side may not send packets of this type. 2.2.1"),
         (True, publish("a", bytes(65533)), "The server sent a packet of more than 64 KiB."),
         (True, b"", "The connection is lost: the server closed it."),
@@ -656,7 +656,7 @@ def broker_refuses():
          "MQTT-3.1.2-1"),
         (b"", PINGREQ, b"", first + " MQTT-3.1.0-1"),
         (b"", DISCONNECT + connect("a"), b"", first + " MQTT-3.1.0-1"),
-        (b"", b"\xf0", b"", "The packet type is 0 or 15, which are reserved. 2.2.1"),
+        (b"", b"\xf0", b"", "The packet type is not one of 1 to 14; the others are reserved. 2.2.1"),
         (connect("a"), connect("a"), b"", first + " MQTT-3.1.0-1"),
         (connect("a"), connect("a", level=5), b"", "The protocol level is not 4, which is MQTT "
          "3.1.1. MQTT-3.1.2-2"),
@@ -1135,7 +1135,7 @@ def rewrite_refuses():
     for data, sentence in (
         (publish("a/#", "x"), "A topic name contains a wildcard."),
         (b"\x30\x02\0\0", "A topic name or topic filter is empty."),
-        (b"\xf0", "The packet type is 0 or 15, which are reserved."),
+        (b"\xf0", "The packet type is not one of 1 to 14; the others are reserved."),
         (b"\x83\x06\0\x01\0\x01a\0", "The fixed header flags are not valid for this packet type."),
         (b"\x30\x80\x80\x80\x80", "The remaining length has more than four bytes, or is not "
          "possible for this packet."),

@@ -346,6 +346,7 @@ static void check_size_t(void)
     check("size_t, encode", 0,
           mqtt_encode_publish_header(output, sizeof output, publish) == (int32_t)sizeof payload);
     check("size_t, encode", 1, output[1] == 0x82 && output[2] == 0x80 && output[3] == 0x04);
+    publish->payload.data = payload; /* only measured */
     check("size_t, encode", 2,
           mqtt_encode_publish(output, sizeof output, publish) == MQTT_ERROR_BUFFER_TOO_SMALL);
 }

@@ -119,7 +119,7 @@ static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size
     exits \false;
     ensures \result <= length;
 */
-static inline size_t mqtti_pass_plain(const uint8_t *s, size_t length, uint8_t low);
+static inline size_t mqtti_left_to_check(const uint8_t *s, size_t length, uint8_t low);
 
 /*@ requires readable(s, length);
     assigns \nothing;
@@ -632,7 +632,7 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
     ensures is_bool(\result);
     ensures \result != 0 <==> client_id.length > 0 || clean_session != 0;
 */
-static inline bool mqtti_client_id_fits(struct mqtt_string client_id, bool clean_session);
+static inline bool mqtti_client_id_is_allowed(struct mqtt_string client_id, bool clean_session);
 
 /*@ requires \valid(reader) && \valid(will) && \separated(reader, will);
     requires readable(reader->at, reader->left);
@@ -795,7 +795,7 @@ int32_t mqtt_encode_connect(void *buffer, size_t capacity, const struct mqtt_con
     exits \false;
     ensures \result != 0 <==> return_code <= (flags == 0 ? 5 : 0) && flags <= 1;
 */
-static inline bool mqtti_is_connack(uint8_t flags, uint8_t return_code);
+static inline bool mqtti_is_valid_connack(uint8_t flags, uint8_t return_code);
 
 /*@ requires is_body(packet, body, 2, size);
     assigns packet->error_offset, packet->as.connack;

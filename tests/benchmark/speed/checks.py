@@ -38,14 +38,14 @@ CHECKS = {
         ("    return length > 0 && left == 0 ? 0 : mqtti_walk_string(s, length, length - left, kind);",
          "    (void)left;\n    return 0;"),
         ("        left = mqtti_is_valid_filter(s, length) ? 0 : length;", "        left = 0;"),
-        ("        left = mqtti_pass_plain(s, length, mqtti_low(kind));", "        left = 0;"),
-        (" ||\n        mqtti_pass_plain(reader.at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0)", ")"),
+        ("        left = mqtti_left_to_check(s, length, mqtti_low(kind));", "        left = 0;"),
+        (" ||\n        mqtti_left_to_check(reader.at, topic.length, mqtti_low(MQTTI_TOPIC_NAME)) != 0)", ")"),
     ],
     "Fields within the packet": [
         ("    if (reader->left < 2)\n        return reader->left == 0 ? missing : MQTT_ERROR_FIELD_PAST_END;",
          "    (void)missing;"),
         ("    if (field->length > reader->left - 2)\n        return MQTT_ERROR_FIELD_PAST_END;", ""),
-        (" || topic_length > reader.left ||", " ||"),
+        (" || topic.length > reader.left ||", " ||"),
     ],
     "Type, direction, flags of the fixed header": [
         ("        const int32_t status = mqtti_check_publish_flags(header->flags);\n"
@@ -54,7 +54,7 @@ CHECKS = {
          "            return rules == 0 ? MQTT_ERROR_RESERVED_TYPE : MQTT_ERROR_DIRECTION;\n"
          "        if (header->flags != (rules & MQTTI_FLAG_1))\n"
          "            return MQTT_ERROR_FLAGS;", "        (void)senders;"),
-        ("if (length < 5 || mqtti_check_publish_flags(bytes[0] % 16) != 0)", "if (length < 5)"),
+        ("if (length < 5 || mqtti_check_publish_flags(flags) != 0)", "if (length < 5)"),
         ("    if ((rules & senders) == 0 || bytes[0] % 16u != (rules & MQTTI_FLAG_1))\n        return 0;\n",
          "    (void)rules;\n    (void)senders;\n"),
     ],
@@ -62,11 +62,12 @@ CHECKS = {
         ("    if (header->remaining_length < least ||\n"
          "        (header->remaining_length > least && (rules & MQTTI_EXACT) != 0))\n"
          "        return MQTT_ERROR_REMAINING_LENGTH;", "    (void)least;"),
-        ("if (length < size || remaining_length < 2)", "if (length < size)"),
+        (" || remaining_length < 2)", ")"),
     ],
     "Packet id not 0": [
         ("    if (*packet_id == 0)\n        return MQTT_ERROR_PACKET_ID_ZERO;", ""),
-        ("        return body == 0 ? 0 : 4;", "        return 4;"),
+        ("    if (packet_id == 0) {\n        packet->error_offset = (uint32_t)size - 2;\n"
+         "        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.3.1-6] [MQTT-2.3.1-7] */\n    }\n", ""),
         ("        if (publish->packet_id == 0)\n            return 0;\n", ""),
         ("    if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)\n"
          "        writer.status = MQTT_ERROR_PACKET_ID_ZERO;", ""),

@@ -20,7 +20,8 @@
  *     }
  *     if (n != MQTT_PACKET_INCOMPLETE)
  *         fprintf(stderr, "%s [%s]\n", mqtt_status_message(n), mqtt_status_clause(n));
- *     // otherwise keep the bytes from `used` on, append what arrives next, and call again
+ *     // otherwise keep the bytes from `used` on, append what arrives next, and call again;
+ *     // if the buffer is full already, the packet is too large for it
  *
  * These rules hold for every function:
  *

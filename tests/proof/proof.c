@@ -27,7 +27,7 @@ static uint32_t proof_remaining_length(uint32_t value)
     return decoded;
 }
 
-/* Its contract contradicts itself, which prove.py --smoke has to find. */
+/* Its contract contradicts itself, which prove.py has to find. */
 static uint32_t proof_contradiction(uint32_t value)
 {
     return value;

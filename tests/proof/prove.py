@@ -1,25 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""prove.py PROJECT [--write | --smoke | --broken | --only FUNCTION...]: proves the portable code.
+"""prove.py PROJECT [--all] [--write | --broken | --only FUNCTION...]: proves the portable code.
 
 Frama-C's WP reads mqtt_codec.h with MQTT_CODEC_SIMD 0 together with contracts.h, and Z3 and CVC4
-prove, without a cache, that every function keeps its contract and has no undefined behaviour that
-Frama-C knows. Prints for each function its goals and those proved. Fails
+prove that every function keeps its contract and has no undefined behaviour that Frama-C knows. Then
+Z3 tries to prove false from what is assumed where a function begins, in each loop and after each
+call. Fails
 
   if a goal is not proved that UNPROVED does not list, or one is proved that it lists,
+  if false can be proved, or cannot in proof_contradiction, whose contract contradicts itself,
   if a function has no contract or no goal, or a contract has no function,
   if an axiom or an admitted statement is among the contracts or the annotations,
-  if docs/proof.md does not show the table of this run; --write writes it there.
+  if docs/proof.md does not show the totals.
 
---smoke tries to prove false from what is assumed where a function begins, in each loop and after
-each call. It fails if it can, or if it cannot for proof_contradiction, whose contract contradicts
-itself. --broken shows that the proof can fail: it breaks one line at a time, and fails if every goal
-of the function is still proved. --only prints what is not proved of these functions. Exits with 77,
-a skip, if Frama-C or a prover is not installed.
+proved.tsv records each function's result with a hash of all that it depends on: its body, the
+declarations, contracts and annotations as Frama-C has read them, this script, and the versions of
+the tools. A function with the hash of its record is not proved again. --all proves every
+function again. --write writes the record and the totals.
+
+--broken shows that the proof can fail: it breaks one line at a time, and fails if every goal of the
+function is still proved. --only prints what is not proved of these functions. Exits with 77, a skip,
+if Frama-C or a prover is not installed.
 """
 
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -31,8 +37,10 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = {"frama-c": "frama-c-base", "why3": "why3", "z3": "z3", "cvc4": "cvc4"}
+RECORD = HERE / "proved.tsv"
+MACHINE = "-machdep gcc_x86_64"
 OPTIONS = (
-    "-machdep gcc_x86_64 -wp -wp-model Typed+cast -wp-cache none"
+    f"{MACHINE} -wp -wp-model Typed+cast -wp-cache none"
     " -warn-signed-downcast -warn-invalid-pointer -rte-no-trivial-annotations"
 )
 # For one goal and one prover: nearly all take less than one second, and where one prover does not
@@ -76,7 +84,7 @@ SMOKE_TESTS = (
     " -wp-prop=-@requires,-@ensures,-@assigns,-@invariant,-@assert,-@variant,"
     "-@complete_behaviors,-@disjoint_behaviors,-@terminates"
 )
-# Its contract contradicts itself: there --smoke has to prove false.
+# Its contract contradicts itself: there false has to be proved.
 CONTRADICTORY = "proof_contradiction"
 
 # Each goal of these functions is proved in less; what is not proved costs the whole time.
@@ -165,32 +173,34 @@ def prove_all(project, folder, functions, jobs, seconds):
 
 
 def smoke_tests(project, folder, functions):
-    """Returns {test: whether it passed, as false could not be proved}."""
+    """Returns {function: {test: whether it passed, as false could not be proved}}."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         text = frama_c(project, name, functions, *SMOKE_TESTS.split())
-    return {test: result == "Passed"
-            for result, test in re.findall(r"\[(\w+)\] Smoke-test typed_cast_(\w+)", text)}
+    result = {function: {} for function in functions}
+    for outcome, test in re.findall(r"\[(\w+)\] Smoke-test typed_cast_(\w+)", text):
+        function = test[:test.index("_wp_smoke_")]
+        result[function][test] = outcome == "Passed"
+    return result
 
 
-def look_for_contradictions(project, folder, jobs):
-    functions = functions_of(project, folder)
+def look_for_contradictions(project, folder, functions, jobs):
+    """Returns {function: number of places}, faults."""
     specified = contracts()
     faults = []
-    total = 0
+    places = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        groups = [functions[part::6] for part in range(6)]
+        groups = [group for part in range(6) if (group := functions[part::6])]
         results = pool.map(lambda group: smoke_tests(project, folder, group), groups)
-        for group, tests in zip(groups, results, strict=True):
-            total += len(tests)
-            faults += [f"{name}: what its contract requires is not tested" for name in group
-                       if "requires" in specified[name]
-                       and f"{name}_wp_smoke_default_requires" not in tests]
-            if CONTRADICTORY in group and tests.pop(f"{CONTRADICTORY}_wp_smoke_default_requires"):
-                faults.append(f"{CONTRADICTORY}: its contradiction is not found")
+        for function, tests in ((f, t) for result in results for f, t in result.items()):
+            places[function] = len(tests)
+            at_start = f"{function}_wp_smoke_default_requires"
+            if "requires" in specified[function] and at_start not in tests:
+                faults.append(f"{function}: what its contract requires is not tested")
+            if function == CONTRADICTORY and tests.pop(at_start):
+                faults.append(f"{function}: its contradiction is not found")
             faults += [f"false can be proved: {test}" for test, passed in tests.items()
                        if not passed]
-    print(f"{total} places, false can be proved at {len(faults)}")
-    return faults
+    return places, faults
 
 
 def short(function, goal):
@@ -205,25 +215,55 @@ def compare(goals, allowed):
     return sorted(failed - allowed), sorted(allowed - failed)
 
 
-def table(goals):
-    rows = ["| Function | Goals | Proved |", "|:--|--:|--:|"]
-    total = [0, 0]
-    for function, results in goals.items():
-        counts = [len(results), sum(results.values())]
-        total = [a + b for a, b in zip(total, counts, strict=True)]
-        rows.append(f"| `{function}` | {counts[0]} | {counts[1]} |")
-    rows.append(f"| All {len(goals)} | {total[0]} | {total[1]} |")
-    return "\n".join(rows)
+def hashes(project, folder):
+    """Returns {function: hash of all that its proof depends on}."""
+    output = folder / "read.c"
+    run("frama-c", *MACHINE.split(), f"-cpp-extra-args=-I{project}", HERE / "proof.c", "-print",
+        "-ocode", output, cwd=folder)
+    bodies = {}
+
+    def cut(match):
+        bodies[match[1]] = match[0]
+        return f"{match[1]}(...);\n"
+
+    declarations = re.sub(r"^[^\s{}/#][^{};]*?\b(\w+)\([^{};]*\)\n\{\n.*?^\}\n", cut,
+                          output.read_text(), flags=re.M | re.S)
+    tools = [run(*command) for command in (("frama-c", "-version"), ("why3", "--version"),
+                                           ("z3", "--version"), ("cvc4", "--version"))]
+    common = "\0".join([declarations, pathlib.Path(__file__).read_text(), *tools])
+    return {function: hashlib.sha256(f"{common}\0{body}".encode()).hexdigest()
+            for function, body in bodies.items()}
+
+
+def read_record():
+    """Returns {function: (hash, goals, proved, places)}."""
+    if not RECORD.exists():
+        return {}
+    rows = [line.split("\t") for line in RECORD.read_text().splitlines()[1:]]
+    return {name: (value, *map(int, counts)) for name, *counts, value in rows}
+
+
+def write_record(record):
+    rows = ["function\tgoals\tproved\tplaces without a contradiction\thash"]
+    rows += ["\t".join(map(str, (name, *counts, value)))
+             for name, (value, *counts) in record.items()]
+    RECORD.write_text("\n".join(rows) + "\n")
+
+
+def totals(record):
+    goals, proved, places = (sum(column) for column in list(zip(*record.values(), strict=True))[1:])
+    return (f"{len(record)} functions: {proved:,} of {goals:,} goals proved; false cannot be proved"
+            f" at any of {places} places.")
 
 
 def check_document(path, text, write):
     """Compares the text between the two marks of the document with that of this run, or writes it."""
-    before, rest = path.read_text().split("<!-- table -->\n", 1)
+    before, rest = path.read_text().split("<!-- totals -->\n", 1)
     shown, after = rest.split("\n<!-- end -->", 1)
     if write:
-        path.write_text(f"{before}<!-- table -->\n{text}\n<!-- end -->{after}")
+        path.write_text(f"{before}<!-- totals -->\n{text}\n<!-- end -->{after}")
     elif shown != text:
-        return [f"{path.name} does not show this table: prove.py PROJECT --write"]
+        return [f"{path.name} does not say '{text}': prove.py PROJECT --write"]
     return []
 
 
@@ -237,14 +277,10 @@ def check_statements(project):
     return faults
 
 
-def prove_header(project, folder, jobs, write):
-    functions = functions_of(project, folder)
-    specified = contracts()
-    faults = [f"{name}: no contract" for name in functions if name not in specified]
-    faults += [f"{name}: no such function" for name in specified if name not in functions]
-    faults += check_statements(project)
-    goals = {function: {} for function in functions}
-    goals |= prove_all(project, folder, SLOW, jobs, MORE_SECONDS)
+def prove_functions(project, folder, functions, jobs):
+    """Returns {function: {goal: whether it is proved}}, faults."""
+    goals = {}
+    goals |= prove_all(project, folder, [f for f in functions if f in SLOW], jobs, MORE_SECONDS)
     goals |= prove_all(project, folder, [f for f in functions if f not in SLOW], jobs, SECONDS)
     left = [function for function, results in goals.items()
             if any(not proved and f"{function}: {short(function, goal)}" not in UNPROVED
@@ -252,13 +288,39 @@ def prove_header(project, folder, jobs, write):
     if left:
         print(f"tried again: {' '.join(left)}")
         goals |= prove_all(project, folder, left, jobs, LAST_SECONDS)
-    faults += [f"{function}: no goals" for function, results in goals.items() if not results]
+    faults = [f"{function}: no goals" for function, results in goals.items() if not results]
     for function, results in goals.items():
         print(f"{function:40} {sum(results.values()):4} of {len(results):4}")
-    failed, proved = compare(goals, set(UNPROVED))
+    failed, proved = compare(goals, {u for u in UNPROVED if u.split(":")[0] in functions})
     faults += [f"not proved: {goal}" for goal in failed]
     faults += [f"proved, but listed as unproved: {goal}" for goal in proved]
-    faults += check_document(project / "docs/proof.md", table(goals), write)
+    return goals, faults
+
+
+def prove_header(project, folder, jobs, write, everything):
+    functions = functions_of(project, folder)
+    specified = contracts()
+    faults = [f"{name}: no contract" for name in functions if name not in specified]
+    faults += [f"{name}: no such function" for name in specified if name not in functions]
+    faults += check_statements(project)
+    now = hashes(project, folder)
+    recorded = read_record()
+    record = {name: recorded[name] for name in functions
+              if not everything and recorded.get(name, [None])[0] == now[name]}
+    to_prove = [name for name in functions if name not in record]
+    print(f"{len(record)} functions have not changed since they were proved", flush=True)
+    goals, unproved = prove_functions(project, folder, to_prove, jobs)
+    places, contradictory = look_for_contradictions(project, folder, to_prove, jobs)
+    faults += unproved + contradictory
+    named = " ".join(unproved + contradictory)
+    for name in to_prove:
+        if not re.search(rf"\b{name}(?:\b|_wp_smoke)", named):
+            record[name] = (now[name], len(goals[name]), sum(goals[name].values()), places[name])
+    record = {name: record[name] for name in functions if name in record}
+    if write:
+        write_record(record)
+    print(totals(record))
+    faults += check_document(project / "docs/proof.md", totals(record), write)
     return faults
 
 
@@ -282,9 +344,9 @@ def break_header(project, folder, jobs):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("project", type=pathlib.Path)
+    parser.add_argument("--all", action="store_true", help="also what has not changed")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--write", action="store_true")
-    mode.add_argument("--smoke", action="store_true")
+    mode.add_argument("--write", action="store_true", help="writes the record and the totals")
     mode.add_argument("--broken", action="store_true")
     mode.add_argument("--only", nargs="+", metavar="FUNCTION", help="prints what is not proved")
     parser.add_argument("--jobs", type=int, default=2)
@@ -304,10 +366,8 @@ def main():
             faults, _ = compare(goals, set())
         elif arguments.broken:
             faults = break_header(project, folder, arguments.jobs)
-        elif arguments.smoke:
-            faults = look_for_contradictions(project, folder, arguments.jobs)
         else:
-            faults = prove_header(project, folder, arguments.jobs, arguments.write)
+            faults = prove_header(project, folder, arguments.jobs, arguments.write, arguments.all)
     for line in faults:
         print(line)
     sys.exit(1 if faults else 0)

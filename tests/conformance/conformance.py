@@ -65,8 +65,8 @@ TITLES = {
 
 # The programs that show what is left to the application, each with the test that shows it of them.
 EXAMPLES = {
-    "mqtt_broker": ("examples/complete/mqtt_broker.c", "tests/interop/broker_test.py"),
-    "mqtt_client": ("examples/complete/mqtt_client.c", "tests/interop/client_test.py"),
+    "mqtt_broker": ("examples/complete/mqtt_broker.c", "tests/examples/broker_test.py"),
+    "mqtt_client": ("examples/complete/mqtt_client.c", "tests/examples/client_test.py"),
 }
 NO_EXAMPLE = "No example:"  # and why, in the cell that says how
 

@@ -30,8 +30,6 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
-# pylint: disable=wrong-import-position
 from broker_test import (PUBACK, PUBCOMP, PUBREC, PUBREL, UNSUBACK, Client, ack, check,
                          connect, equal, field, number, packet, publish, subscribe, unsubscribe)
 from client_test import Broker, find, skim

@@ -25,18 +25,18 @@ import time
 COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
 # A mutant that does not end is noticed: by this many seconds, or by this many times what the test takes.
 PATIENCE, TIMES = 4, 10
-PORTABLE = "strings/path_portable.c"
-PATHS = ["strings/path_default.c", PORTABLE]
+PORTABLE = "conformance/path_portable.c"
+PATHS = ["conformance/path_default.c", PORTABLE]
 TESTS = {  # the fast ones first: most mutants fall there
-    "statuses": ["packets/statuses_test.c", "conformance/corpus.c", "support/support.c"],
-    "functions": ["packets/functions_test.c", "support/support.c"],
+    "statuses": ["conformance/statuses_test.c", "conformance/corpus.c", "support/support.c"],
+    "functions": ["conformance/functions_test.c", "support/support.c"],
     "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
-    "strings": ["strings/strings_test.c", "support/support.c", *PATHS],
-    "topics": ["strings/topics_test.c", "support/support.c", *PATHS],
+    "strings": ["conformance/strings_test.c", "support/support.c", *PATHS],
+    "topics": ["conformance/topics_test.c", "support/support.c", *PATHS],
     "corpus": ["conformance/corpus_test.c", "conformance/corpus.c", "support/support.c"],
-    "paths": ["strings/paths_test.c", *PATHS],
+    "paths": ["conformance/paths_test.c", *PATHS],
 }
-ALONE = "header/size_t_16_test.c"  # includes the header by itself, with a size_t of 16 bits
+ALONE = "conformance/size_t_16_test.c"  # includes the header by itself, with a size_t of 16 bits
 
 COMPARISONS = {"<": ["<=", ">="], ">": [">=", "<="], "<=": ["<", ">"], ">=": [">", "<"],
                "==": ["!="], "!=": ["=="]}
@@ -141,7 +141,7 @@ class Project:
         (self.work / "original").mkdir()
         (self.work / "original/mqtt_codec.h").write_text(self.header, encoding="utf-8")
         includes = ["-I" + str(self.work / "original")] + [
-            "-I" + str(self.tests / folder) for folder in ("support", "conformance", "strings")]
+            "-I" + str(self.tests / folder) for folder in ("support", "conformance")]
         corpus = '-DCORPUS="%s"' % (self.tests / "conformance/packets.txt")
         for name, sources in TESTS.items():
             self.objects[name] = []

@@ -1,9 +1,9 @@
-// flow.js pub PORT TOPIC QOS COUNT: npm's mqtt publishes the numbers from 1 to COUNT, as fast as it
+// no_loss.js pub PORT TOPIC QOS COUNT: npm's mqtt publishes the numbers from 1 to COUNT, as fast as it
 // can, and ends when all are acknowledged.
 //
-// flow.js sub PORT TOPIC QOS COUNT: it prints COUNT payloads that it receives, a line each.
+// no_loss.js sub PORT TOPIC QOS COUNT: it prints COUNT payloads that it receives, a line each.
 //
-// flow.js both PORT TOPIC QOS COUNT: two clients publish COUNT numbers to each other; the program
+// no_loss.js both PORT TOPIC QOS COUNT: two clients publish COUNT numbers to each other; the program
 // ends when each has received them in order.
 //
 // It runs in the folder that mqtt is installed in.
@@ -17,7 +17,7 @@ const qos = Number(qosText)
 const count = Number(countText)
 
 function fail (error) {
-  console.error(`flow.js: ${error}`)
+  console.error(`no_loss.js: ${error}`)
   process.exit(1)
 }
 

@@ -14,7 +14,7 @@ import unittest
 PROJECT = pathlib.Path(sys.argv.pop(1))
 MQTT_INSPECT = pathlib.Path(sys.argv.pop(1))
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-COMPILED = [PROJECT / "examples/quickstart.c", PROJECT / "tests/readme/excerpts_test.c"]
+COMPILED = [PROJECT / "examples/quickstart.c", PROJECT / "tests/documents/readme_excerpts_test.c"]
 
 
 def blocks(language):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""flow_test.py MQTT_BROKER MQTT_CLIENT FOLDER [ROUNDS]: 20,000 messages arrive, in order, once.
+"""no_loss_test.py MQTT_BROKER MQTT_CLIENT FOLDER [ROUNDS]: 20,000 messages arrive, in order, once.
 
 At QoS 1 and 2, through the example server with its default options, from each publisher to each
 subscriber: mqtt_client, mosquitto_pub and mosquitto_sub, and npm's mqtt, which is installed into
@@ -50,7 +50,7 @@ class Flow:
         self.port = self.broker.stdout.readline().decode().strip().rpartition(":")[2]
 
     def node(self, *arguments):
-        return ["node", str(HERE / "flow.js"), *arguments]
+        return ["node", str(HERE / "no_loss.js"), *arguments]
 
     def publisher(self, name, topic, qos):
         options = ["-h", HOST, "-p", self.port, "-t", topic, "-q", qos, "-l"]
@@ -163,7 +163,7 @@ def main():
         flow.end()
         too_large(broker, client)
     except Failure as failure:
-        print(f"flow_test.py: {failure}")
+        print(f"no_loss_test.py: {failure}")
         stop(flow.broker)
         return 1
     return 0

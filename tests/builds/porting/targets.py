@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: MIT
 """targets.py [--only WORD] [--skip-missing] [--write]: the header on other machines and compilers.
 
-Builds the suites of tests/conformance, tests/packets and tests/strings for each target, with all
-warnings as errors, and runs them, most under an emulator; on machines too small for that the core
-test; and compiles the header where there is no C library. Then plants faults that must be noticed.
+Builds six programs of tests/conformance for each target, with all warnings as errors, and runs
+them, most under an emulator; on machines too small for that the core test; and compiles the header where there is no C library. Then plants faults that must be noticed.
 Prints a line for each and last "N passed, M failed". Exits with 1 if one fails, if a tool is
 missing, or if docs/porting.md says something else about what ran than it did.
 
@@ -29,7 +28,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-PROJECT = HERE.parent.parent
+PROJECT = HERE.parents[2]
 DOCUMENT = PROJECT / "docs/porting.md"
 
 sys.dont_write_bytecode = True
@@ -55,17 +54,17 @@ NATIVE = ["-DSTRIDE=251", "-DLONGEST=50"]
 EMULATED = ["-DSTRIDE=251", "-DCLOSE=70", "-DLONGEST=36"]
 SECONDS = 240  # the longest that one program may take
 
-SHARED = ["support/support.c", "conformance/corpus.c", "strings/path_default.c",
-          "strings/path_portable.c", "porting/check/check.c"]  # fmt: skip
+SHARED = ["support/support.c", "conformance/corpus.c", "conformance/path_default.c",
+          "conformance/path_portable.c", "builds/porting/check/check.c"]  # fmt: skip
 CORPUS = ["support/support.c", "conformance/corpus.c"]
-PATHS = ["strings/path_default.c", "strings/path_portable.c"]
+PATHS = ["conformance/path_default.c", "conformance/path_portable.c"]
 SUITES = {  # of the source its others
     "conformance/corpus_test.c": CORPUS,
     "conformance/enumerations_test.c": ["support/support.c"],
-    "packets/functions_test.c": ["support/support.c"],
-    "packets/statuses_test.c": CORPUS,
-    "strings/strings_test.c": ["support/support.c", *PATHS],
-    "strings/topics_test.c": ["support/support.c", *PATHS],
+    "conformance/functions_test.c": ["support/support.c"],
+    "conformance/statuses_test.c": CORPUS,
+    "conformance/strings_test.c": ["support/support.c", *PATHS],
+    "conformance/topics_test.c": ["support/support.c", *PATHS],
 }
 
 
@@ -283,13 +282,13 @@ def reference():
 
 
 def host(target, folder, context):
-    own = [f"porting/{source}" for source in target.sources]
-    with_paths = ["strings/paths_test.c"] if target.path != 0 else []
+    own = [f"builds/porting/{source}" for source in target.sources]
+    with_paths = ["conformance/paths_test.c"] if target.path != 0 else []
     compile_suites(target, folder, sources=[*SUITES, *SHARED, *own, *with_paths])
     total_tests = total_checks = left_out = 0
     for source, others in SUITES.items():
         stem = pathlib.Path(source).stem
-        program = link(target, folder, stem, [source, *others, "porting/check/check.c", *own])
+        program = link(target, folder, stem, [source, *others, "builds/porting/check/check.c", *own])
         name, tests, checks = run_suite(target, program, context.env)
         out = len(target.left_out.get(name, []))
         if name not in context.tests or tests + out != context.tests[name]:
@@ -301,7 +300,7 @@ def host(target, folder, context):
     if left_out:
         text += f"; {left_out} tests left out"
     if with_paths:
-        program = link(target, folder, "paths_test", ["strings/paths_test.c", *PATHS])
+        program = link(target, folder, "paths_test", ["conformance/paths_test.c", *PATHS])
         output = must([*target.run.split(), program], env=context.env)
         result = re.search(r"paths (\d) and 0\n(\d+) strings and topics\n", output)
         if result is None or int(result[1]) != target.path:
@@ -445,7 +444,7 @@ def byte_order(folder, context):
     results = {}
     for name in ("x86-64, SSE2", "s390x, big-endian", "MIPS, 32 bits, big-endian"):
         target = only(name)
-        sources = [source, "support/support.c", "porting/check/check.c"]
+        sources = [source, "support/support.c", "builds/porting/check/check.c"]
         compile_suites(target, folder, header, sources, warnings=False)
         program = link(target, folder, "planted", sources)
         results[name] = run([*target.run.split(), program], env=context.env)
@@ -489,8 +488,8 @@ def a_libc(folder, _):
 
 def another_path(folder, context):
     target = only("x86-64, SSE2")._replace(flags="-O2 -DMQTT_CODEC_SIMD=0")
-    source = "strings/strings_test.c"
-    sources = [source, "support/support.c", "porting/check/check.c", *PATHS]
+    source = "conformance/strings_test.c"
+    sources = [source, "support/support.c", "builds/porting/check/check.c", *PATHS]
     compile_suites(target, folder, sources=sources)
     try:
         run_suite(target, link(target, folder, "planted", sources), context.env)
@@ -563,7 +562,7 @@ def row(job, text):
 
 def block(text, name, lines):
     """The text with these lines between its two marks."""
-    mark = f"<!-- {name}, written by tests/porting/targets.py -->"
+    mark = f"<!-- {name}, written by tests/builds/porting/targets.py -->"
     pattern = rf"(?s)({mark}\n\n).*?(\n\n<!-- end -->)"
     if len(re.findall(pattern, text)) != 1:
         sys.exit(f"{DOCUMENT}: there is not one place for the {name}")

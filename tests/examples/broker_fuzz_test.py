@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""fuzz_test.py MQTT_BROKER [SECONDS [SEED]]: the example server is sent what no client should send.
+"""broker_fuzz_test.py MQTT_BROKER [SECONDS [SEED]]: the example server is sent what no client should send.
 
 Sessions made from tests/conformance/packets.txt and examples/captures, most of them mutated, go over
 many connections at once, in pieces. Meanwhile two clients exchange messages of each QoS, which all

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Tests mqtt_client against mosquitto, its clients, and a proxy that cuts connections.
 
-    python3 tests/interop/client_test.py PATH_OF_MQTT_CLIENT
+    python3 tests/examples/client_test.py PATH_OF_MQTT_CLIENT
 
 Every message must arrive as it was sent, byte for byte and as often as its QoS allows, and every
 run must end with the exit status that is documented. Exits 77 if mosquitto is not installed. What a

@@ -5,7 +5,7 @@
 set -eu
 project=$1
 way=$2
-here=$project/tests/install
+here=$project/tests/builds/install
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/app"

@@ -8,6 +8,7 @@
  * alone agrees. A list has as many entries as `count` says, and all of them are valid. */
 #include "fuzz.h"
 #include "mutator.h"
+#include "table_2_1.h"
 
 static bool is_within(struct fuzz_block block, const void *data, size_t length)
 {
@@ -114,24 +115,11 @@ static void check_fixed_header(struct fuzz_block block, int32_t result,
                    packet->error_offset <= (uint32_t)size + header.remaining_length);
 }
 
-/* Table 2.1; a reserved type is refused as such whoever sends it. */
+/* A reserved type is refused as such whoever sends it. */
 static bool may_send(bool client, unsigned type)
 {
-    switch (type) {
-    case MQTT_CONNECT:
-    case MQTT_SUBSCRIBE:
-    case MQTT_UNSUBSCRIBE:
-    case MQTT_PINGREQ:
-    case MQTT_DISCONNECT:
-        return client;
-    case MQTT_CONNACK:
-    case MQTT_SUBACK:
-    case MQTT_UNSUBACK:
-    case MQTT_PINGRESP:
-        return !client;
-    default:
-        return true;
-    }
+    return type == 0 || type == 15 ||
+           (client ? client_may_send : server_may_send)((enum mqtt_packet_type)type);
 }
 
 static void check_direction(struct fuzz_block block, int32_t result,

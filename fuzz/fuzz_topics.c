@@ -98,17 +98,17 @@ static void check_validity(struct mqtt_string string)
     const bool is_name = reference_name_is_valid(string);
     const bool is_filter = reference_filter_is_valid(string);
 
-    FUZZ_CHECK(fuzz_default_path.name_is_valid(string) == is_name);
-    FUZZ_CHECK(fuzz_portable_path.name_is_valid(string) == is_name);
-    FUZZ_CHECK(fuzz_default_path.filter_is_valid(string) == is_filter);
-    FUZZ_CHECK(fuzz_portable_path.filter_is_valid(string) == is_filter);
+    FUZZ_CHECK(default_path.topic_name_is_valid(string) == is_name);
+    FUZZ_CHECK(portable_path.topic_name_is_valid(string) == is_name);
+    FUZZ_CHECK(default_path.topic_filter_is_valid(string) == is_filter);
+    FUZZ_CHECK(portable_path.topic_filter_is_valid(string) == is_filter);
 }
 
 /* Of invalid ones the answer means nothing, but they are read within their bounds. */
 static void check_match(struct mqtt_string filter, struct mqtt_string name)
 {
-    const bool by_default = fuzz_default_path.matches(filter, name);
-    const bool by_portable = fuzz_portable_path.matches(filter, name);
+    const bool by_default = default_path.topic_matches(filter, name);
+    const bool by_portable = portable_path.topic_matches(filter, name);
 
     FUZZ_CHECK(by_default == by_portable);
     if (reference_filter_is_valid(filter) && reference_name_is_valid(name))

@@ -40,11 +40,11 @@ static bool reference_has_discouraged(struct mqtt_string string)
 static void check_string(struct mqtt_string string)
 {
     const bool is_valid = reference_string_is_valid(string);
-    const bool is_default_discouraged = fuzz_default_path.string_has_discouraged(string);
-    const bool is_portable_discouraged = fuzz_portable_path.string_has_discouraged(string);
+    const bool is_default_discouraged = default_path.string_has_discouraged(string);
+    const bool is_portable_discouraged = portable_path.string_has_discouraged(string);
 
-    FUZZ_CHECK(fuzz_default_path.string_is_valid(string) == is_valid);
-    FUZZ_CHECK(fuzz_portable_path.string_is_valid(string) == is_valid);
+    FUZZ_CHECK(default_path.string_is_valid(string) == is_valid);
+    FUZZ_CHECK(portable_path.string_is_valid(string) == is_valid);
     if (is_valid) {
         FUZZ_CHECK(is_default_discouraged == reference_has_discouraged(string));
         FUZZ_CHECK(is_portable_discouraged == reference_has_discouraged(string));

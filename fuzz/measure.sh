@@ -16,9 +16,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 build() {
-    "${CLANG:-clang}" -std=c99 -g -O1 -I.. -fsanitize=fuzzer,address,undefined \
+    "${CLANG:-clang}" -std=c99 -g -O1 -I.. -I../tests/support -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all -fprofile-instr-generate -fcoverage-mapping \
-        -o "$work/$1" "$1.c" path_default.c path_portable.c
+        -o "$work/$1" "$1.c" ../tests/support/path_*.c
 }
 
 # The N in "word: N" of libFuzzer's last account of what it has reached.

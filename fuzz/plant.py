@@ -17,6 +17,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+SUPPORT = HERE.parent / "tests/support"
 
 # name, target, what stands in the header, what is put in its place
 BUGS = [
@@ -105,9 +106,9 @@ def plant(header, bug):
 
 def build(work, target):
     (work / target).unlink(missing_ok=True)
-    sources = [work / "fuzz" / name for name in (target + ".c", "path_default.c", "path_portable.c")]
+    sources = [HERE / (target + ".c"), *SUPPORT.glob("path_*.c")]
     subprocess.run(
-        [os.environ.get("CLANG", "clang"), "-std=c99", "-g", "-O1", "-w", "-I", work,
+        [os.environ.get("CLANG", "clang"), "-std=c99", "-g", "-O1", "-w", "-I", work, "-I", SUPPORT,
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-o", work / target,
          *sources], check=True)
 
@@ -136,9 +137,6 @@ def main():
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
-        (work / "fuzz").mkdir()
-        for source in [*HERE.glob("*.c"), *HERE.glob("*.h")]:
-            shutil.copy(source, work / "fuzz")
         for (name, target, _, _), text in zip(BUGS, planted):
             (work / "mqtt_codec.h").write_text(text)
             build(work, target)

@@ -29,8 +29,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p crashes
 
 build() {
-    "${CLANG:-clang}" -std=c99 -g -O1 -fno-omit-frame-pointer -I.. "-fsanitize=fuzzer,$sanitizers" \
-        -fno-sanitize-recover=all -o "$work/$1" "$1.c" path_default.c path_portable.c
+    "${CLANG:-clang}" -std=c99 -g -O1 -fno-omit-frame-pointer "-fsanitize=fuzzer,$sanitizers" \
+        -fno-sanitize-recover=all -I.. -I../tests/support -o "$work/$1" "$1.c" ../tests/support/path_*.c
 }
 
 # The last line of libFuzzer's account, or what it has found.

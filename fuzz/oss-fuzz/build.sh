@@ -9,14 +9,15 @@ trap 'rm -rf "$work"' EXIT
 compile() {
     # The flags are words.
     # shellcheck disable=SC2086
-    "$CC" ${CFLAGS:-} -std=c99 -I"$project" -c "$project/fuzz/$1.c" -o "$work/$1.o"
+    "$CC" ${CFLAGS:-} -std=c99 -I"$project" -I"$project/tests/support" -c "$1" \
+        -o "$work/$(basename "$1" .c).o"
 }
 
-compile path_default
-compile path_portable
+compile "$project/tests/support/path_default.c"
+compile "$project/tests/support/path_portable.c"
 for source in "$project"/fuzz/fuzz_*.c; do
     target=$(basename "$source" .c)
-    compile "$target"
+    compile "$source"
     # shellcheck disable=SC2086
     "$CXX" ${CXXFLAGS:-} "$work/$target.o" "$work/path_default.o" "$work/path_portable.o" \
         $LIB_FUZZING_ENGINE -o "$OUT/$target"

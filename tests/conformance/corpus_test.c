@@ -1,5 +1,6 @@
 /* Every case of packets.txt, through every function that it concerns. */
 #include "corpus.h"
+#include "table_2_1.h"
 
 #if !defined(CORPUS)
 #error "CORPUS is the path of packets.txt"
@@ -19,19 +20,6 @@
 
 static const struct corpus_case *cases;
 static size_t case_count;
-
-/* Table 2.1 */
-static bool client_may_send(enum mqtt_packet_type type)
-{
-    return type == MQTT_CONNECT || (type >= MQTT_PUBLISH && type <= MQTT_SUBSCRIBE) ||
-           type == MQTT_UNSUBSCRIBE || type == MQTT_PINGREQ || type == MQTT_DISCONNECT;
-}
-
-static bool server_may_send(enum mqtt_packet_type type)
-{
-    return type == MQTT_CONNACK || (type >= MQTT_PUBLISH && type <= MQTT_PUBCOMP) ||
-           type == MQTT_SUBACK || type == MQTT_UNSUBACK || type == MQTT_PINGRESP;
-}
 
 /* What the first byte alone says, by its type; not for the reserved ones. */
 static int32_t expected_from(const struct corpus_case *test, uint8_t first_byte, int32_t expected,

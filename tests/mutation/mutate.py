@@ -25,8 +25,8 @@ import time
 COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
 # A mutant that does not end is noticed: by this many seconds, or by this many times what the test takes.
 PATIENCE, TIMES = 4, 10
-PORTABLE = "conformance/path_portable.c"
-PATHS = ["conformance/path_default.c", PORTABLE]
+PORTABLE = "support/path_portable.c"
+PATHS = ["support/path_default.c", PORTABLE]
 TESTS = {  # the fast ones first: most mutants fall there
     "statuses": ["conformance/statuses_test.c", "conformance/corpus.c", "support/support.c"],
     "functions": ["conformance/functions_test.c", "support/support.c"],

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encode.h"
+#include "encode_by_type.h"
 #include "fields.h"
 
 enum {
@@ -346,7 +346,7 @@ static void write_packet(const struct mqtt_packet *packet)
     bytes = malloc(2 * length);
     if (bytes == NULL)
         die("no memory");
-    if (encode(bytes, length, packet) != size ||
+    if (encode_by_type(bytes, length, packet) != size ||
         mqtt_encode(bytes + length, length, packet) != size)
         die("an encoder does not write what mqtt_encode has announced");
     if (memcmp(bytes, bytes + length, length) != 0)

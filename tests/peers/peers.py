@@ -7,6 +7,8 @@ those of MQTT 3.1.1.
 import collections
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -19,14 +21,15 @@ SHOWN = 10
 
 Packet = collections.namedtuple("Packet", "data fields")
 
-TYPES = [
-    "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK",
-    "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT",
-]  # fmt: skip
-
-# Table 2.1
-FROM_CLIENT = {"CONNECT", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ", "DISCONNECT"}
-FROM_SERVER = {"CONNACK", "SUBACK", "UNSUBACK", "PINGRESP"}
+# Of each packet type whether a client and whether a server may send it.
+TABLE_2_1 = {
+    name: (client == "true", server == "true")
+    for name, client, server in re.findall(
+        r'\{"([A-Z]+)", (\w+), (\w+)\}',
+        (pathlib.Path(__file__).resolve().parents[1] / "support/table_2_1.h").read_text("utf-8"),
+    )
+}
+TYPES = list(TABLE_2_1)
 
 
 def in_ci():

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "encode.h"
+#include "encode_by_type.h"
 
 void die(const char *format, ...)
 {
@@ -101,7 +101,7 @@ void stream_send(struct stream *stream, const struct mqtt_packet *packet)
     bytes = malloc((size_t)size);
     if (bytes == NULL)
         die("no memory");
-    if (encode(bytes, (size_t)size, packet) != size)
+    if (encode_by_type(bytes, (size_t)size, packet) != size)
         die("a %s is not of the size announced", mqtt_packet_type_name(packet->type));
     stream_send_bytes(stream, bytes, (size_t)size);
     free(bytes);

@@ -40,9 +40,8 @@ def streams(packets):
 
 
 def from_client(kind):
-    if kind in peers.FROM_CLIENT:
-        return True
-    return kind not in peers.FROM_SERVER and random.random() < 0.5
+    client, server = peers.TABLE_2_1[kind]
+    return client and (not server or random.random() < 0.5)
 
 
 def segments(stream):

@@ -54,10 +54,10 @@ NATIVE = ["-DSTRIDE=251", "-DLONGEST=50"]
 EMULATED = ["-DSTRIDE=251", "-DCLOSE=70", "-DLONGEST=36"]
 SECONDS = 240  # the longest that one program may take
 
-SHARED = ["support/support.c", "conformance/corpus.c", "conformance/path_default.c",
-          "conformance/path_portable.c", "builds/porting/check/check.c"]  # fmt: skip
+SHARED = ["support/support.c", "conformance/corpus.c", "support/path_default.c",
+          "support/path_portable.c", "builds/porting/check/check.c"]  # fmt: skip
 CORPUS = ["support/support.c", "conformance/corpus.c"]
-PATHS = ["conformance/path_default.c", "conformance/path_portable.c"]
+PATHS = ["support/path_default.c", "support/path_portable.c"]
 SUITES = {  # of the source its others
     "conformance/corpus_test.c": CORPUS,
     "conformance/enumerations_test.c": ["support/support.c"],

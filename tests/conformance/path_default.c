@@ -1,4 +1,0 @@
-#include "paths.h"
-
-const struct path default_path = {MQTT_CODEC_SIMD, mqtt_string_is_valid, mqtt_topic_name_is_valid,
-                                  mqtt_topic_filter_is_valid, mqtt_topic_matches};

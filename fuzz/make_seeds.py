@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""make_seeds.py [FOLDER]: makes the seed corpora of the fuzz targets, by default corpus/ beside this file.
+"""make_seeds.py FOLDER [MADE DEPFILE]: makes the seed corpora of the fuzz targets, FOLDER/TARGET/*.
 
 From tests/conformance/packets.txt, examples/captures/*.bin and the examples of the standard. Each
 file is named for what it holds. What is larger than 2 KB is left out: a fuzzer gets little done
-with it. The same inputs give the same files; a folder of a target is made anew.
+with it. The same inputs give the same files; a folder of a target is made anew. MADE and DEPFILE are
+for ninja: a file that says when this was, and the rule that names what was read.
 """
 
 import pathlib
@@ -12,8 +13,9 @@ import shutil
 import struct
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-PROJECT = HERE.parent
+PROJECT = pathlib.Path(__file__).resolve().parent.parent
+PACKETS = PROJECT / "tests/conformance/packets.txt"
+CAPTURES = sorted((PROJECT / "examples/captures").glob("*.bin"))
 LARGEST = 2048
 PREFIX_LARGEST = 256  # what fuzz_prefix looks at
 TYPES = ["", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
@@ -57,8 +59,7 @@ def parse_bytes(text):
 
 def read_cases():
     """Of each case a dictionary of its lines."""
-    text = (PROJECT / "tests/conformance/packets.txt").read_text()
-    for group in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n", "", text)):
+    for group in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n", "", PACKETS.read_text())):
         case = dict(line.split(None, 1) for line in group.splitlines() if " " in line.strip())
         if case:
             yield case
@@ -159,7 +160,7 @@ def packet_seeds():
 
 
 def capture_seeds():
-    for path in sorted((PROJECT / "examples/captures").glob("*.bin")):
+    for path in CAPTURES:
         yield "capture " + path.stem, path.read_bytes()
 
 
@@ -208,7 +209,9 @@ SEEDS = {
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "corpus"
+    if len(sys.argv) not in (2, 4):
+        sys.exit(__doc__.split("\n")[0])
+    folder = pathlib.Path(sys.argv[1])
     for target, seeds in SEEDS.items():
         shutil.rmtree(folder / target, ignore_errors=True)
         (folder / target).mkdir(parents=True)
@@ -221,8 +224,14 @@ def main():
             names[base] = names.get(base, 0) + 1
             file = base if names[base] == 1 else f"{base}-{names[base]}"
             (folder / target / file).write_bytes(data)
-        total = sum(map(len, seen))
-        print(f"{target}: {len(seen)} inputs, {total} bytes")
+        if not seen:
+            sys.exit(f"make_seeds.py: {target}: no inputs")
+        print(f"{target}: {len(seen)} inputs, {sum(map(len, seen))} bytes")
+    if len(sys.argv) == 4:
+        made, depfile = sys.argv[2:]
+        read = [str(path).replace(" ", "\\ ") for path in (__file__, PACKETS, *CAPTURES)]
+        pathlib.Path(depfile).write_text(f"{made}: {' '.join(read)}\n")
+        pathlib.Path(made).touch()
 
 
 if __name__ == "__main__":

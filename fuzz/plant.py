@@ -122,7 +122,7 @@ def fuzz(work, target, seconds):
     run = subprocess.run(
         [work / target, f"-max_total_time={seconds}", "-max_len=2048", "-timeout=10", "-seed=1",
          "-print_final_stats=1", f"-dict={HERE / 'mqtt.dict'}", f"-artifact_prefix={work}/",
-         new_inputs, HERE / "corpus" / target],
+         new_inputs, work / "seeds" / target],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=work, check=False)
     inputs = re.search(rb"number_of_executed_units: *(\d+)", run.stderr)
     return run.returncode != 0, time.monotonic() - start, inputs.group(1).decode() if inputs else "?"
@@ -137,6 +137,7 @@ def main():
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
+        subprocess.run([HERE / "make_seeds.py", work / "seeds"], stdout=subprocess.DEVNULL, check=True)
         for (name, target, _, _), text in zip(BUGS, planted):
             (work / "mqtt_codec.h").write_text(text)
             build(work, target)

@@ -27,6 +27,7 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p crashes
+./make_seeds.py "$work/seeds" >/dev/null || exit 1
 
 build() {
     "${CLANG:-clang}" -std=c99 -g -O1 -fno-omit-frame-pointer "-fsanitize=fuzzer,$sanitizers" \
@@ -39,7 +40,7 @@ run() {
     mkdir -p "$corpus" "regressions/$1"
     UBSAN_OPTIONS=print_stacktrace=1 "$work/$1" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
         -print_final_stats=1 -dict=mqtt.dict -artifact_prefix="crashes/$1-" \
-        "$corpus" "corpus/$1" "regressions/$1" >"$work/$1.log" 2>&1
+        "$corpus" "$work/seeds/$1" "regressions/$1" >"$work/$1.log" 2>&1
 }
 
 fuzz() {

@@ -8,9 +8,10 @@ trap 'rm -rf "$work"' EXIT
 
 "${CLANG:-clang}" -std=c99 -g -O1 -I../.. -fsanitize=fuzzer,address -o "$work/fuzz_broker" \
     fuzz_broker.c broker.c
+../make_seeds.py "$work/seeds" >"$work/log"
 mkdir "$work/corpus"
 if "$work/fuzz_broker" -max_total_time=60 -dict=../mqtt.dict -artifact_prefix="$work/" \
-    "$work/corpus" ../corpus/fuzz_decode >"$work/log" 2>&1; then
+    "$work/corpus" "$work/seeds/fuzz_decode" >"$work/log" 2>&1; then
     echo "The mistake is not found." >&2
     exit 1
 fi

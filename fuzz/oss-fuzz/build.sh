@@ -13,6 +13,7 @@ compile() {
         -o "$work/$(basename "$1" .c).o"
 }
 
+python3 "$project/fuzz/make_seeds.py" "$work/seeds"
 compile "$project/tests/support/path_default.c"
 compile "$project/tests/support/path_portable.c"
 for source in "$project"/fuzz/fuzz_*.c; do
@@ -22,8 +23,6 @@ for source in "$project"/fuzz/fuzz_*.c; do
     "$CXX" ${CXXFLAGS:-} "$work/$target.o" "$work/path_default.o" "$work/path_portable.o" \
         $LIB_FUZZING_ENGINE -o "$OUT/$target"
     cp "$project/fuzz/mqtt.dict" "$OUT/$target.dict"
-    mkdir "$work/$target"
-    cp "$project/fuzz/corpus/$target"/* "$work/$target"
-    cp "$project/fuzz/regressions/$target"/* "$work/$target"
-    python3 -m zipfile -c "$OUT/${target}_seed_corpus.zip" "$work/$target"/*
+    cp "$project/fuzz/regressions/$target"/* "$work/seeds/$target"
+    python3 -m zipfile -c "$OUT/${target}_seed_corpus.zip" "$work/seeds/$target"/*
 done

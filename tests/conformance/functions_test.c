@@ -653,6 +653,25 @@ START_TEST(a_payload_without_data)
 }
 END_TEST
 
+/* Of two subscriptions that break a rule the first is reported, and of one the filter. */
+START_TEST(lists_report_the_first_fault)
+{
+    const struct mqtt_subscription bad_filter = {TEXT("#/a"), 0};
+    const struct mqtt_subscription bad_qos = {TEXT("a"), 3};
+    const struct mqtt_subscription both[] = {{TEXT("#/a"), 3}, bad_qos};
+    const struct mqtt_subscription filter_first[] = {bad_filter, bad_qos};
+    const struct mqtt_subscription qos_first[] = {bad_qos, bad_filter};
+    struct mqtt_subscribe subscribe = {.packet_id = 1, .count = 2};
+
+    subscribe.subscriptions = both;
+    ck_assert_int_eq(mqtt_encode_subscribe(NULL, 0, &subscribe), MQTT_ERROR_FILTER_MULTI_LEVEL);
+    subscribe.subscriptions = filter_first;
+    ck_assert_int_eq(mqtt_encode_subscribe(NULL, 0, &subscribe), MQTT_ERROR_FILTER_MULTI_LEVEL);
+    subscribe.subscriptions = qos_first;
+    ck_assert_int_eq(mqtt_encode_subscribe(NULL, 0, &subscribe), MQTT_ERROR_REQUESTED_QOS);
+}
+END_TEST
+
 /* The largest remaining length that a list can add up to, and one byte more. */
 START_TEST(lists_of_the_largest_size)
 {
@@ -751,6 +770,7 @@ int main(void)
     tcase_add_loop_test(tests, encode_takes_no_other_type, 0, 5);
     tcase_add_loop_test(tests, encoders_refuse_what_is_never_read, 0, COUNT(refused));
     tcase_add_test(tests, a_payload_without_data);
+    tcase_add_test(tests, lists_report_the_first_fault);
     tcase_add_test(tests, lists_of_the_largest_size);
     tcase_add_test(tests, return_codes_of_the_largest_size);
     tcase_add_test(tests, topic_name_behind_the_packet);

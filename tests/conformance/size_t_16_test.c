@@ -23,9 +23,10 @@ static void expect(const char *what, int32_t actual, int32_t expected)
     faults++;
 }
 
-/* A CONNECT of 66,017 bytes: no buffer holds it, and nothing is written to one. */
+/* A CONNECT of 66,017 bytes: no buffer holds it, and nothing is written to one. One of 15 is written. */
 static void encode_connect(const char *letters)
 {
+    static const uint8_t short_one[] = {0x10, 13, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, 1, 'a'};
     struct mqtt_connect connect = {0};
     uint8_t *buffer = malloc(1000);
     unsigned i;
@@ -42,6 +43,10 @@ static void encode_connect(const char *letters)
     expect("CONNECT", mqtt_encode_connect(buffer, 1000, &connect), MQTT_ERROR_BUFFER_TOO_SMALL);
     for (i = 0; i < 1000; i++)
         expect("a byte of the buffer", buffer[i], 0xA5);
+    connect.client_id.length = 1;
+    connect.has_user_name = false;
+    expect("a short CONNECT", mqtt_encode_connect(buffer, 15, &connect), 15);
+    expect("its bytes", memcmp(buffer, short_one, 15), 0);
     free(buffer);
 }
 

@@ -545,8 +545,8 @@ static inline void mqtti_write_field(struct mqtti_writer *writer, const void *da
             writer->at == (uint8_t *)buffer + 1 + size_of_length(writer->length);
     ensures \result < 0 || buffer == \null ==> writer->at == \null;
 */
-static inline int32_t mqtti_begin_packet(struct mqtti_writer *writer, void *buffer,
-                                         size_t capacity, unsigned first_byte, uint32_t elsewhere);
+static inline int32_t mqtti_begin_packet(struct mqtti_writer *writer, void *buffer, size_t capacity,
+                                         unsigned first_byte, uint32_t elsewhere);
 
 /* 2.3.1 Packet identifier */
 

@@ -30,10 +30,10 @@
 /* Of mqtti_write_list: what its pass over the list has done before entry i. */
 #define LIST_SIZE_FROM(i)                                                                          \
     mqtti_list_size(\at(list->subscriptions, Pre), \at(list->filters, Pre), list->count, i)
-#define LIST_WRITTEN   (LIST_SIZE_FROM(0) - LIST_SIZE_FROM(i))
-#define LIST_MEASURED  (LIST_WRITTEN - (list->subscriptions != \null ? i : 0))
-#define LIST_SHORT     filters_short(list->subscriptions, list->filters, i)
-#define LIST_ROOM      (\at(writer->at, Pre) == \null ? 0 : LIST_SIZE_FROM(0))
+#define LIST_WRITTEN  (LIST_SIZE_FROM(0) - LIST_SIZE_FROM(i))
+#define LIST_MEASURED (LIST_WRITTEN - (list->subscriptions != \null ? i : 0))
+#define LIST_SHORT    filters_short(list->subscriptions, list->filters, i)
+#define LIST_ROOM     (\at(writer->at, Pre) == \null ? 0 : LIST_SIZE_FROM(0))
 #define LIST_UNCHANGED                                                                             \
     (list->subscriptions == \at(list->subscriptions, Pre) &&                                       \
      list->filters == \at(list->filters, Pre))

@@ -89,7 +89,7 @@ static int32_t header_status(const uint8_t *bytes, size_t length, bool client, b
                                             "2", "2",  "2",  "2!", "0!", "0!", "0!", ""};
     const int32_t status = first_byte_status(bytes[0], client, server);
     const char *rule = lengths[bytes[0] / 16];
-    size_t least = (size_t)atoi(rule);
+    size_t least = (size_t)strtoul(rule, NULL, 10);
     size_t i = 1;
 
     if (status != MQTT_PACKET_INCOMPLETE)

@@ -1,0 +1,1067 @@
+// page.js: the page itself. It shows what the codec says; it decodes and judges nothing.
+
+// ---- Versions of MQTT -------------------------------------------------------------------------
+
+// `anchors` are those of the headings in the OASIS document. Deeper sections are reached through the
+// section that they are in.
+const VERSIONS = {
+    "3.1.1": {
+        prefix: "v311_",
+        document: "https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html",
+        anchors: {
+            "1.5.3": "_Toc398718016", "2.2": "_Toc398718020", "2.2.1": "_Toc398718021", "2.2.2": "_Toc398718022",
+            "2.2.3": "_Toc398718023", "2.3.1": "_Toc398718025", "3.1.2": "_Toc398718030", "3.1.3": "_Toc398718031",
+            "3.1.4": "_Toc398718032", "3.2.2": "_Toc398718035", "3.3.1": "_Toc398718038", "3.3.2": "_Toc398718039",
+            "3.3.3": "_Toc398718040", "3.8.2": "_Toc398718065", "3.8.3": "_Toc398718066", "3.9.2": "_Toc398718070",
+            "3.9.3": "_Toc398718071", "3.10.2": "_Toc398718074", "3.10.3": "_Toc398718075", "4.7.1": "_Toc398718107",
+            "4.7.3": "_Toc398718109",
+        },
+    },
+};
+const version = VERSIONS["3.1.1"];
+
+// Where a section ("3.1.2.10") or a statement ("MQTT-3.1.2-22") stands.
+function standardLink(clause) {
+    let section = clause.replace(/^MQTT-|-\d+$/g, "");
+    while (section !== "" && !(section in version.anchors))
+        section = section.replace(/\.?\d+$/, "");
+    return version.document + (section === "" ? "" : "#" + version.anchors[section]);
+}
+
+// ---- Elements ---------------------------------------------------------------------------------
+
+function find(id) {
+    return document.getElementById(id);
+}
+
+function element(tag, className = "", ...content) {
+    const made = document.createElement(tag);
+    if (className !== "")
+        made.className = className;
+    made.append(...content);
+    return made;
+}
+
+function button(text, onClick) {
+    const made = element("button", "", text);
+    made.type = "button";
+    made.addEventListener("click", onClick);
+    return made;
+}
+
+function sectionLink(clause, text = clause) {
+    const link = element("a", "section", text);
+    link.href = standardLink(clause);
+    link.target = "_blank";
+    link.rel = "noreferrer";
+    return link;
+}
+
+function plural(count, word) {
+    return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+}
+
+function clamp(value, least, most) {
+    return Math.max(least, Math.min(value, most));
+}
+
+// ---- Long lists -------------------------------------------------------------------------------
+
+const SHORT_LIST = 200; // rows; a shorter list has all of them in the document
+const TALLEST = 8e6; // pixels; browsers cannot scroll much more
+
+// A box that scrolls through rows of one height. Of a long list only the visible rows exist.
+class VirtualList {
+    constructor(box, makeRow) {
+        this.box = box;
+        this.makeRow = makeRow;
+        this.count = 0;
+        this.spacer = element("div");
+        this.rows = element("div", "rows");
+        this.spacer.role = this.rows.role = "presentation";
+        this.spacer.append(this.rows);
+        box.append(this.spacer);
+        box.addEventListener("scroll", () => this.draw());
+        new ResizeObserver(() => this.draw()).observe(box);
+    }
+
+    setCount(count) {
+        this.count = count;
+        this.rows.replaceChildren(...(count > 0 ? [this.makeRow(0)] : []));
+        this.rowHeight = this.rows.firstElementChild?.getBoundingClientRect().height || 1;
+        this.height = Math.min(count * this.rowHeight, TALLEST);
+        this.spacer.style.height = `${this.height}px`;
+        this.box.scrollTop = 0;
+        this.draw(true);
+    }
+
+    // How many rows there is room for; not a whole number, as a row may be cut.
+    get room() {
+        return Math.min(this.box.clientHeight / this.rowHeight, this.count);
+    }
+
+    // The row at the upper edge of the box. A list that is too tall scrolls faster than its rows.
+    get top() {
+        return this.box.scrollTop * this.rowsInPixel;
+    }
+
+    scrollTo(row) {
+        this.box.scrollTop = clamp(row, 0, this.count - this.room) / this.rowsInPixel;
+        this.draw();
+    }
+
+    get rowsInPixel() {
+        const pixels = this.height - this.box.clientHeight;
+        return this.height < TALLEST || pixels <= 0 ? 1 / this.rowHeight : (this.count - this.room) / pixels;
+    }
+
+    // Scrolls as little as needed to show a row, and its neighbours.
+    reveal(row) {
+        if (row - 1 < this.top)
+            this.scrollTo(row - 1);
+        else if (row + 2 > this.top + this.room)
+            this.scrollTo(row + 2 - this.room);
+    }
+
+    // Makes the rows that are visible, unless they are there already.
+    draw(anew = false) {
+        const all = this.count <= SHORT_LIST;
+        const first = all ? 0 : Math.max(Math.floor(this.top) - 10, 0);
+        const last = all ? this.count : Math.min(Math.ceil(this.top + this.room) + 10, this.count);
+        if (!anew && first === this.first && last === this.last && this.height < TALLEST)
+            return;
+        this.first = first;
+        this.last = last;
+        this.rows.replaceChildren(...Array.from({ length: last - first }, (_, i) => this.makeRow(first + i)));
+        const above = this.height < TALLEST ? first * this.rowHeight
+            : this.box.scrollTop - (this.top - first) * this.rowHeight;
+        this.rows.style.transform = `translateY(${above}px)`;
+    }
+}
+
+// A list of which one row is selected, with the mouse or the keyboard.
+class ListBox extends VirtualList {
+    // `onSelect` is called with the index of the row; `onSide` with -1 for the left arrow, 1 for the right.
+    constructor(box, fillRow, onSelect, onSide) {
+        super(box, (i) => this.makeOption(i, fillRow));
+        this.onSelect = onSelect;
+        this.onSide = onSide;
+        this.selected = -1;
+        box.role = "listbox";
+        box.tabIndex = 0;
+        box.addEventListener("keydown", (event) => this.onKey(event));
+        box.addEventListener("click", (event) => this.onClick(event));
+    }
+
+    makeOption(i, fillRow) {
+        const row = element("div", "row");
+        row.role = "option";
+        row.id = `${this.box.id}-${i}`;
+        row.dataset.row = i;
+        row.ariaSelected = i === this.selected;
+        row.ariaPosInSet = i + 1;
+        row.ariaSetSize = this.count;
+        fillRow(row, i);
+        return row;
+    }
+
+    setCount(count) {
+        this.selected = -1;
+        this.box.removeAttribute("aria-activedescendant");
+        super.setCount(count);
+    }
+
+    select(i) {
+        const before = find(`${this.box.id}-${this.selected}`);
+        if (before !== null)
+            before.ariaSelected = "false";
+        this.selected = i;
+        this.reveal(i);
+        find(`${this.box.id}-${i}`).ariaSelected = "true";
+        this.box.setAttribute("aria-activedescendant", `${this.box.id}-${i}`);
+        this.onSelect(i);
+    }
+
+    onClick(event) {
+        const row = event.target.closest("[data-row]");
+        if (row !== null)
+            this.select(Number(row.dataset.row));
+    }
+
+    onKey(event) {
+        const page = Math.max(Math.floor(this.room) - 1, 1);
+        const steps = {
+            ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity,
+        };
+        const sides = { ArrowLeft: -1, ArrowRight: 1 };
+        if (event.key in steps && this.count > 0)
+            this.select(clamp(this.selected + steps[event.key], 0, this.count - 1));
+        else if (event.key in sides)
+            this.onSide(sides[event.key]);
+        else
+            return;
+        event.preventDefault();
+    }
+}
+
+// ---- Values -----------------------------------------------------------------------------------
+
+const SHORT_VALUE = 100; // bytes of a value that a row shows
+const LONG_VALUE = 4096; // bytes that the selected field shows
+
+// The beginning of bytes as text, cut between characters.
+function preview(bytes, most) {
+    let length = Math.min(bytes.length, most);
+    while (length > 0 && length < bytes.length && length > most - 4 && (bytes[length] & 0xc0) === 0x80)
+        length--;
+    return `"${escapeText(bytes.subarray(0, length))}"${length < bytes.length ? "…" : ""}`;
+}
+
+// The bytes of a part that are its content: without the length of a string.
+function content(part, bytes) {
+    const start = hasPrefix(part) ? Math.min(2, part.length) : 0;
+    return bytes.subarray(part.offset + start, part.offset + part.length);
+}
+
+function hasPrefix(part) {
+    return part.field.kind === STRING || part.field.kind === BINARY;
+}
+
+function isText(field) {
+    return field.kind === STRING || field.kind === BINARY || field.kind === REST;
+}
+
+function isBits(part) {
+    return part.field.kind === TYPE || part.field.kind === BITS;
+}
+
+function valueText(codec, part, bytes, most) {
+    const { field, value } = part;
+    if (part.length === 0 && part.state === BAD)
+        return "missing";
+    switch (field.kind) {
+    case FLAGS:
+        return value.toString(2).padStart(8, "0").replace(/^..../, "$& ");
+    case TYPE:
+        return `${value} (${codec.layouts[value].name})`;
+    case STRING:
+        return preview(content(part, bytes), most);
+    case BINARY:
+    case REST:
+        return `${plural(content(part, bytes).length, "byte")} ${preview(content(part, bytes), most)}`;
+    default:
+        return part.state === CUT ? "" : value + meaningText(field, value);
+    }
+}
+
+function meaningText(field, value) {
+    return field.meanings.has(value) ? ` (${field.meanings.get(value)})` : "";
+}
+
+function placeText(offset, length) {
+    if (length === 0)
+        return `at byte ${offset}`;
+    return length === 1 ? `byte ${offset}` : `bytes ${offset} to ${offset + length - 1}`;
+}
+
+const STATE_TEXTS = {
+    [GOOD]: "", [BAD]: "breaks the rule", [CUT]: "the stream ends within it", [NOT_READ]: "after the error",
+};
+
+// ---- The bytes and fields of one packet -------------------------------------------------------
+
+class PacketView {
+    // `title` names it for a screen reader. `onLeave` is called for the left arrow in the list of fields.
+    constructor(root, title, onLeave) {
+        const dump = element("div", "dump list");
+        dump.role = "group";
+        dump.tabIndex = 0;
+        dump.ariaLabel = `${title}: bytes`;
+        this.detail = element("div", "detail");
+        const fields = element("div", "fields list");
+        fields.id = `${root.id}-fields`;
+        fields.ariaLabel = `${title}: fields`;
+        root.append(dump, this.detail, fields);
+        this.bytes = new Uint8Array();
+        this.parts = [];
+        this.dump = new VirtualList(dump, (i) => this.makeLine(i));
+        this.fields = new ListBox(fields, (row, i) => this.fillRow(row, i), (i) => this.onSelect(i),
+            (side) => side < 0 && onLeave());
+        this.listen(dump, fields);
+        new ResizeObserver(() => this.layOut()).observe(dump);
+    }
+
+    listen(dump, fields) {
+        const partOf = (event) => event.target.closest("[data-part]")?.dataset.part;
+        for (const box of [dump, fields]) {
+            box.addEventListener("pointerover", (event) => this.point(partOf(event) ?? this.fields.selected));
+            box.addEventListener("pointerleave", () => this.point(this.fields.selected));
+        }
+        dump.addEventListener("click", (event) => {
+            if (partOf(event) !== undefined)
+                this.fields.select(Number(partOf(event)));
+        });
+    }
+
+    // `base` is the offset of the packet in the stream.
+    show(codec, bytes, parts, base) {
+        this.codec = codec;
+        this.bytes = bytes;
+        this.parts = parts;
+        this.base = base;
+        this.nameBytes();
+        this.columns = 0;
+        this.layOut();
+        this.fields.setCount(parts.length);
+        if (parts.length > 0)
+            this.fields.select(Math.max(parts.findIndex((part) => part.state === BAD), 0));
+    }
+
+    // Numbers the parts. `owners` are those that have bytes of their own, which bits have not.
+    nameBytes() {
+        this.owners = [];
+        this.parts.forEach((part, i) => {
+            if (!isBits(part))
+                this.owners.push(i);
+            part.owner = this.owners.length - 1;
+        });
+    }
+
+    // As many bytes in a line as there is room for.
+    layOut() {
+        const columns = this.dump.box.clientWidth > this.dumpWidth(16) ? 16 : 8;
+        if (columns === this.columns || this.parts.length === 0)
+            return;
+        this.columns = columns;
+        this.dump.setCount(Math.ceil((this.bytes.length + (this.isMissing() ? 1 : 0)) / columns));
+    }
+
+    // The width of a line with so many bytes: offset, bytes, characters, margins.
+    dumpWidth(columns) {
+        const probe = element("span", "", "0".repeat(4 * columns + 12));
+        this.dump.box.append(probe);
+        const width = probe.offsetWidth;
+        probe.remove();
+        return width;
+    }
+
+    // True if the packet ends where a field belongs.
+    isMissing() {
+        const last = this.parts[this.owners.at(-1)];
+        return last.state === BAD && last.length === 0;
+    }
+
+    // The number of the owner of a byte.
+    ownerAt(offset) {
+        let low = 0, high = this.owners.length;
+        while (high - low > 1) {
+            const middle = (low + high) >> 1;
+            if (this.parts[this.owners[middle]].offset <= offset)
+                low = middle;
+            else
+                high = middle;
+        }
+        return low;
+    }
+
+    makeLine(line) {
+        const start = line * this.columns;
+        const end = Math.min(start + this.columns, this.bytes.length);
+        const row = element("div", "row", element("span", "offset", String(this.base + start)));
+        for (let i = start; i < end; i++)
+            row.append(this.makeByte(i));
+        if (end < start + this.columns && this.isMissing())
+            row.append(this.markByte(element("span", "byte", "··"), this.owners.length - 1));
+        const room = this.columns - (row.childElementCount - 1);
+        row.append(element("span", "", " ".repeat(3 * room)), element("span", "characters", this.characters(start, end)));
+        return row;
+    }
+
+    makeByte(offset) {
+        const owner = this.ownerAt(offset);
+        const part = this.parts[this.owners[owner]];
+        const byte = element("span", "byte", this.bytes[offset].toString(16).padStart(2, "0"));
+        byte.classList.toggle("prefix", hasPrefix(part) && offset < part.offset + 2);
+        return this.markByte(byte, owner);
+    }
+
+    markByte(byte, owner) {
+        byte.classList.add(this.colour(owner));
+        byte.classList.toggle("pointed", owner === this.pointed);
+        byte.dataset.part = this.owners[owner];
+        return byte;
+    }
+
+    colour(owner) {
+        const { state } = this.parts[this.owners[owner]];
+        return state === BAD ? "bad" : state === NOT_READ ? "not-read" : `c${owner % 8}`;
+    }
+
+    characters(start, end) {
+        return Array.from(this.bytes.subarray(start, end), (byte) =>
+            byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".").join("");
+    }
+
+    fillRow(row, i) {
+        const part = this.parts[i];
+        const swatch = element("span", `swatch ${this.colour(part.owner)}`, part.state === BAD ? "!" : "");
+        swatch.ariaHidden = "true";
+        row.dataset.part = i;
+        row.classList.toggle("is-bits", isBits(part));
+        row.append(swatch, element("span", "name", part.field.name),
+            element("span", "value about", valueText(this.codec, part, this.bytes, SHORT_VALUE)),
+            element("span", "where", [STATE_TEXTS[part.state], this.place(part)].filter(Boolean).join(", ")));
+    }
+
+    place(part) {
+        if (!isBits(part))
+            return placeText(this.base + part.offset, part.length);
+        const bits = part.field.bits.toString(2).padStart(8, "0");
+        const high = 7 - bits.indexOf("1"), low = 7 - bits.lastIndexOf("1");
+        return high === low ? `bit ${high}` : `bits ${high} to ${low}`;
+    }
+
+    onSelect(i) {
+        this.point(i);
+        this.dump.reveal(Math.floor(this.parts[i].offset / this.columns));
+    }
+
+    // Shows a field and its bytes.
+    point(i) {
+        const part = this.parts[i];
+        if (part === undefined)
+            return;
+        this.pointed = part.owner;
+        for (const byte of this.dump.rows.querySelectorAll(".byte"))
+            byte.classList.toggle("pointed", byte.dataset.part === String(this.owners[part.owner]));
+        for (const row of this.fields.rows.children)
+            row.classList.toggle("pointed", row.dataset.part === String(i));
+        this.detail.replaceChildren(this.detailTitle(part),
+            element("p", "fixed", valueText(this.codec, part, this.bytes, LONG_VALUE)));
+    }
+
+    detailTitle(part) {
+        const title = element("p", "", element("strong", "", part.field.name));
+        if (part.field.section !== "")
+            title.append(" ", sectionLink(part.field.section, `section ${part.field.section}`));
+        title.append(", ", this.place(part));
+        if (isBits(part))
+            title.append(` of ${placeText(this.base + part.offset, 1)}`);
+        if (part.state !== GOOD)
+            title.append(", ", element("strong", part.state === BAD ? "refused" : "", STATE_TEXTS[part.state]));
+        return title;
+    }
+}
+
+// ---- Reading ----------------------------------------------------------------------------------
+
+// The first bytes, as hexadecimal, of what people take for MQTT. No packet begins with any of them.
+const HINTS = [
+    [/^(d4c3b2a1|a1b2c3d4|4d3cb2a1|a1b23c4d|0a0d0d0a)/, "This is a capture file. Open it with Wireshark, choose " +
+        "Follow TCP Stream, one direction and Raw, and paste that here."],
+    [/^1[56]03/, "This is TLS: the packets are encrypted."],
+    // GET, HEAD, POST, PUT, OPTIONS, CONNECT, an answer, HTTP/2
+    [/^(47455420|4845414420|504f535420|50555420|4f5054494f4e5320|434f4e4e45435420|485454502f|505249202a20)/,
+        "This is HTTP, not MQTT. With WebSockets the packets begin after the answer to the upgrade, inside of frames."],
+];
+const LONGEST_LINK = 16384; // bytes
+const LARGEST_EDITED = 262144; // bytes
+const MOST_EDITED = 400; // fields
+
+class Reader {
+    constructor(codec, onEdit) {
+        this.codec = codec;
+        this.onEdit = onEdit;
+        this.bytes = new Uint8Array();
+        this.packets = new ListBox(find("packets"), (row, i) => this.fillRow(row, i), (i) => this.showPacket(i),
+            (side) => side > 0 && this.view.fields.box.focus());
+        this.view = new PacketView(find("packet"), "Packet", () => this.packets.box.focus());
+        this.listen();
+        this.showExamples();
+        this.readFragment();
+    }
+
+    listen() {
+        find("text").addEventListener("input", () => this.readText());
+        find("notation").addEventListener("change", () => this.readText());
+        find("side").addEventListener("change", () => this.inspect());
+        find("input").addEventListener("submit", (event) => event.preventDefault());
+        find("file").addEventListener("change", (event) => this.readFile(event.target.files[0]));
+        find("next-refused").addEventListener("click", () => this.selectRefused());
+        find("edit").addEventListener("click", () => this.edit());
+        window.addEventListener("hashchange", () => this.readFragment());
+        this.listenForDrops(document.body);
+    }
+
+    listenForDrops(body) {
+        const mark = (event, on) => {
+            event.preventDefault();
+            body.classList.toggle("dropping", on);
+        };
+        body.addEventListener("dragover", (event) => mark(event, true));
+        body.addEventListener("dragleave", (event) => mark(event, false));
+        body.addEventListener("drop", (event) => {
+            mark(event, false);
+            const file = event.dataTransfer.files[0];
+            const text = event.dataTransfer.getData("text");
+            if (file !== undefined)
+                this.readFile(file);
+            else if (text !== "")
+                this.setText(text);
+        });
+    }
+
+    get side() {
+        return document.querySelector("#side :checked").value;
+    }
+
+    set side(side) {
+        document.querySelector(`#side [value="${side}"]`).checked = true;
+    }
+
+    setText(text, notation = "hex") {
+        document.querySelector(`#notation [value="${notation}"]`).checked = true;
+        find("text").value = text;
+        this.readText();
+    }
+
+    readText() {
+        const text = find("text").value;
+        const read = document.querySelector("#notation :checked").value === "hex" ? readHex : readBase64;
+        this.attempt(() => this.setBytes(read(text), ""));
+    }
+
+    // A file has bytes, or hexadecimal text: no such text is also a packet.
+    async readFile(file) {
+        if (file === undefined)
+            return;
+        const bytes = new Uint8Array(await file.arrayBuffer());
+        const text = new TextDecoder().decode(bytes);
+        find("file").value = "";
+        if (isHex(text)) {
+            this.setText(text);
+            return;
+        }
+        find("text").value = "";
+        this.attempt(() => this.setBytes(bytes, `${file.name}: `));
+    }
+
+    // The fragment of the address: bytes=c000&from=client
+    readFragment() {
+        const fragment = new URLSearchParams(location.hash.slice(1));
+        if (!fragment.has("bytes"))
+            return;
+        this.side = fragment.get("from") in SIDES ? fragment.get("from") : "either";
+        this.setText(fragment.get("bytes"));
+    }
+
+    // Shows instead of the results why there are none.
+    attempt(action) {
+        let fault = "";
+        try {
+            action();
+        } catch (error) {
+            if (!(error instanceof TextError || error instanceof RangeError))
+                throw error;
+            fault = error instanceof TextError ? error.message : "This browser has no memory for so many bytes.";
+            this.setBytes(new Uint8Array(), "");
+        }
+        find("fault").textContent = fault;
+        find("text").ariaInvalid = String(fault !== "");
+    }
+
+    setBytes(bytes, source) {
+        this.bytes = bytes;
+        this.source = source;
+        this.inspect();
+    }
+
+    inspect() {
+        this.records = this.codec.index(this.bytes, this.side);
+        this.refused = [];
+        for (let i = 0; i < this.records.count; i++) {
+            if (this.records.status(i) !== 0)
+                this.refused.push(i);
+        }
+        find("results").hidden = this.records.count === 0;
+        this.showSummary();
+        this.showLink();
+        this.packets.setCount(this.records.count);
+        if (this.records.count > 0)
+            this.packets.select(this.refused[0] ?? 0);
+    }
+
+    showSummary() {
+        const incomplete = this.records.count > 0 && this.records.status(this.records.count - 1) === INCOMPLETE;
+        const refused = this.refused.length - (incomplete ? 1 : 0);
+        const parts = [plural(this.bytes.length, "byte"), plural(this.records.count, "packet")];
+        if (refused > 0)
+            parts.push(`${refused.toLocaleString("en")} refused`);
+        if (incomplete)
+            parts.push("the last one is incomplete");
+        find("summary").textContent = this.records.count === 0 ? "" : `${this.source}${parts.join(", ")}.`;
+        find("next-refused").hidden = this.refused.length === 0;
+    }
+
+    showLink() {
+        const link = find("link");
+        link.hidden = this.bytes.length > LONGEST_LINK;
+        if (!link.hidden)
+            link.href = `#bytes=${toHex(this.bytes)}&from=${this.side}`;
+    }
+
+    packetBytes(record) {
+        return this.bytes.subarray(record.offset, record.offset + record.size);
+    }
+
+    isRefused(record) {
+        return record.status !== 0 && record.status !== INCOMPLETE;
+    }
+
+    partsOf(record, most) {
+        const stop = this.isRefused(record) ? record.errorOffset : NOWHERE;
+        return this.codec.parts(this.packetBytes(record), stop, most);
+    }
+
+    typeOf(record) {
+        return this.bytes[record.offset] >> 4;
+    }
+
+    fillRow(row, i) {
+        const record = this.records.get(i);
+        row.classList.toggle("refused", this.isRefused(record));
+        row.append(element("span", "offset", String(record.offset)),
+            element("span", "type", this.codec.layouts[this.typeOf(record)].name),
+            element("span", "size", plural(record.size, "byte")), element("span", "about", this.about(record)));
+    }
+
+    // What a row says of a packet: the values of its fields, or why it has none.
+    about(record) {
+        if (record.status !== 0)
+            return (this.isRefused(record) ? "Refused: " : "Incomplete: ") + this.codec.message(record.status);
+        const bytes = this.packetBytes(record);
+        const parts = this.partsOf(record, 24).filter((part) => part.field.hasMember && !isBits(part));
+        const texts = parts.filter((part) => isText(part.field));
+        const numbers = parts.filter((part) => !isText(part.field));
+        return [
+            ...texts.map((part) => valueText(this.codec, part, bytes, SHORT_VALUE)),
+            ...numbers.map((part) => `${part.field.name} ${valueText(this.codec, part, bytes, SHORT_VALUE)}`),
+        ].join(", ");
+    }
+
+    selectRefused() {
+        const next = this.refused.find((i) => i > this.packets.selected) ?? this.refused[0];
+        this.packets.select(next);
+    }
+
+    showPacket(i) {
+        const record = this.records.get(i);
+        const parts = this.partsOf(record);
+        const name = this.codec.layouts[this.typeOf(record)].name;
+        this.record = record;
+        this.parts = parts;
+        find("packet-title").textContent = `${name}, ${placeText(record.offset, record.size)}`;
+        find("verdict").className = record.status === 0 ? "" : this.isRefused(record) ? "is-refused" : "is-incomplete";
+        find("verdict").replaceChildren(...this.verdict(record, parts));
+        find("edit").hidden = record.status !== 0 || record.size > LARGEST_EDITED || parts.length > MOST_EDITED;
+        this.view.show(this.codec, this.packetBytes(record), parts, record.offset);
+    }
+
+    verdict(record, parts) {
+        if (record.status === 0)
+            return [element("p", "", "Valid.")];
+        if (!this.isRefused(record)) {
+            const needed = record.total === 0 ? "The fixed header is incomplete."
+                : `It needs ${plural(record.total, "byte")}, ${record.size.toLocaleString("en")} are there.`;
+            return [element("p", "", `Incomplete: the stream ends within this packet. ${needed}`)];
+        }
+        return [
+            this.ruleText(record, parts), ...this.hint(record), ...this.answerText(record), ...this.nextText(record),
+        ];
+    }
+
+    // What a stream is that is not MQTT.
+    hint(record) {
+        const beginning = toHex(this.bytes.subarray(0, 8));
+        const hint = record.offset === 0 ? HINTS.find(([pattern]) => pattern.test(beginning)) : undefined;
+        return hint === undefined ? [] : [element("p", "", hint[1])];
+    }
+
+    ruleText(record, parts) {
+        const clause = this.codec.clause(record.status);
+        const bad = parts.find((part) => part.state === BAD);
+        const at = record.offset + record.errorOffset;
+        const where = bad.length === 0 ? `The packet ends at byte ${at}, where it is missing: `
+            : `The field begins at byte ${at}: `;
+        return element("p", "", element("strong", "refused", `Refused: ${this.codec.message(record.status)}`), " [",
+            sectionLink(clause), `] ${where}${bad.field.name}.`);
+    }
+
+    // What a server does with a CONNECT that it refuses.
+    answerText(record) {
+        if (this.typeOf(record) !== MQTT_CONNECT || this.side === "server")
+            return [];
+        const answer = this.codec.answer(record.status);
+        if (answer === null)
+            return [element("p", "", "A server closes the connection without a CONNACK [",
+                sectionLink("MQTT-3.1.4-1"), "].")];
+        const code = answer[3];
+        const field = this.codec.layouts[answer[0] >> 4].fields.at(-1);
+        return [element("p", "", "A server answers with a CONNACK, ", element("span", "fixed", toHex(answer, " ")),
+            `: return code ${code}${meaningText(field, code)}. Then it closes the connection.`)];
+    }
+
+    nextText(record) {
+        const end = record.offset + record.size;
+        if (record.total === 0 && record.size > 1)
+            return [element("p", "", "Where this packet ends is not known, so no packet is read after it.")];
+        if (end < this.bytes.length)
+            return [element("p", "", `The next packet begins at byte ${end}.`)];
+        return [];
+    }
+
+    edit() {
+        this.onEdit(this.typeOf(this.record), this.packetBytes(this.record), this.parts);
+    }
+
+    showExamples() {
+        for (const [name, side, text] of EXAMPLES) {
+            find("examples").append(element("li", "", button(name, () => {
+                this.side = side;
+                this.setText(text);
+            })));
+        }
+    }
+}
+
+// ---- Writing ----------------------------------------------------------------------------------
+
+// What a new packet begins with; other numbers are 1, other texts and flags empty.
+const DEFAULTS = {
+    "Client Identifier": "kitchen", "Clean Session": 1, "Keep Alive": 60, "Topic Name": "sensors/kitchen", "Payload": "21.5",
+    "Topic Filter": "sensors/+", "Will Topic": "sensors/kitchen/state", "Will Message": "gone", "User Name": "user",
+    "Password": "secret", "Connect Return code": 0, "Return Code": 0,
+};
+
+function isFlag(field) {
+    return field.kind === BITS && (field.bits & (field.bits - 1)) === 0;
+}
+
+function lowestBit(bits) {
+    return bits & -bits;
+}
+
+function largestNumber(field) {
+    return field.kind === BITS ? field.bits / lowestBit(field.bits) : field.kind === BYTE ? 255 : 65535;
+}
+
+// Fields that a flag announces come last, so that the flag stays where it is.
+function inFormOrder(controls) {
+    const isAnnounced = ({ field }) => field.when !== 0;
+    return [...controls.filter((control) => !isAnnounced(control)), ...controls.filter(isAnnounced)];
+}
+
+// The control of one field of the form.
+class Control {
+    constructor(field, id, value) {
+        this.field = field;
+        this.input = element("input");
+        this.input.id = id;
+        this.input.type = isFlag(field) ? "checkbox" : isText(field) ? "text" : "number";
+        this.input.autocomplete = "off";
+        this.input.spellcheck = false;
+        this.input.autocapitalize = "none";
+        this.meaning = element("output");
+        this.meaning.htmlFor = id;
+        if (this.input.type === "number") {
+            this.input.min = 0;
+            this.input.max = largestNumber(field);
+        }
+        this.setValue(value);
+        this.row = this.makeRow(id);
+    }
+
+    makeRow(id) {
+        const label = element("label", "", this.field.name);
+        label.htmlFor = id;
+        const heading = element("span", "", label, " ", sectionLink(this.field.section));
+        return element("div", "control", heading, this.input, this.meaning);
+    }
+
+    setValue(value) {
+        if (isFlag(this.field))
+            this.input.checked = value !== 0;
+        else
+            this.input.value = value;
+    }
+
+    // The number of the field, or its bytes.
+    read() {
+        this.input.ariaInvalid = "true";
+        const value = isFlag(this.field) ? Number(this.input.checked) : isText(this.field) ? this.readText() : this.readNumber();
+        this.input.ariaInvalid = "false";
+        this.meaning.textContent = this.field.meanings.get(value) ?? "";
+        return value;
+    }
+
+    readText() {
+        try {
+            return unescapeText(this.input.value);
+        } catch (error) {
+            throw new TextError(`${this.field.name}: ${error.message}`);
+        }
+    }
+
+    readNumber() {
+        const value = this.input.value === "" ? NaN : Number(this.input.value);
+        const largest = largestNumber(this.field);
+        if (!Number.isInteger(value) || value < 0 || value > largest)
+            throw new TextError(`${this.field.name}: this is not a number from 0 to ${largest}.`);
+        return value;
+    }
+
+    // A field that is not there is 0 or empty.
+    get absent() {
+        return isText(this.field) ? new Uint8Array() : 0;
+    }
+}
+
+class Writer {
+    constructor(codec, onInspect) {
+        this.codec = codec;
+        this.nextId = 0;
+        this.view = new PacketView(find("written-packet"), "Written packet", () => find("type").focus());
+        this.fillTypes();
+        find("type").addEventListener("change", () => this.setType(Number(find("type").value)));
+        find("form").addEventListener("input", () => this.update());
+        find("form").addEventListener("focusin", () => this.showFocused());
+        find("form").addEventListener("submit", (event) => event.preventDefault());
+        find("inspect-written").addEventListener("click", () => onInspect(find("written-hex").value));
+        this.setType(3);
+    }
+
+    fillTypes() {
+        this.codec.layouts.forEach(({ name }, type) => {
+            if (name !== "Reserved")
+                find("type").append(new Option(name, type));
+        });
+    }
+
+    // Makes the form of a packet type. `parts` are those of a packet that is to be edited.
+    setType(type, bytes, parts) {
+        find("type").value = type;
+        this.type = type;
+        this.layout = this.codec.layouts[type];
+        this.entries = [];
+        const { fields, list } = this.layout;
+        const known = parts?.filter((part) => part.field.hasMember);
+        const inList = (part) => fields.indexOf(part.field) >= list;
+        this.controls = this.makeControls(fields.slice(0, list), bytes, known?.filter((part) => !inList(part)));
+        find("controls").replaceChildren(...inFormOrder(this.controls).map((control) => control.row));
+        if (list < fields.length)
+            this.makeList(fields.slice(list), bytes, known?.filter(inList));
+        this.update();
+    }
+
+    // Controls for the fields that can be set. Without `parts` they get the default values.
+    makeControls(fields, bytes, parts) {
+        return fields.filter((field) => field.hasMember).map((field) => {
+            const part = parts?.find((part) => part.field === field);
+            return new Control(field, `field-${this.nextId++}`, part === undefined ? this.defaultValue(field)
+                : isText(field) ? escapeText(content(part, bytes)) : part.value);
+        });
+    }
+
+    defaultValue(field) {
+        return DEFAULTS[field.name] ?? (isText(field) ? "" : field.kind === NUMBER ? 1 : 0);
+    }
+
+    makeList(fields, bytes, parts) {
+        this.list = element("div");
+        this.list.id = "entries";
+        this.add = button(`Add ${fields[0].name}`, () => {
+            const controls = this.addEntry(fields);
+            this.update();
+            controls[0].input.focus();
+        });
+        find("controls").append(this.list, this.add);
+        if (parts === undefined)
+            this.addEntry(fields);
+        for (let i = 0; i < (parts?.length ?? 0); i += fields.length)
+            this.addEntry(fields, bytes, parts.slice(i, i + fields.length));
+    }
+
+    addEntry(fields, bytes, parts) {
+        const controls = this.makeControls(fields, bytes, parts);
+        const entry = element("fieldset", "entry", element("legend"),
+            ...controls.map((control) => control.row));
+        entry.append(button("Remove", () => {
+            this.entries.splice(this.entries.indexOf(controls), 1);
+            entry.remove();
+            this.update();
+            this.add.focus();
+        }));
+        this.entries.push(controls);
+        this.list.append(entry);
+        return controls;
+    }
+
+    // What the form says, as Codec.encode takes it.
+    readInputs() {
+        const flags = this.controls.reduce((sum, { field, input }) => sum |
+            (field.kind !== BITS ? 0 : (isFlag(field) ? Number(input.checked) : Number(input.value)) * lowestBit(field.bits)), 0);
+        for (const control of this.controls)
+            control.row.hidden = control.field.when !== 0 && (control.field.when & flags) === 0;
+        return [...this.controls, ...this.entries.flat()].map((control) => control.row.hidden ? control.absent : control.read());
+    }
+
+    update() {
+        document.querySelectorAll("#entries legend").forEach((legend, i) => {
+            legend.textContent = `Entry ${i + 1}`;
+        });
+        try {
+            this.showResult(this.codec.encode(this.type, this.readInputs(), this.entries.length));
+        } catch (error) {
+            if (!(error instanceof TextError))
+                throw error;
+            this.showRule(error.message);
+        }
+    }
+
+    showResult(result) {
+        if (typeof result === "number") {
+            this.showRule(`${this.codec.message(result)} [`, sectionLink(this.codec.clause(result)), "]");
+            return;
+        }
+        this.showRule();
+        find("written-title").textContent = `${this.layout.name}, ${plural(result.length, "byte")}`;
+        find("written-hex").value = toHex(result, " ");
+        this.view.show(this.codec, result, this.codec.parts(result), 0);
+        this.showFocused();
+    }
+
+    // Points at the bytes of the field that has the focus.
+    showFocused() {
+        const controls = [...this.controls, ...this.entries.flat()];
+        const focused = controls.find((control) => control.input === document.activeElement);
+        const alike = controls.filter((control) => control.field === focused?.field);
+        const parts = this.view.parts.filter((part) => part.field === focused?.field);
+        const part = parts[alike.indexOf(focused)];
+        if (part !== undefined)
+            this.view.fields.select(this.view.parts.indexOf(part));
+    }
+
+    // Shows why there are no bytes; without a reason, the bytes.
+    showRule(...reason) {
+        find("rule").replaceChildren(...reason);
+        find("written").hidden = reason.length > 0;
+    }
+}
+
+// ---- Examples ---------------------------------------------------------------------------------
+
+// Name, sender, bytes. A line is a packet.
+const EXAMPLES = [
+    ["A client's session", "client", `
+10 13 00 04 4d 51 54 54 04 02 00 3c 00 07 6b 69 74 63 68 65 6e # CONNECT
+82 0e 00 01 00 09 73 65 6e 73 6f 72 73 2f 2b 01 # SUBSCRIBE
+32 17 00 0f 73 65 6e 73 6f 72 73 2f 6b 69 74 63 68 65 6e 00 02 32 31 2e 35 # PUBLISH
+c0 00 # PINGREQ
+e0 00 # DISCONNECT`],
+    ["A server's answers", "server", `
+20 02 00 00 # CONNACK
+90 03 00 01 01 # SUBACK
+40 02 00 02 # PUBACK
+31 15 00 0f 73 65 6e 73 6f 72 73 2f 6b 69 74 63 68 65 6e 32 31 2e 35 # PUBLISH, retained
+d0 00 # PINGRESP`],
+    ["CONNECT with everything", "client", `
+10 3e 00 04 4d 51 54 54 04 ee 00 3c 00 07 6b 69 74 63 68 65 6e 00 15 73 65 6e 73 6f 72 73 2f 6b 69 74
+63 68 65 6e 2f 73 74 61 74 65 00 04 67 6f 6e 65 00 04 75 73 65 72 00 06 73 65 63 72 65 74`],
+    ["A message at QoS 2", "either", `
+34 09 00 03 61 2f 62 00 07 68 69 # PUBLISH
+50 02 00 07 # PUBREC
+62 02 00 07 # PUBREL
+70 02 00 07 # PUBCOMP`],
+    ["Text and bytes", "either", `
+30 15 00 0d 74 65 6d 70 c3 a9 72 61 74 75 72 65 73 00 01 fe ff 0a fd
+30 0f 00 05 63 61 66 c3 a9 e2 82 ac 20 f0 9f 98 80`],
+    ["Subscriptions, one refused", "either", `
+82 11 00 0a 00 05 61 2f 2b 2f 63 02 00 04 24 53 59 53 00 # SUBSCRIBE
+90 04 00 0a 02 80 # SUBACK
+a2 09 00 0b 00 05 61 2f 2b 2f 63 # UNSUBSCRIBE
+b0 02 00 0b # UNSUBACK`],
+    ["Wildcard in a topic name", "client", `
+30 10 00 09 73 65 6e 73 6f 72 73 2f 23 68 65 6c 6c 6f
+c0 00 # the packet after it`],
+    ["CONNECT of MQTT 5.0", "client", `
+10 14 00 04 4d 51 54 54 05 02 00 3c 00 00 07 6b 69 74 63 68 65 6e`],
+    ["CONNECT of MQTT 3.1", "client", `
+10 15 00 06 4d 51 49 73 64 70 03 02 00 3c 00 07 6b 69 74 63 68 65 6e`],
+    ["No client identifier", "client", `
+10 0c 00 04 4d 51 54 54 04 00 00 3c 00 00`],
+    ["Password without a user name", "client", `
+10 1b 00 04 4d 51 54 54 04 42 00 3c 00 07 6b 69 74 63 68 65 6e 00 06 73 65 63 72 65 74`],
+    ["Packet identifier 0", "client", `
+82 08 00 00 00 03 61 2f 62 01
+c0 00 # the packet after it`],
+    ["QoS missing after a filter", "client", `
+82 0d 00 01 00 03 61 2f 62 01 00 03 61 2f 63`],
+    ["Not UTF-8", "either", `
+30 09 00 05 63 61 66 e9 21 68 69`],
+    ["A remaining length of five bytes", "either", `
+c0 00
+30 ff ff ff ff 7f`],
+    ["CONNACK from a client", "client", `
+20 02 00 00
+c0 00`],
+    ["HTTP on the MQTT port", "client", `
+47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a`],
+    ["The end is missing", "server", `
+d0 00
+30 15 00 0f 73 65 6e 73 6f 72 73 2f 6b 69`],
+].map(([name, side, text]) => [name, side, text.trim()]);
+
+// ---- Start ------------------------------------------------------------------------------------
+
+function selectTab(chosen) {
+    for (const tab of document.querySelectorAll('[role="tab"]')) {
+        const isChosen = tab === chosen;
+        tab.ariaSelected = String(isChosen);
+        tab.tabIndex = isChosen ? 0 : -1;
+        find(tab.getAttribute("aria-controls")).hidden = !isChosen;
+    }
+}
+
+function listenToTabs() {
+    const tabs = [...document.querySelectorAll('[role="tab"]')];
+    tabs.forEach((tab, i) => {
+        tab.addEventListener("click", () => selectTab(tab));
+        tab.addEventListener("keydown", (event) => {
+            if (event.key !== "ArrowLeft" && event.key !== "ArrowRight")
+                return;
+            const next = tabs[(i + 1) % tabs.length];
+            selectTab(next);
+            next.focus();
+        });
+    });
+}
+
+async function start() {
+    const wasm = readBase64(find("wasm").textContent);
+    const { instance } = await WebAssembly.instantiate(wasm);
+    const codec = new Codec(instance.exports, version.prefix);
+    const writer = new Writer(codec, (hex) => {
+        selectTab(find("tab-read"));
+        reader.setText(hex);
+        find("text").focus();
+    });
+    const reader = new Reader(codec, (type, bytes, parts) => {
+        selectTab(find("tab-write"));
+        writer.setType(type, bytes, parts);
+        find("type").focus();
+    });
+    find("standard").href = version.document;
+    listenToTabs();
+}
+
+await start();

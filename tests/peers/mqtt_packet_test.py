@@ -31,16 +31,16 @@ def missing(reason):
     peers.skip(reason)
 
 
-def install(folder):
-    """Installs what the lock file says, unless it is there from a run before."""
-    lock = (HERE / "package-lock.json").read_bytes()
+def install(folder, source=HERE):
+    """Installs what the lock file of `source` says, unless it is there from a run before."""
+    lock = (source / "package-lock.json").read_bytes()
     installed = folder / "installed"
     if installed.is_file() and installed.read_bytes() == lock:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, folder / name)
+        shutil.copy(source / name, folder / name)
     command = [
         "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1",
         "--fetch-timeout=20000",
@@ -54,7 +54,7 @@ def install(folder):
         missing("npm ci has not ended after 150 seconds: the registry does not answer")
     if done.returncode != 0:
         if any(code in done.stdout for code in UNREACHABLE):
-            missing("the npm registry cannot be reached, and mqtt-packet is not installed yet")
+            missing("the npm registry cannot be reached, and its packages are not installed yet")
         print(done.stdout[-2000:])
         peers.fail(f"npm ci ended with {done.returncode}")
     installed.write_bytes(lock)

@@ -556,12 +556,12 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
 #define MQTTI_SHARED   __attribute__((__noinline__, __unused__)) static
 #define MQTTI_ASIDE    static inline
 #elif defined(__GNUC__) && defined(__OPTIMIZE__)
-#define MQTTI_FOR_SIZE false
+#define MQTTI_FOR_SIZE (SIZE_MAX == 0xFFFF) /* words of 8 bytes are slow there */
 #define MQTTI_INLINE   __attribute__((__always_inline__)) static inline
 #define MQTTI_SHARED   MQTTI_INLINE
 #define MQTTI_ASIDE    MQTTI_OUT_OF_LINE
 #else
-#define MQTTI_FOR_SIZE false
+#define MQTTI_FOR_SIZE (SIZE_MAX == 0xFFFF) /* words of 8 bytes are slow there */
 #define MQTTI_INLINE   static inline
 #define MQTTI_SHARED   static inline
 #define MQTTI_ASIDE    static inline

@@ -656,11 +656,9 @@ END_TEST
 /* Of two subscriptions that break a rule the first is reported, and of one the filter. */
 START_TEST(lists_report_the_first_fault)
 {
-    const struct mqtt_subscription bad_filter = {TEXT("#/a"), 0};
-    const struct mqtt_subscription bad_qos = {TEXT("a"), 3};
-    const struct mqtt_subscription both[] = {{TEXT("#/a"), 3}, bad_qos};
-    const struct mqtt_subscription filter_first[] = {bad_filter, bad_qos};
-    const struct mqtt_subscription qos_first[] = {bad_qos, bad_filter};
+    const struct mqtt_subscription both[] = {{TEXT("#/a"), 3}, {TEXT("a"), 3}};
+    const struct mqtt_subscription filter_first[] = {{TEXT("#/a"), 0}, {TEXT("a"), 3}};
+    const struct mqtt_subscription qos_first[] = {{TEXT("a"), 3}, {TEXT("#/a"), 0}};
     struct mqtt_subscribe subscribe = {.packet_id = 1, .count = 2};
 
     subscribe.subscriptions = both;

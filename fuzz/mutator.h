@@ -1,5 +1,6 @@
 /* A mutator that knows MQTT 3.1.1, for libFuzzer: of a server, a client, or this codec. Include it in
- * one file of the fuzz target and compile with mqtt_codec.h and writer.h in the include path:
+ * one file of the fuzz target, in C or C++, and compile with mqtt_codec.h and writer.h in the include
+ * path; docs/fuzzing.md has the whole command:
  *
  *     #include "mutator.h"
  *
@@ -30,8 +31,19 @@
 #define MQTT_MUTATOR_STRINGS 8u   /* that can be rewritten in a packet */
 #define MQTT_MUTATOR_STRING  256u /* bytes of a rewritten one */
 
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/* Yours; in C++ this declaration gives it the linkage that libFuzzer expects. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
+
+#if defined(__cplusplus)
+}
+#endif
 
 /* A packet being changed, and room for what it points to. */
 struct mqtt_mutator {

@@ -300,5 +300,52 @@ class Guides(unittest.TestCase):
         self.assertIsNone(broker.process.poll())
 
 
+def has_libfuzzer(compiler):
+    """Without its compiler-rt, clang finds no archive and repeats the name."""
+    if shutil.which(compiler) is None:
+        return False
+    name = "libclang_rt.fuzzer-%s.a" % os.uname().machine
+    return os.path.exists(subprocess.run([compiler, "-print-file-name=" + name], check=True,
+                                         stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
+class Fuzzing(unittest.TestCase):
+    """The target and the commands of docs/fuzzing.md, with a broker that takes everything."""
+
+    def run_in(self, folder, command):
+        done = subprocess.run(["sh", "-ec", command], cwd=folder, check=False, timeout=4 * LIMIT,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={**os.environ, "CODEC": str(PROJECT.resolve())})
+        self.assertEqual(done.returncode, 0, command + "\n" + done.stdout)
+        return done.stdout
+
+    def test_a_target_of_ones_own(self):
+        page = (PROJECT / "docs/fuzzing.md").read_text(encoding="utf-8").replace("\n  ", "\n")
+        target = re.search(r"(?ms)^```c\n(#include \"mutator\.h\".*?)^```$", page)[1]
+        commands = re.search(r"(?ms)^```sh\n(clang .*?)^```$", page)[1].splitlines()
+        self.assertEqual([command.split()[0] for command in commands],
+                         ["clang", "clang++", "mkdir", "./fuzz_broker"])
+        dictionary = (PROJECT / "fuzz/mqtt.dict").read_text(encoding="utf-8")
+        entries = len(re.findall(r'(?m)^[^#\n]*"', dictionary))
+        broker = ("#include <stddef.h>\n#include <stdint.h>\n"
+                  "void your_broker_receives(const uint8_t *data, size_t size);\n")
+        for build, ending in zip(commands[:2], ("c", "cc")):
+            compiler = build.split()[0]
+            with self.subTest(compiler), tempfile.TemporaryDirectory() as folder:
+                if not has_libfuzzer(compiler):
+                    self.skipTest(compiler + " with libFuzzer is not installed")
+                for name, text in [
+                    ("fuzz_broker", broker + target),
+                    ("broker", broker + "void your_broker_receives(const uint8_t *data, size_t size)"
+                                        "\n{\n    (void)data;\n    (void)size;\n}\n"),
+                ]:
+                    pathlib.Path(folder, name + "." + ending).write_text(text, encoding="utf-8")
+                self.run_in(folder, build)
+                output = self.run_in(folder, "\n".join(commands[2:]) + " -runs=2000 -seed=1")
+                self.assertIn("found LLVMFuzzerCustomMutator", output)
+                self.assertIn("Dictionary: %d entries" % entries, output)
+                self.assertRegex(output, r"(?m)^Done 2000 runs ")
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

@@ -7,10 +7,10 @@
  *     cc -o embedded_client examples/complete/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
  *
- * To copy it, take mqtt_codec.h and program.h too, and change the path of mqtt_codec.h. The client
- * itself, down to THE PORT, needs nothing but mqtt_codec.h; docs/embedded_client.md says how to
- * compile it for a Cortex-M0. Behind it follow a port to POSIX sockets and a main, which need
- * program.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.
+ * To copy it, take mqtt_codec.h, network.h and program.h too, and change the path of mqtt_codec.h.
+ * The client itself, down to THE PORT, needs nothing but mqtt_codec.h; docs/embedded_client.md says
+ * how to compile it for a Cortex-M0. Behind it follow a port to POSIX sockets and a main, which need
+ * network.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.
  */
 #if __STDC_HOSTED__ && !defined(EMBEDDED_CLIENT_ONLY)
 #define CLIENT_HAS_MAIN
@@ -695,7 +695,7 @@ void client_disconnect(struct client *client)
 
 #define PROGRAM "embedded_client"
 
-#include "program.h"
+#include "network.h"
 
 #include <poll.h>
 

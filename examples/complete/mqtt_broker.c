@@ -6,7 +6,8 @@
  *     cc -O2 -o mqtt_broker examples/complete/mqtt_broker.c
  *     ./mqtt_broker --help
  *
- * To copy it, take mqtt_codec.h, program.h and qos.h too, and change the path of mqtt_codec.h.
+ * To copy it, take mqtt_codec.h, network.h, program.h and qos.h too, and change the path of
+ * mqtt_codec.h.
  *
  * The parts, from the bottom up:
  *
@@ -34,7 +35,7 @@
 #define WINDOW_MAX      64u
 
 #include "../../mqtt_codec.h"
-#include "program.h"
+#include "network.h"
 #include "qos.h"
 
 #include <poll.h>

@@ -7,7 +7,8 @@
  *     cc -o mqtt_client examples/complete/mqtt_client.c
  *     ./mqtt_client --help
  *
- * To copy it, take mqtt_codec.h, program.h and qos.h too, and change the path of mqtt_codec.h.
+ * To copy it, take mqtt_codec.h, network.h, program.h and qos.h too, and change the path of
+ * mqtt_codec.h.
  *
  * Worth copying: send_due and take_acknowledgement are the sender of 4.3 and 4.4, take_publish and
  * finish_publish the receiver; resume_session shows what is left of both after a reconnect. What is
@@ -20,7 +21,7 @@
 #define BUFFER_CAPACITY 0x80000u /* the longest CONNECT fits, and much payload */
 
 #include "../../mqtt_codec.h"
-#include "program.h"
+#include "network.h"
 #include "qos.h"
 
 #include <limits.h>

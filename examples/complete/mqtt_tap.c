@@ -6,7 +6,7 @@
  *     cc -o mqtt_tap examples/complete/mqtt_tap.c
  *     ./mqtt_tap --listen 1884 --to localhost:1883
  *
- * To copy it, take mqtt_codec.h, program.h and print_packet.h too, and change the path of
+ * To copy it, take mqtt_codec.h, network.h, program.h and print_packet.h too, and change the path of
  * mqtt_codec.h.
  *
  * Worth copying: take_packets and the functions around it decode, check and pass on packets of any
@@ -16,7 +16,7 @@
 #define PROGRAM         "mqtt_tap"
 
 #include "../../mqtt_codec.h"
-#include "program.h"
+#include "network.h"
 #include "print_packet.h"
 
 #include <limits.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * mqtt_inspect.c: prints the packets of a recorded MQTT 3.1.1 byte stream, one line each, as text
- * or as JSON. For a malformed packet it shows which byte breaks which rule of the standard.
+ * mqtt_inspect.c: prints the packets of recorded MQTT 3.1.1 byte streams, one line each, as text or
+ * as JSON, or byte by byte with the meaning of each field. For a malformed packet it shows which byte
+ * breaks which rule of the standard.
  *
  *     cc -o mqtt_inspect examples/complete/mqtt_inspect.c
  *
- * To copy it, take mqtt_codec.h, program.h and print_packet.h too, and change the path of
- * mqtt_codec.h.
+ * To copy it, take mqtt_codec.h, program.h, print_packet.h and hex_text.h too, and change the path of
+ * mqtt_codec.h. It needs POSIX, or Windows and MinGW.
  *
  * Worth copying: receive, show_packets and inspect read packets of any size from any kind of
  * stream.
@@ -17,12 +18,15 @@
 #include "../../mqtt_codec.h"
 #include "program.h"
 #include "print_packet.h"
+#include "hex_text.h"
 
 #define READ_SIZE 65536u /* bytes */
 
 static struct {
     bool hex;
     bool json;
+    bool bytes;
+    bool goes_on;
     bool from_client;
     bool from_server;
     bool colour;
@@ -31,9 +35,14 @@ static struct {
 
 static const struct option known_options[] = {
     {"--hex", FLAG, &options.hex, 0, 0,
-     "the input is hexadecimal text; white space and # comments are skipped"},
+     "the input is hexadecimal text: digits, a dump of xxd, hexdump -C, od\n"
+     "                             or Wireshark, or an array of C"},
     {"--json", FLAG, &options.json, 0, 0,
      "print each packet, and an error in the stream, as a line of JSON"},
+    {"--bytes", FLAG, &options.bytes, 0, 0,
+     "print the bytes of each packet, field by field; --hex reads that"},
+    {"--continue", FLAG, &options.goes_on, 0, 0,
+     "go on after a malformed packet, if it is known where it ends"},
     {"--from-client", FLAG, &options.from_client, 0, 0,
      "the stream is a client's: refuse what only a server may send"},
     {"--from-server", FLAG, &options.from_server, 0, 0,
@@ -45,12 +54,13 @@ static const struct option known_options[] = {
 };
 
 static const struct command_line command_line = {
-    "Usage: mqtt_inspect [OPTION]... [FILE]\n"
-    "Prints the packets of a recorded MQTT 3.1.1 byte stream, of one direction, one line each.\n"
-    "Reads standard input if there is no FILE, or if it is -.\n\n",
-    "\nThe exit status is 0 if all is well, 1 if a packet is malformed, 2 if the stream ends "
-    "within\n"
-    "a packet, 3 if the options are wrong or if the input or the output fails.\n",
+    "Usage: mqtt_inspect [OPTION]... [FILE]...\n"
+    "Prints the packets of recorded MQTT 3.1.1 byte streams, one line each. Each FILE is a stream\n"
+    "of one direction; without a FILE, or if it is -, standard input is.\n\n",
+    "\nThe exit status is 0 if all is well, 1 if a packet is malformed, 2 if a stream ends within "
+    "a\n"
+    "packet, 3 if the options are wrong or if the input or the output fails; the highest of "
+    "them.\n",
     known_options,
     sizeof known_options / sizeof known_options[0],
 };
@@ -63,22 +73,18 @@ enum {
     FAILED = 3
 };
 
-/* Where the reader of hexadecimal text is. A read may end between the two digits of a byte. */
-struct hex_text {
-    unsigned long line; /* of the next character */
-    unsigned long column;
-    int first_digit; /* of a byte whose second digit is missing; -1: of none */
-    bool in_comment;
-};
-
 struct stream {
-    const char *name;
+    const char *path;       /* "-": standard input */
     struct buffer received; /* and not shown yet; it begins with the first byte of a packet */
     uint64_t offset;        /* of that byte in the stream */
-    struct hex_text text;   /* if is_hex */
-    bool is_hex;
+    struct hex_text text;   /* if options.hex */
     int file;
 };
+
+static const char *name_of(const struct stream *stream)
+{
+    return strcmp(stream->path, "-") == 0 ? "standard input" : stream->path;
+}
 
 /* ---------------------------------------------------------------------------------------------
  * Input
@@ -88,195 +94,629 @@ enum input {
     INPUT_MORE,
     INPUT_END,
     INPUT_FAILED, /* errno says why */
-    INPUT_NOT_HEX,
-    INPUT_HALF_A_BYTE
+    INPUT_NOT_HEX
 };
-
-/* -1: not a digit. Unlike isxdigit it does not depend on the locale. */
-static int digit_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Converts `count` characters in place; *length is the number of bytes they give. Returns false at
- * a character that is not allowed. */
-static bool convert_hex(struct hex_text *text, uint8_t *bytes, size_t count, size_t *length)
-{
-    size_t i;
-
-    *length = 0;
-    for (i = 0; i < count; i++) {
-        const uint8_t c = bytes[i];
-        const int value = digit_value(c);
-        if (c == '\n' || c == '#')
-            text->in_comment = c == '#';
-        if (text->in_comment || c == ' ' || (c >= '\t' && c <= '\r')) {
-            /* skipped */
-        } else if (value < 0) {
-            return false;
-        } else if (text->first_digit < 0) {
-            text->first_digit = value;
-        } else {
-            bytes[*length] = (uint8_t)(text->first_digit * 16 + value);
-            *length += 1;
-            text->first_digit = -1;
-        }
-        text->column++;
-        if (c == '\n') {
-            text->line++;
-            text->column = 1;
-        }
-    }
-    return true;
-}
 
 /* Reads what is there, without waiting for more: a packet is shown when it arrives. */
 static enum input receive(struct stream *stream)
 {
-    struct buffer *received = &stream->received;
-    uint8_t *end;
+    struct buffer *target = options.hex ? &stream->text.unread : &stream->received;
     ssize_t count;
-    size_t length;
-    bool is_valid = true;
 
-    if (!buffer_reserve(received, READ_SIZE))
+    if (!buffer_reserve(target, READ_SIZE))
         return INPUT_FAILED;
-    end = received->bytes + received->end;
     do {
-        count = read(stream->file, end, READ_SIZE);
+        count = read(stream->file, target->bytes + target->end, READ_SIZE);
     } while (count < 0 && errno == EINTR);
     if (count < 0)
         return INPUT_FAILED;
-    if (count == 0)
-        return stream->text.first_digit < 0 ? INPUT_END : INPUT_HALF_A_BYTE;
-    length = (size_t)count;
-    if (stream->is_hex)
-        is_valid = convert_hex(&stream->text, end, length, &length);
-    received->end += length;
-    return is_valid ? INPUT_MORE : INPUT_NOT_HEX;
+    target->end += (size_t)count;
+    if (options.hex && !read_hex(&stream->text, &stream->received, count == 0))
+        return INPUT_NOT_HEX;
+    return count == 0 ? INPUT_END : INPUT_MORE;
+}
+
+static int report_input(const struct stream *stream, enum input input, int error)
+{
+    if (input == INPUT_FAILED)
+        complain("%s: Reading stopped after %" PRIu64 " bytes: %s", name_of(stream),
+                 stream->offset + buffer_length(&stream->received), strerror(error));
+    else
+        complain("%s: line %lu, column %zu: %s", name_of(stream), stream->text.line,
+                 stream->text.column, stream->text.fault);
+    return FAILED;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * Streams that are not MQTT 3.1.1, known by their first bytes
+ * ------------------------------------------------------------------------------------------- */
+
+enum kind {
+    KIND_UNKNOWN,
+    KIND_MQTT_3_1,
+    KIND_MQTT_5_0,
+    KIND_BRIDGE,
+    KIND_CAPTURE,
+    KIND_TLS,
+    KIND_HTTP,
+    KIND_WEBSOCKET,
+    KIND_HEX
+};
+
+/* No packet of MQTT 3.1.1 begins with any of these. */
+static const struct {
+    const char *bytes;
+    size_t length;
+    enum kind kind;
+} beginnings[] = {
+    {"\xD4\xC3\xB2\xA1", 4, KIND_CAPTURE}, /* pcap, in microseconds */
+    {"\xA1\xB2\xC3\xD4", 4, KIND_CAPTURE},
+    {"\x4D\x3C\xB2\xA1", 4, KIND_CAPTURE}, /* pcap, in nanoseconds */
+    {"\xA1\xB2\x3C\x4D", 4, KIND_CAPTURE},
+    {"\x0A\x0D\x0D\x0A", 4, KIND_CAPTURE}, /* pcapng */
+    {"\x16\x03", 2, KIND_TLS},             /* a handshake */
+    {"\x15\x03", 2, KIND_TLS},             /* an alert */
+    {"GET ", 4, KIND_HTTP},
+    {"HEAD ", 5, KIND_HTTP},
+    {"POST ", 5, KIND_HTTP},
+    {"PUT ", 4, KIND_HTTP},
+    {"DELETE ", 7, KIND_HTTP},
+    {"CONNECT ", 8, KIND_HTTP},
+    {"OPTIONS ", 8, KIND_HTTP},
+    {"PRI * HTTP/2", 12, KIND_HTTP},
+    {"HTTP/1.", 7, KIND_HTTP},
+};
+
+/* Both the request of a WebSocket connection and the answer have this word in a line of their header.
+ */
+static bool has_websocket(const struct part *part)
+{
+    static const char word[] = "websocket";
+    size_t matched = 0;
+    size_t i;
+
+    for (i = 0; i < part->length && matched < sizeof word - 1; i++) {
+        const int letter = part->bytes[i] | 0x20;
+        matched = letter == word[matched] ? matched + 1 : letter == word[0];
+    }
+    return matched == sizeof word - 1;
+}
+
+static bool is_hex(const struct part *part)
+{
+    size_t i;
+
+    for (i = 0; i < part->length && i < 16; i++)
+        if (digit_value(part->bytes[i]) < 0 && !is_blank(part->bytes[i]) &&
+            strchr("xX,:\\#", part->bytes[i]) == NULL)
+            return false;
+    return i >= 4;
+}
+
+/* Of a refused packet at the beginning of a stream */
+static enum kind kind_of(const struct part *part)
+{
+    const char *version = connect_version(part);
+    size_t i;
+
+    if (strcmp(version, "MQTT 5.0") == 0)
+        return KIND_MQTT_5_0;
+    if (strcmp(version, "MQTT 3.1") == 0)
+        return KIND_MQTT_3_1;
+    if (version[0] != '\0')
+        return KIND_BRIDGE;
+    /* A CONNACK has properties, and says how long they are. */
+    if (part->length >= 5 && part->bytes[0] == 0x20 && part->bytes[1] < 0x80 &&
+        part->bytes[1] == part->bytes[4] + 3)
+        return KIND_MQTT_5_0;
+    for (i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        if (part->length < beginnings[i].length ||
+            memcmp(part->bytes, beginnings[i].bytes, beginnings[i].length) != 0)
+            continue;
+        return beginnings[i].kind == KIND_HTTP && has_websocket(part) ? KIND_WEBSOCKET
+                                                                      : beginnings[i].kind;
+    }
+    return !options.hex && is_hex(part) ? KIND_HEX : KIND_UNKNOWN;
+}
+
+/* A path as an argument for the shell, perhaps in quotes in `text` */
+static const char *shell_path(const char *path, char *text, size_t size)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+    size_t i;
+
+    if (strspn(path, plain) == strlen(path) && strlen(path) < size)
+        return path;
+    for (i = 0; path[i] != '\0'; i++)
+        if (path[i] == '\'' || (path[i] >= 0 && path[i] < ' '))
+            return "FILE";
+    if (i + 3 > size || !is_utf8(mqtt_bytes_from(path, i)))
+        return "FILE";
+    snprintf(text, size, "'%s'", path);
+    return text;
+}
+
+/* A line that helps, or NULL */
+static const char *hint_for(const struct stream *stream, enum kind kind, char *text, size_t size)
+{
+    char path[300];
+
+    switch (kind) {
+    case KIND_MQTT_3_1:
+        return "This is MQTT 3.1, with the protocol name MQIsdp, and not 3.1.1 [MQTT-3.1.2-1]. The"
+               " packets behind its CONNECT can be seen with --continue.";
+    case KIND_MQTT_5_0:
+        return "This is MQTT 5.0, and not 3.1.1 [MQTT-3.1.2-2]. If it is in a capture file, this"
+               " shows it: tshark -r FILE -Y mqtt";
+    case KIND_BRIDGE:
+        return "This is a bridge of mosquitto, which sets the bit 0x80 of the protocol level"
+               " [MQTT-3.1.2-2]. With its option try_private false it does not.";
+    case KIND_CAPTURE:
+        snprintf(
+            text, size,
+            "This is a capture file. What the client of its TCP connection 0 sent: tshark -r %s"
+            " -q -z follow,tcp,raw,0 | grep -x '[0-9a-f]*' | mqtt_inspect --hex",
+            shell_path(stream->path, path, sizeof path));
+        return text;
+    case KIND_TLS:
+        return "This is TLS: the packets are encrypted. Record them before encryption, or without.";
+    case KIND_HTTP:
+        return "This is HTTP. Perhaps one side expects a web server, or MQTT over WebSocket.";
+    case KIND_WEBSOCKET:
+        return "This is the beginning of a WebSocket connection. If its frames are in a capture "
+               "file,"
+               " this shows what the client sent: tshark -r FILE -Y 'websocket.mask == 1' -T fields"
+               " -e data.data | mqtt_inspect --hex";
+    case KIND_HEX:
+        return "This is hexadecimal text. It can be read with --hex.";
+    case KIND_UNKNOWN:
+        break;
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The bytes of a packet, field by field (--bytes). The lines are a dump that --hex reads.
+ * ------------------------------------------------------------------------------------------- */
+
+#define BYTES_PER_LINE 16u
+
+struct fields {
+    struct output *out;
+    const uint8_t *bytes; /* of the packet */
+    uint64_t offset;      /* of the packet in the stream */
+    size_t at;            /* the next byte */
+    size_t end;           /* of the field */
+};
+
+/* Prints bytes of the field, as many as a line has. Returns their number. */
+static unsigned put_field_bytes(struct fields *fields)
+{
+    FILE *file = fields->out->file;
+    unsigned i;
+
+    fprintf(file, "%08" PRIx64 " ", fields->offset + fields->at);
+    for (i = 0; i < BYTES_PER_LINE && fields->at < fields->end; i++) {
+        fprintf(file, " %02x", fields->bytes[fields->at]);
+        fields->at++;
+    }
+    return i;
+}
+
+/* Between these two a field's name and value are printed. */
+static void begin_field(struct fields *fields, size_t size)
+{
+    unsigned count;
+
+    fields->end = fields->at + size;
+    count = put_field_bytes(fields);
+    fprintf(fields->out->file, "%*s  #", (int)((BYTES_PER_LINE - count) * 3), "");
+}
+
+static void end_field(struct fields *fields, const char *section)
+{
+    fprintf(fields->out->file, "  [%s]\n", section);
+    while (fields->at < fields->end) {
+        put_field_bytes(fields);
+        putc('\n', fields->out->file);
+    }
+}
+
+static void field_number(struct fields *fields, size_t size, const char *name, uint32_t value,
+                         const char *section)
+{
+    begin_field(fields, size);
+    put_number(fields->out, name, NULL, value);
+    end_field(fields, section);
+}
+
+/* A string, behind its length */
+static void field_string(struct fields *fields, const char *name, struct mqtt_string string,
+                         const char *section)
+{
+    begin_field(fields, 2 + string.length);
+    put_name(fields->out, name, NULL);
+    put_preview(fields->out, (const uint8_t *)string.data, string.length);
+    end_field(fields, section);
+}
+
+/* Binary data, of which the length may be a part */
+static void field_bytes(struct fields *fields, size_t prefix, const char *name,
+                        struct mqtt_bytes bytes, const char *section)
+{
+    begin_field(fields, prefix + bytes.length);
+    put_bytes(fields->out, name, NULL, bytes);
+    end_field(fields, section);
+}
+
+static void connect_fields(struct fields *fields, const struct mqtt_connect *connect)
+{
+    struct output *out = fields->out;
+    const struct mqtt_will *will = &connect->will;
+
+    field_string(fields, "Protocol Name", mqtt_string_from("MQTT"), "3.1.2.1");
+    field_number(fields, 1, "Protocol Level", 4, "3.1.2.2");
+    begin_field(fields, 1);
+    put_flag(out, "User Name Flag", NULL, connect->has_user_name);
+    put_flag(out, "Password Flag", NULL, connect->has_password);
+    put_flag(out, "Will Retain", NULL, connect->has_will && will->retain);
+    put_number(out, "Will QoS", NULL, connect->has_will ? will->qos : 0);
+    put_flag(out, "Will Flag", NULL, connect->has_will);
+    put_flag(out, "Clean Session", NULL, connect->clean_session);
+    end_field(fields, "3.1.2.3");
+    field_number(fields, 2, "Keep Alive", connect->keep_alive, "3.1.2.10");
+    field_string(fields, "ClientId", connect->client_id, "3.1.3.1");
+    if (connect->has_will) {
+        field_string(fields, "Will Topic", will->topic, "3.1.3.2");
+        field_bytes(fields, 2, "Will Message", will->message, "3.1.3.3");
+    }
+    if (connect->has_user_name)
+        field_string(fields, "User Name", connect->user_name, "3.1.3.4");
+    if (connect->has_password)
+        field_bytes(fields, 2, "Password", connect->password, "3.1.3.5");
+}
+
+static void connack_fields(struct fields *fields, const struct mqtt_connack *connack)
+{
+    begin_field(fields, 1);
+    put_flag(fields->out, "Session Present", NULL, connack->session_present);
+    end_field(fields, "3.2.2.2");
+    begin_field(fields, 1);
+    put_connack_code(fields->out, connack->return_code);
+    end_field(fields, "3.2.2.3");
+}
+
+static void publish_fields(struct fields *fields, const struct mqtt_publish *publish)
+{
+    field_string(fields, "Topic Name", publish->topic, "3.3.2.1");
+    if (publish->qos > 0)
+        field_number(fields, 2, "Packet Identifier", publish->packet_id, "3.3.2.2");
+    if (publish->payload.length > 0)
+        field_bytes(fields, 0, "Payload", publish->payload, "3.3.3");
+}
+
+static void subscribe_fields(struct fields *fields, const struct mqtt_subscribe *subscribe)
+{
+    struct mqtt_subscription subscription;
+    size_t position = 0;
+
+    field_number(fields, 2, "Packet Identifier", subscribe->packet_id, "3.8.2");
+    while (mqtt_next_subscription(subscribe, &position, &subscription)) {
+        field_string(fields, "Topic Filter", subscription.filter, "3.8.3");
+        field_number(fields, 1, "Requested QoS", subscription.qos, "3.8.3");
+    }
+}
+
+static void suback_fields(struct fields *fields, const struct mqtt_suback *suback)
+{
+    size_t i;
+
+    field_number(fields, 2, "Packet Identifier", suback->packet_id, "3.9.2");
+    for (i = 0; i < suback->count; i++) {
+        begin_field(fields, 1);
+        put_suback_code(fields->out, suback->return_codes[i]);
+        end_field(fields, "3.9.3");
+    }
+}
+
+static void unsubscribe_fields(struct fields *fields, const struct mqtt_unsubscribe *unsubscribe)
+{
+    struct mqtt_string filter;
+    size_t position = 0;
+
+    field_number(fields, 2, "Packet Identifier", unsubscribe->packet_id, "3.10.2");
+    while (mqtt_next_filter(unsubscribe, &position, &filter))
+        field_string(fields, "Topic Filter", filter, "3.10.3");
+}
+
+/* The variable header and the payload, in the order of the standard */
+static void body_fields(struct fields *fields, const struct mqtt_packet *packet)
+{
+    char section[16];
+
+    switch (packet->type) {
+    case MQTT_CONNECT:
+        connect_fields(fields, &packet->as.connect);
+        break;
+    case MQTT_CONNACK:
+        connack_fields(fields, &packet->as.connack);
+        break;
+    case MQTT_PUBLISH:
+        publish_fields(fields, &packet->as.publish);
+        break;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+    case MQTT_PUBREL:
+    case MQTT_PUBCOMP:
+    case MQTT_UNSUBACK:
+        snprintf(section, sizeof section, "3.%u.2", (unsigned)packet->type);
+        field_number(fields, 2, "Packet Identifier", packet->as.ack.packet_id, section);
+        break;
+    case MQTT_SUBSCRIBE:
+        subscribe_fields(fields, &packet->as.subscribe);
+        break;
+    case MQTT_SUBACK:
+        suback_fields(fields, &packet->as.suback);
+        break;
+    case MQTT_UNSUBSCRIBE:
+        unsubscribe_fields(fields, &packet->as.unsubscribe);
+        break;
+    case MQTT_PINGREQ:
+    case MQTT_PINGRESP:
+    case MQTT_DISCONNECT:
+        break;
+    }
+}
+
+/* The sections of chapter 3 have the numbers of the packet types. */
+static void put_packet_bytes(struct output *out, const struct mqtt_packet *packet,
+                             const struct part *part, size_t size)
+{
+    struct fields fields = {.out = out, .bytes = part->bytes, .offset = part->offset};
+    const char *type = mqtt_packet_type_name(packet->type);
+    uint32_t remaining = 0;
+    const int32_t digits = mqtt_decode_remaining_length(&remaining, part->bytes + 1, size - 1);
+    char section[16];
+
+    fprintf(out->file, "# %s, %zu bytes from byte %" PRIu64 " on\n", type, size, part->offset);
+    begin_field(&fields, 1);
+    put_name(out, "Control Packet Type", NULL);
+    fprintf(out->file, "%u (", (unsigned)packet->type);
+    style(out, STYLE_TYPE);
+    fputs(type, out->file);
+    style(out, STYLE_NONE);
+    putc(')', out->file);
+    if (packet->type == MQTT_PUBLISH) {
+        put_flag(out, "DUP", NULL, packet->as.publish.dup);
+        put_number(out, "QoS", NULL, packet->as.publish.qos);
+        put_flag(out, "RETAIN", NULL, packet->as.publish.retain);
+    } else {
+        put_number(out, "Flags", NULL, part->bytes[0] % 16);
+    }
+    snprintf(section, sizeof section, "3.%u.1", (unsigned)packet->type);
+    end_field(&fields, section);
+    field_number(&fields, (size_t)digits, "Remaining Length", remaining, "2.2.3");
+    body_fields(&fields, packet);
 }
 
 /* ---------------------------------------------------------------------------------------------
  * From input to output
  * ------------------------------------------------------------------------------------------- */
 
+static struct part unseen_part(const struct stream *stream)
+{
+    const struct part part = {buffer_front(&stream->received), buffer_length(&stream->received),
+                              stream->offset};
+
+    return part;
+}
+
+static void drop(struct stream *stream, size_t size)
+{
+    buffer_drop(&stream->received, size);
+    stream->offset += size;
+}
+
+static int32_t decode(struct mqtt_packet *packet, const struct part *part)
+{
+    if (options.from_client)
+        return mqtt_decode_from_client(packet, part->bytes, part->length);
+    if (options.from_server)
+        return mqtt_decode_from_server(packet, part->bytes, part->length);
+    return mqtt_decode(packet, part->bytes, part->length);
+}
+
 /* Shows every complete packet and drops it from the buffer. Returns the decoder's status for the
  * bytes behind them. */
 static int32_t show_packets(struct stream *stream, struct output *out, uint32_t *error_offset)
 {
-    struct buffer *received = &stream->received;
-
-    while (buffer_length(received) > 0) {
-        const uint8_t *bytes = buffer_front(received);
-        const size_t length = buffer_length(received);
+    while (buffer_length(&stream->received) > 0) {
+        const struct part part = unseen_part(stream);
         struct mqtt_packet packet;
-        int32_t size;
-        if (options.from_client)
-            size = mqtt_decode_from_client(&packet, bytes, length);
-        else if (options.from_server)
-            size = mqtt_decode_from_server(&packet, bytes, length);
-        else
-            size = mqtt_decode(&packet, bytes, length);
+        const int32_t size = decode(&packet, &part);
         if (size < 0) {
             *error_offset = packet.error_offset;
             return size;
         }
-        put_packet(out, &packet, stream->offset, size);
-        buffer_drop(received, (size_t)size);
-        stream->offset += (size_t)size;
+        if (options.bytes)
+            put_packet_bytes(out, &packet, &part, (size_t)size);
+        else
+            put_packet(out, &packet, part.offset, size);
+        drop(stream, (size_t)size);
     }
     return MQTT_PACKET_INCOMPLETE;
 }
 
-static int report_input(const struct stream *stream, enum input input, int error)
+/* Reports a packet that is malformed, or incomplete at the end of the stream. Returns whether the
+ * packets behind it make sense. */
+static bool report_packet(const struct stream *stream, struct output *out, struct output *err,
+                          int32_t status, uint32_t error_offset)
 {
-    const struct hex_text *text = &stream->text;
+    const struct part part = unseen_part(stream);
+    const enum kind kind = part.offset == 0 ? kind_of(&part) : KIND_UNKNOWN;
+    char text[512];
+    const char *hint = hint_for(stream, kind, text, sizeof text);
+    struct output *const outputs[] = {out, err};
+    size_t i;
 
-    if (input == INPUT_FAILED)
-        complain("%s: Reading stopped after %" PRIu64 " bytes: %s", stream->name,
-                 stream->offset + buffer_length(&stream->received), strerror(error));
-    else if (input == INPUT_NOT_HEX)
-        complain("%s: line %lu, column %lu: This is not a hexadecimal digit", stream->name,
-                 text->line, text->column);
-    else
-        complain("%s: line %lu, column %lu: The second digit of a byte is missing", stream->name,
-                 text->line, text->column);
-    return FAILED;
+    fprintf(err->file, PROGRAM ": %s: ", name_of(stream));
+    for (i = out->json ? 0 : 1; i < 2; i++) {
+        if (status == MQTT_PACKET_INCOMPLETE)
+            put_truncated(outputs[i], &part, hint);
+        else
+            put_malformed(outputs[i], &part, status, error_offset, hint);
+    }
+    return kind == KIND_UNKNOWN || kind == KIND_MQTT_3_1 || kind == KIND_BRIDGE;
 }
 
-static int inspect(struct stream *stream, struct output *out, const struct output *err)
+/* Whether the end of a malformed packet may still come, so that --continue can go on behind it. */
+static bool awaits_end(const struct part *part)
+{
+    uint32_t remaining;
+    const int32_t size =
+        mqtt_decode_remaining_length(&remaining, part->bytes + 1, part->length - 1);
+
+    return options.goes_on && (size == MQTT_PACKET_INCOMPLETE || packet_size(part) > part->length);
+}
+
+/* Shows what has been received. Returns whether there can be more. */
+static bool show_received(struct stream *stream, struct output *out, struct output *err,
+                          bool is_last, int *result)
 {
     for (;;) {
         uint32_t error_offset = 0;
-        const enum input input = receive(stream);
-        const int error = errno;
         const int32_t status = show_packets(stream, out, &error_offset);
-        const struct part part = {stream->name, buffer_front(&stream->received),
-                                  buffer_length(&stream->received), stream->offset};
+        const struct part part = unseen_part(stream);
+        bool is_known;
         /* An error is printed elsewhere, and after the packets before it. */
-        if (fflush(stdout) != 0 || ferror(stdout))
-            return FAILED; /* main says so */
-        if (status != MQTT_PACKET_INCOMPLETE) {
-            report_malformed(&part, out, err, status, error_offset);
-            return MALFORMED;
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            *result = FAILED; /* main says so */
+            return false;
         }
-        if (input == INPUT_END && part.length == 0)
-            return ALL_IS_WELL;
-        if (input == INPUT_END) {
-            report_truncated(&part, out, err);
-            return TRUNCATED;
-        }
-        if (input != INPUT_MORE)
-            return report_input(stream, input, error);
+        if (status == MQTT_PACKET_INCOMPLETE || (!is_last && awaits_end(&part)))
+            return true;
+        *result = MALFORMED;
+        is_known = report_packet(stream, out, err, status, error_offset) && packet_size(&part) > 0;
+        if (!is_known || !options.goes_on)
+            return false;
+        drop(stream, packet_size(&part) < part.length ? packet_size(&part) : part.length);
     }
 }
 
-static int inspect_file(const char *path, struct output *out, const struct output *err)
+static int inspect(struct stream *stream, struct output *out, struct output *err)
 {
-    struct stream stream = {.name = "standard input", .file = STDIN_FILENO};
+    enum input input = INPUT_MORE;
+    int result = ALL_IS_WELL;
+    int error = 0;
+
+    while (input == INPUT_MORE) {
+        input = receive(stream);
+        error = errno;
+        if (!show_received(stream, out, err, input != INPUT_MORE, &result))
+            return result;
+    }
+    if (input != INPUT_END)
+        return report_input(stream, input, error);
+    if (buffer_length(&stream->received) == 0)
+        return result;
+    report_packet(stream, out, err, MQTT_PACKET_INCOMPLETE, 0);
+    return TRUNCATED;
+}
+
+static int inspect_file(const char *path, struct output *out, struct output *err)
+{
+    struct stream stream = {.path = path, .file = STDIN_FILENO};
     int result;
 
-    stream.is_hex = options.hex;
-    stream.text.line = 1;
-    stream.text.column = 1;
-    stream.text.first_digit = -1;
-    if (path != NULL && strcmp(path, "-") != 0) {
-        stream.name = path;
+    if (strcmp(path, "-") != 0)
         stream.file = open(path, O_RDONLY);
-    }
     if (stream.file < 0) {
-        complain("%s: %s", stream.name, strerror(errno));
+        complain("%s: %s", path, strerror(errno));
         return FAILED;
     }
+    set_binary(stream.file);
     result = inspect(&stream, out, err);
     buffer_free(&stream.received);
-    close(stream.file);
+    buffer_free(&stream.text.unread);
+    if (stream.file != STDIN_FILENO)
+        close(stream.file);
     return result;
+}
+
+/* The first member of a line of JSON, if there are several files */
+static void put_file(struct output *out)
+{
+    const char *path = (const char *)out->labelled;
+    const struct mqtt_bytes bytes = mqtt_bytes_from(path, strlen(path));
+
+    if (is_utf8(bytes))
+        put_string(out, "", "file", mqtt_string_from(path));
+    else
+        put_bytes(out, "", "file", bytes);
+}
+
+/* Returns the exit status, the highest of those of the files. */
+static int inspect_files(const char *const *paths, struct output *out, struct output *err)
+{
+    const bool are_several = paths[1] != NULL;
+    int highest = ALL_IS_WELL;
+
+    if (!options.json && !options.bytes && isatty(STDOUT_FILENO) != 0)
+        printf("%8s  %-11s  %5s        %s\n", "offset", "type", "size", "fields");
+    if (options.json && are_several)
+        out->put_label = put_file;
+    for (; *paths != NULL; paths++) {
+        int result;
+        if (are_several && !options.json) {
+            fputs("==> ", stdout);
+            put_escaped(stdout, (const uint8_t *)*paths, strlen(*paths));
+            fputs(" <==\n", stdout);
+        }
+        out->labelled = *paths;
+        result = inspect_file(*paths, out, err);
+        if (result > highest)
+            highest = result;
+    }
+    return highest;
+}
+
+static bool check_options(void)
+{
+    if (options.from_client && options.from_server)
+        complain("--from-client and --from-server exclude each other");
+    else if (options.json && options.bytes)
+        complain("--json and --bytes exclude each other");
+    else
+        return true;
+    return false;
 }
 
 int main(int argc, char **argv)
 {
-    struct output out = {.file = stdout, .label = ""};
-    struct output err = {.file = stderr, .label = ""};
-    const char *path = NULL;
+    struct output out = {.file = stdout};
+    struct output err = {.file = stderr};
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
+    const char **paths = (const char **)calloc((size_t)argc + 2, sizeof *paths);
     enum parse_result parsed = REFUSED_ARGUMENTS;
-    int result;
+    int result = FAILED;
 
-    if (occupy_standard_files())
-        parsed = parse_arguments(&command_line, argc, argv, &path, 1);
+    if (paths != NULL && occupy_standard_files())
+        parsed = parse_arguments(&command_line, argc, argv, paths, (size_t)argc);
     if (parsed == ANSWERED)
-        return ALL_IS_WELL;
-    if (parsed == PARSED && options.from_client && options.from_server)
-        complain("--from-client and --from-server exclude each other");
-    if (parsed != PARSED || (options.from_client && options.from_server))
-        return FAILED;
-    out.json = options.json;
-    out.colour = !options.json && wants_colour(options.colour, options.no_colour, STDOUT_FILENO);
-    err.colour = wants_colour(options.colour, options.no_colour, STDERR_FILENO);
-    result = inspect_file(path, &out, &err);
-    return flush_output() ? result : FAILED;
+        result = ALL_IS_WELL;
+    if (parsed == PARSED && check_options()) {
+        if (paths[0] == NULL)
+            paths[0] = "-";
+        set_binary(STDOUT_FILENO);
+        out.json = options.json;
+        out.colour =
+            !options.json && wants_colour(options.colour, options.no_colour, STDOUT_FILENO);
+        err.colour = wants_colour(options.colour, options.no_colour, STDERR_FILENO);
+        result = inspect_files(paths, &out, &err);
+        if (!flush_output())
+            result = FAILED;
+    }
+    free((void *)paths);
+    return result;
 }

@@ -159,10 +159,15 @@ static void transmit(struct direction *way)
     way->is_finished = true;
 }
 
+static void put_direction(struct output *out)
+{
+    fputs(((const struct direction *)out->labelled)->label, out->file);
+}
+
 static void show(struct tap *tap, const struct direction *way, const struct mqtt_packet *packet,
                  int32_t size)
 {
-    tap->out.label = way->label;
+    tap->out.labelled = way;
     put_packet(&tap->out, packet, way->offset, size);
 }
 
@@ -174,8 +179,7 @@ static void advance(struct direction *way, size_t count)
 
 static struct part unseen_part(const struct direction *way)
 {
-    const struct part part = {way->stream, buffer_front(&way->in), buffer_length(&way->in),
-                              way->offset};
+    const struct part part = {buffer_front(&way->in), buffer_length(&way->in), way->offset};
 
     return part;
 }
@@ -183,8 +187,9 @@ static struct part unseen_part(const struct direction *way)
 /* An explanation on standard error comes after the packets before it. */
 static void begin_report(struct tap *tap, const struct direction *way)
 {
-    tap->out.label = way->label;
+    tap->out.labelled = way;
     fflush(tap->out.file);
+    fprintf(tap->err.file, PROGRAM ": %s: ", way->stream);
 }
 
 /* Nobody knows where the next packet of this direction begins: from here on it is not decoded. */
@@ -204,7 +209,9 @@ static bool meet_malformed(struct tap *tap, struct direction *way, int32_t statu
     const struct part part = unseen_part(way);
 
     begin_report(tap, way);
-    report_malformed(&part, &tap->out, &tap->err, status, error_offset);
+    if (tap->out.json)
+        put_malformed(&tap->out, &part, status, error_offset, NULL);
+    put_malformed(&tap->err, &part, status, error_offset, NULL);
     return give_up(tap, way);
 }
 
@@ -220,12 +227,12 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
     if (tap->out.json) {
         begin_error(&tap->out, &part, "too large");
         put_number(&tap->out, "", "size", size);
-        end_error(&tap->out, "", "The packet is larger than --max-packet.");
+        end_error(&tap->out, "", "The packet is larger than --max-packet.", NULL);
     }
-    complain("%s: The %s packet that starts at byte %" PRIu64 " has %" PRIu32
-             " bytes, more than --max-packet",
-             way->stream, mqtt_packet_type_name((enum mqtt_packet_type)(part.bytes[0] / 16)),
-             part.offset, size);
+    fprintf(tap->err.file,
+            "The %s packet that starts at byte %" PRIu64 " has %" PRIu32
+            " bytes, more than --max-packet.\n",
+            mqtt_packet_type_name(part_type(&part)), part.offset, size);
     return give_up(tap, way);
 }
 
@@ -281,7 +288,9 @@ static bool meet_end(struct tap *tap, struct direction *way)
     const struct part part = unseen_part(way);
 
     begin_report(tap, way);
-    report_truncated(&part, &tap->out, &tap->err);
+    if (tap->out.json)
+        put_truncated(&tap->out, &part, NULL);
+    put_truncated(&tap->err, &part, NULL);
     if (options.forwards_malformed)
         return pass_blindly(way);
     advance(way, buffer_length(&way->in));
@@ -654,7 +663,7 @@ int main(int argc, char **argv)
     tap.out.json = options.json;
     tap.out.colour = !options.json && wants_colour(false, false, STDOUT_FILENO);
     tap.err.file = stderr;
-    tap.err.label = "";
+    tap.out.put_label = put_direction;
     tap.err.colour = wants_colour(false, false, STDERR_FILENO);
     ignore_broken_pipes();
     tap.server = look_up_server(options.to);

@@ -28,14 +28,20 @@
 
 struct output {
     FILE *file;
-    const char *label; /* the beginning of each line, in JSON members and a comma; or "" */
-    const char *comma; /* in JSON, what is printed before the next member */
+    void (*put_label)(struct output *out); /* prints what each line begins with; NULL: nothing */
+    const void *labelled;                  /* for put_label */
+    const char *comma;                     /* in JSON, what is printed before the next member */
     bool json;
     bool colour;
 };
 
 static bool wants_colour(bool always, bool never, int file)
 {
+#if defined(_WIN32)
+    static const char usual[] = "dumb"; /* an old console prints the codes */
+#else
+    static const char usual[] = "";
+#endif
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
@@ -43,7 +49,7 @@ static bool wants_colour(bool always, bool never, int file)
         return !never;
     if (no_color != NULL && no_color[0] != '\0')
         return false;
-    return isatty(file) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
+    return isatty(file) != 0 && strcmp(term == NULL ? usual : term, "dumb") != 0;
 }
 
 static void style(const struct output *out, const char *code)
@@ -218,18 +224,17 @@ static void put_close(struct output *out, char bracket)
 }
 
 /* A line of text shows the beginning, and never a part of a character. */
-static void put_preview(const struct output *out, struct mqtt_bytes bytes)
+static void put_preview(const struct output *out, const uint8_t *text, size_t length)
 {
-    size_t shown = bytes.length;
+    size_t shown = length;
 
     if (shown > PREVIEW_LENGTH) {
         shown = PREVIEW_LENGTH;
-        while (shown > PREVIEW_LENGTH - 3 && bytes.data[shown] / 64 == 2)
+        while (shown > PREVIEW_LENGTH - 3 && text[shown] / 64 == 2)
             shown--;
     }
-    fprintf(out->file, "%zu %s ", bytes.length, bytes.length == 1 ? "byte" : "bytes");
-    put_quoted(out, bytes.data, shown);
-    if (shown < bytes.length)
+    put_quoted(out, text, shown);
+    if (shown < length)
         fputs("...", out->file);
 }
 
@@ -241,7 +246,8 @@ static void put_bytes(struct output *out, const char *name, const char *key,
 
     put_name(out, name, key);
     if (!out->json) {
-        put_preview(out, bytes);
+        fprintf(out->file, "%zu %s ", bytes.length, bytes.length == 1 ? "byte" : "bytes");
+        put_preview(out, bytes.data, bytes.length);
         return;
     }
     fprintf(out->file, "{\"length\":%zu,\"hex\":\"", bytes.length);
@@ -303,7 +309,7 @@ static void put_connect(struct output *out, const struct mqtt_connect *connect)
         put_null(out, "password");
 }
 
-static void put_connack(struct output *out, const struct mqtt_connack *connack)
+static void put_connack_code(struct output *out, uint8_t code)
 {
     static const char *const meanings[] = {
         "Connection Accepted",
@@ -313,10 +319,14 @@ static void put_connack(struct output *out, const struct mqtt_connack *connack)
         "Connection Refused, bad user name or password",
         "Connection Refused, not authorized",
     }; /* Table 3.1; the decoder refuses other codes */
-    const uint8_t code = connack->return_code;
 
-    put_flag(out, "Session Present", "session_present", connack->session_present);
     put_return_code(out, "return_code", code, code != MQTT_CONNACK_CODE_ACCEPTED, meanings[code]);
+}
+
+static void put_connack(struct output *out, const struct mqtt_connack *connack)
+{
+    put_flag(out, "Session Present", "session_present", connack->session_present);
+    put_connack_code(out, connack->return_code);
 }
 
 static void put_publish(struct output *out, const struct mqtt_publish *publish)
@@ -348,22 +358,26 @@ static void put_subscribe(struct output *out, const struct mqtt_subscribe *subsc
     put_close(out, ']');
 }
 
-static void put_suback(struct output *out, const struct mqtt_suback *suback)
+static void put_suback_code(struct output *out, uint8_t code)
 {
     static const char *const meanings[] = {
         "Success - Maximum QoS 0",
         "Success - Maximum QoS 1",
         "Success - Maximum QoS 2",
     }; /* 3.9.3; the decoder refuses other codes, except 0x80 */
+    const bool failed = code == MQTT_SUBACK_CODE_FAILURE;
+
+    put_return_code(out, NULL, code, failed, failed ? "Failure" : meanings[code]);
+}
+
+static void put_suback(struct output *out, const struct mqtt_suback *suback)
+{
     size_t i;
 
     put_number(out, "Packet Identifier", "packet_id", suback->packet_id);
     put_open(out, "return_codes", '[');
-    for (i = 0; i < suback->count; i++) {
-        const uint8_t code = suback->return_codes[i];
-        const bool failed = code == MQTT_SUBACK_CODE_FAILURE;
-        put_return_code(out, NULL, code, failed, failed ? "Failure" : meanings[code]);
-    }
+    for (i = 0; i < suback->count; i++)
+        put_suback_code(out, suback->return_codes[i]);
     put_close(out, ']');
 }
 
@@ -414,12 +428,18 @@ static void put_fields(struct output *out, const struct mqtt_packet *packet)
     }
 }
 
+static void put_label(struct output *out)
+{
+    if (out->put_label != NULL)
+        out->put_label(out);
+}
+
 /* The beginning of every line of JSON. */
 static void begin_json(struct output *out, uint64_t offset, enum mqtt_packet_type type)
 {
     out->comma = "";
     put_open(out, NULL, '{');
-    fputs(out->label, out->file);
+    put_label(out);
     put_number(out, "", "offset", offset);
     put_string(out, "", "type", mqtt_string_from(mqtt_packet_type_name(type)));
 }
@@ -431,7 +451,8 @@ static void put_packet(struct output *out, const struct mqtt_packet *packet, uin
         begin_json(out, offset, packet->type);
         put_number(out, "", "size", (uint64_t)size);
     } else {
-        fprintf(out->file, "%s%8" PRIu64 "  ", out->label, offset);
+        put_label(out);
+        fprintf(out->file, "%8" PRIu64 "  ", offset);
         style(out, STYLE_TYPE);
         fprintf(out->file, "%-11s", mqtt_packet_type_name(packet->type));
         style(out, STYLE_NONE);
@@ -443,7 +464,8 @@ static void put_packet(struct output *out, const struct mqtt_packet *packet, uin
 }
 
 /* ---------------------------------------------------------------------------------------------
- * A malformed packet, or a stream that ends within a packet
+ * A malformed packet, or a stream that ends within a packet: in JSON an object, in text a sentence
+ * and the bytes around the fault
  * ------------------------------------------------------------------------------------------- */
 
 /* A part of the stream; `start`, `end` and `mark` are offsets in the stream. */
@@ -454,98 +476,134 @@ struct dump {
     uint64_t mark; /* the byte to show; at `end` a byte is missing */
 };
 
-static void dump_mark(const struct output *err, int indent)
+static void dump_mark(struct output *out, int indent)
 {
-    fprintf(err->file, "%*s", indent, "");
-    style(err, STYLE_ERROR);
-    fputs("^^", err->file);
-    style(err, STYLE_NONE);
-    putc('\n', err->file);
+    put_label(out);
+    fprintf(out->file, "%*s", indent, "");
+    style(out, STYLE_ERROR);
+    fputs("^^", out->file);
+    style(out, STYLE_NONE);
+    putc('\n', out->file);
 }
 
 /* 16 bytes, from the offset `line` on, in hexadecimal and in ASCII. */
-static void dump_line(const struct output *err, const struct dump *dump, uint64_t line)
+static void dump_line(struct output *out, const struct dump *dump, uint64_t line)
 {
     char characters[] = "                ";
     char label[24];
     unsigned i;
 
     snprintf(label, sizeof label, "%08" PRIx64 " ", line);
-    fputs(label, err->file);
+    put_label(out);
+    fputs(label, out->file);
     for (i = 0; i < 16; i++) {
         const uint64_t offset = line + i;
         if (offset >= dump->start && offset < dump->end) {
             const uint8_t byte = dump->bytes[offset - dump->start];
             if (offset == dump->mark)
-                style(err, STYLE_ERROR);
-            fprintf(err->file, " %02x", byte);
+                style(out, STYLE_ERROR);
+            fprintf(out->file, " %02x", byte);
             if (offset == dump->mark)
-                style(err, STYLE_NONE);
+                style(out, STYLE_NONE);
             if (byte >= 0x20 && byte < 0x7F)
                 characters[i] = (char)byte;
             else
                 characters[i] = '.';
         } else {
-            fputs("   ", err->file);
+            fputs("   ", out->file);
         }
     }
-    fprintf(err->file, "  |%s|\n", characters);
+    fprintf(out->file, "  |%s|\n", characters);
     if (dump->mark / 16 * 16 == line)
-        dump_mark(err, (int)(strlen(label) + dump->mark % 16 * 3 + 1));
+        dump_mark(out, (int)(strlen(label) + dump->mark % 16 * 3 + 1));
 }
 
 /* The line of the mark, at most two lines before it, and at most one behind it. */
-static void put_dump(const struct output *err, const struct dump *dump)
+static void put_dump(struct output *out, const struct dump *dump)
 {
     const uint64_t first = dump->start / 16 * 16;
     const uint64_t marked = dump->mark / 16 * 16;
     uint64_t line = marked - first > 32 ? marked - 32 : first;
 
     for (; line <= marked; line += 16)
-        dump_line(err, dump, line);
+        dump_line(out, dump, line);
     if (line < dump->end)
-        dump_line(err, dump, line);
+        dump_line(out, dump, line);
 }
 
-/* A part of a stream that begins with the first byte of a packet. */
+/* A part of a stream that begins with the first byte of a packet. It has at least one byte. */
 struct part {
-    const char *stream;
     const uint8_t *bytes;
     size_t length;
     uint64_t offset; /* of bytes[0] in the stream */
 };
 
-/* The size of the packet, or 0 if its fixed header is incomplete or malformed. */
+/* After an error the decoder's packet->type means nothing. */
+static enum mqtt_packet_type part_type(const struct part *part)
+{
+    return (enum mqtt_packet_type)(part->bytes[0] / 16);
+}
+
+/* The size of the packet, or 0 if the remaining length is incomplete or malformed. The first byte may
+ * be wrong: the packet ends where the remaining length says. */
 static uint32_t packet_size(const struct part *part)
 {
-    struct mqtt_fixed_header header;
-    const int32_t size = mqtt_decode_fixed_header(&header, part->bytes, part->length);
+    uint32_t remaining;
+    const int32_t size =
+        mqtt_decode_remaining_length(&remaining, part->bytes + 1, part->length - 1);
 
-    return size < 0 ? 0 : (uint32_t)size + header.remaining_length;
+    return size < 0 ? 0 : 1 + (uint32_t)size + remaining;
+}
+
+/* The version of MQTT that a CONNECT has: its protocol name and level; or "" if they are not known,
+ * or not there. The bit 0x80 of the level is that of a bridge of mosquitto. */
+static const char *connect_version(const struct part *part)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *version;
+    } known[] = {
+        {"\0\4MQTT\5", 7, "MQTT 5.0"},
+        {"\0\6MQIsdp\3", 9, "MQTT 3.1"},
+        {"\0\4MQTT\x84", 7, "MQTT 3.1.1 of a bridge"},
+        {"\0\6MQIsdp\x83", 9, "MQTT 3.1 of a bridge"},
+    };
+    uint32_t remaining;
+    const int32_t size =
+        mqtt_decode_remaining_length(&remaining, part->bytes + 1, part->length - 1);
+    const size_t head = size < 0 ? part->length : 1 + (size_t)size;
+    size_t i;
+
+    for (i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (part_type(part) == MQTT_CONNECT && part->length - head >= known[i].length &&
+            memcmp(part->bytes + head, known[i].bytes, known[i].length) == 0)
+            return known[i].version;
+    return "";
 }
 
 /* The members that every JSON line of an error begins with and ends with */
 static void begin_error(struct output *out, const struct part *part, const char *error)
 {
-    /* After an error the decoder's packet->type means nothing. */
-    begin_json(out, part->offset, (enum mqtt_packet_type)(part->bytes[0] / 16));
+    begin_json(out, part->offset, part_type(part));
     put_string(out, "", "error", mqtt_string_from(error));
 }
 
-static void end_error(struct output *out, const char *clause, const char *message)
+static void end_error(struct output *out, const char *clause, const char *message, const char *hint)
 {
     put_string(out, "", "clause", mqtt_string_from(clause));
     put_string(out, "", "message", mqtt_string_from(message));
+    if (hint != NULL)
+        put_string(out, "", "hint", mqtt_string_from(hint));
     fputs("}\n", out->file);
 }
 
-/* All offsets are offsets in the stream. */
-static void report_malformed(const struct part *part, struct output *out, const struct output *err,
-                             int32_t status, uint32_t error_offset)
+/* All offsets are offsets in the stream. If there is a hint, it is all that text shows. */
+static void put_malformed(struct output *out, const struct part *part, int32_t status,
+                          uint32_t error_offset, const char *hint)
 {
-    const enum mqtt_packet_type type = (enum mqtt_packet_type)(part->bytes[0] / 16);
-    const char *clause = mqtt_status_clause(status);
-    const char *message = mqtt_status_message(status);
+    const char *type = mqtt_packet_type_name(part_type(part));
+    const char *version = connect_version(part);
     const uint32_t size = packet_size(part);
     struct dump dump = {part->bytes, part->offset, part->offset, part->offset};
 
@@ -554,18 +612,27 @@ static void report_malformed(const struct part *part, struct output *out, const 
     if (out->json) {
         begin_error(out, part, "malformed");
         put_number(out, "", "error_offset", dump.mark);
-        end_error(out, clause, message);
+        if (version[0] != '\0')
+            put_string(out, "", "version", mqtt_string_from(version));
+        end_error(out, mqtt_status_clause(status), mqtt_status_message(status), hint);
+        return;
     }
-    fprintf(err->file, PROGRAM ": %s: byte %" PRIu64 " (0x%" PRIx64 "): %s [%s]\n", part->stream,
-            dump.mark, dump.mark, message, clause);
-    fprintf(err->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n",
-            mqtt_packet_type_name(type), dump.start, dump.start);
-    put_dump(err, &dump);
+    put_label(out);
+    if (hint != NULL) {
+        fprintf(out->file, "%s\n", hint);
+        return;
+    }
+    fprintf(out->file, "byte %" PRIu64 " (0x%" PRIx64 "): %s%s%s%s [%s]\n", dump.mark, dump.mark,
+            mqtt_status_message(status), version[0] == '\0' ? "" : " This is ", version,
+            version[0] == '\0' ? "" : ".", mqtt_status_clause(status));
+    put_label(out);
+    fprintf(out->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n", type,
+            dump.start, dump.start);
+    put_dump(out, &dump);
 }
 
-static void report_truncated(const struct part *part, struct output *out, const struct output *err)
+static void put_truncated(struct output *out, const struct part *part, const char *hint)
 {
-    const enum mqtt_packet_type type = (enum mqtt_packet_type)(part->bytes[0] / 16);
     const uint32_t size = packet_size(part);
 
     if (out->json) {
@@ -575,16 +642,22 @@ static void report_truncated(const struct part *part, struct output *out, const 
             put_number(out, "", "size", size);
         else
             put_null(out, "size");
-        end_error(out, "", "The stream ends within the packet.");
+        end_error(out, "", "The stream ends within the packet.", hint);
+        return;
     }
-    fprintf(err->file,
-            PROGRAM ": %s: The stream ends within the %s packet that starts at byte %" PRIu64
-                    " (0x%" PRIx64 "); bytes received: %zu, bytes needed: ",
-            part->stream, mqtt_packet_type_name(type), part->offset, part->offset, part->length);
+    put_label(out);
+    if (hint != NULL) {
+        fprintf(out->file, "%s\n", hint);
+        return;
+    }
+    fprintf(out->file,
+            "The stream ends within the %s packet that starts at byte %" PRIu64 " (0x%" PRIx64
+            "); bytes received: %zu, bytes needed: ",
+            mqtt_packet_type_name(part_type(part)), part->offset, part->offset, part->length);
     if (size > 0)
-        fprintf(err->file, "%" PRIu32 ".\n", size);
+        fprintf(out->file, "%" PRIu32 ".\n", size);
     else
-        fputs("unknown, the fixed header is incomplete.\n", err->file);
+        fputs("unknown, the fixed header is incomplete.\n", out->file);
 }
 
 #endif

@@ -14,13 +14,16 @@ import re
 import resource
 import select
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 BINARY = ""
 ROOT = ""
+CAPTURES = []  # the paths of the recorded streams
 SECONDS = 20  # what takes longer has hung
 
 WELL, MALFORMED, TRUNCATED, FAILED = 0, 1, 2, 3
@@ -328,7 +331,7 @@ class Arrival(unittest.TestCase):
         self.assertEqual(select.select([process.stdout], [], [], 0.05)[0], [])
 
     def test_a_packet_is_shown_before_the_next_arrives(self):
-        for options, code in [([], bytes), (["--hex"], lambda b: b.hex().encode())]:
+        for options, code in [([], bytes), (["--hex"], lambda b: b.hex().encode() + b"\n")]:
             with self.subTest(options):
                 process = self.start(*options)
                 offset = 0
@@ -369,38 +372,441 @@ class Arrival(unittest.TestCase):
         self.assertEqual(self.finish(process), run("--json", stdin=stream))
 
 
+# ------------------------------------------------------------------------------------------------
+# Hexadecimal text
+# ------------------------------------------------------------------------------------------------
+
+
+def rows(data, width=16):
+    return [(at, data[at:at + width]) for at in range(0, len(data), width)]
+
+
+def characters(row):
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+
+
+def starred(data, offset, line, tail):
+    """Lines as hexdump and od write them: `*` stands for those that are like the one before."""
+    lines, last, number = [], None, 0
+    for at, row in rows(data):
+        if row == last:
+            lines.append("*")
+        else:
+            lines.append(offset(at) + line(row))
+        last = row
+    shown = [text for number, text in enumerate(lines) if text != "*" or lines[number - 1] != "*"]
+    return "\n".join([*shown, *tail]) + "\n"
+
+
+def xxd(data, width=16):
+    lines = []
+    for at, row in rows(data, width):
+        pairs = " ".join(row[i:i + 2].hex() for i in range(0, len(row), 2))
+        lines.append(f"{at:08x}: {pairs:<{width // 2 * 5 - 1}}  {characters(row)}\n")
+    return "".join(lines)
+
+
+def hexdump(data):
+    def line(row):
+        return f"  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  |{characters(row)}|"
+    return starred(data, "{:08x}".format, line, [f"{len(data):08x}"])
+
+
+def od(data):
+    return "".join(f" {row.hex(' ')}\n" for _, row in rows(data))
+
+
+def od_with_offsets(data):
+    return starred(data, lambda at: f"{at:07o}", lambda row: " " + row.hex(" "),
+                   [f"{len(data):07o}"])
+
+
+def wireshark(data):
+    return "".join(f"{at:04x}  {row.hex(' '):<47}   {characters(row)}\n" for at, row in rows(data))
+
+
+def follow(data):
+    """The hex dump of a followed stream of tshark."""
+    return "".join(f"{at:08X}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  "
+                   f"{characters(row[:8])} {characters(row[8:])}\n" for at, row in rows(data))
+
+
+def xxd_i(data):
+    lines = [", ".join(f"0x{byte:02x}" for byte in row) for _, row in rows(data, 12)]
+    return ("unsigned char a_bin[] = {\n  " + ",\n  ".join(lines)
+            + "\n};\nunsigned int a_bin_len = " + str(len(data)) + ";\n")
+
+
+def c_array(data):
+    """With numbers of each kind, and what stands around them in a program."""
+    def element(at, byte):
+        if at % 3 == 0 and 0x20 < byte < 0x7F and chr(byte) not in "'\\":
+            return f"'{chr(byte)}'"
+        return f"0x{byte:X}" if at % 3 == 1 else str(byte)
+    elements = ", ".join(element(at, byte) for at, byte in enumerate(data))
+    return (f"#include <stdint.h>\n\n/* 0x99\n * 98 */\nstatic const uint8_t p[{len(data)}] = "
+            f"{{ // 97\n    /* 96, */ {elements},\n}};\n\nint beef(void);\n")
+
+
+FORMS = {
+    "one line": lambda data: data.hex(),
+    "pairs": lambda data: data.hex(" ").upper(),
+    "groups": lambda data: data.hex(" ", -4),
+    "colons": lambda data: data.hex(":"),
+    "lines": lambda data: "\r\n".join(f"{byte:02x}" for byte in data),
+    "prefixes": lambda data: ", ".join(f"0x{byte:x}" for byte in data),
+    "long numbers": lambda data: " ".join("0x" + row.hex() for _, row in rows(data, 4)),
+    "escapes": lambda data: "".join(f"\\x{byte:02x}" for byte in data),
+    "escapes in quotes": lambda data: '"' + "".join(f"\\x{byte:02X}" for byte in data) + '"',
+    "bytes of Python": repr,
+    "digits in quotes": lambda data: f'"{data.hex()}"',
+    "xxd": xxd,
+    "xxd -c 8": lambda data: xxd(data, 8),
+    "hexdump -C": hexdump,
+    "od -An -tx1": od,
+    "wireshark": wireshark,
+    "follow": follow,
+    "xxd -i": xxd_i,
+    "array of C": c_array,
+}
+
+# The same with the programs of which FORMS has the output.
+TOOLS = {
+    "xxd": ["xxd"],
+    "xxd -c 8": ["xxd", "-c", "8"],
+    "xxd -i": ["xxd", "-i", "a.bin"],
+    "hexdump -C": ["hexdump", "-C"],
+    "od -An -tx1": ["od", "-v", "-An", "-tx1"],
+}
+
+# Text columns that look like bytes, lines that repeat, every byte.
+HEX_STREAM = (
+    connect(0x02, "c") + publish("a/b", b"ab cd ef 01 |# 0x11  22 '{}\"\\ 33 44 \\x55")
+    + publish("zeros", bytes(100)) + publish("all", bytes(range(256)) * 2)
+    + publish("pairs", b"12 34 56 78 9a bc" * 3) + PINGREQ
+)
+
+
 class Hex(unittest.TestCase):
-    def test_text(self):
+    maxDiff = None
+
+    def test_plain(self):
         for text in [
             b"c000",
             b"C0 00\n",
-            b"c 0\n0\t0\r\n\v\f",
+            b"c0\n00\t\r\n\v\f",
             b"# c1 zz \xff\nc0# the rest\n# d0\n00 # end",
-            b" " * 70000 + b"c" + b"#" * 70000 + b"\n000",
+            b"// d0\n c0 /* d0\n d0 */00 // d0",
+            b" " * 70000 + b"c0" + b"#" * 70000 + b"\n00",
+            b"c0:00", b"0xc0, 0x00", b"0xC0 0X0,", b"0xc000", b"\\xc0\\x00", b"b'\\xc0\\x00'",
+            b'"\\xc0\\0"', b"{192,0}", b"x = {0xc0, 0};", b"\"c0\" '00'",
+            b'"\\xc0" \\\n"\\x00"',
         ]:
             with self.subTest(text[:20]):
                 self.assertEqual(run("--hex", stdin=text), (PINGREQ_LINE, "", WELL))
 
+    def test_each_form(self):
+        expected = run("--json", stdin=HEX_STREAM)
+        self.assertEqual((expected[0].count("\n"), *expected[1:]), (6, "", WELL))
+        for name, form in FORMS.items():
+            with self.subTest(name):
+                self.assertEqual(run("--hex", "--json", stdin=form(HEX_STREAM).encode()), expected)
+
+    def test_each_capture_in_each_form(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, form in FORMS.items():
+                for path in CAPTURES:
+                    with open(path, "rb") as file:
+                        text = form(file.read())
+                    with open(os.path.join(folder, os.path.basename(path)), "w",
+                              encoding="utf-8") as file:
+                        file.write(text)
+                with self.subTest(name):
+                    self.assertEqual(run("--hex", "--json", *map(os.path.basename, CAPTURES),
+                                         cwd=folder),
+                                     run("--json", *map(os.path.basename, CAPTURES),
+                                         cwd=os.path.dirname(CAPTURES[0])))
+
+    def test_forms_are_those_of_the_tools(self):
+        for name, command in TOOLS.items():
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                if shutil.which(command[0]) is None:
+                    self.skipTest(f"there is no {command[0]}")
+                with open(f"{folder}/a.bin", "wb") as file:
+                    file.write(HEX_STREAM)
+                with open(f"{folder}/a.bin", "rb") as file:
+                    done = subprocess.run(command, stdin=file, cwd=folder, capture_output=True,
+                                          check=True, timeout=SECONDS)
+                self.assertEqual(done.stdout.decode(), FORMS[name](HEX_STREAM))
+
+    def test_offsets(self):
+        for text in [
+            b"00000020  c0 00                                             |..|\n00000022\n",
+            b"01000000  c0 00                                             |..|\n",
+            b"0000 c0 00", b"0000000 c0 00\n0000002\n", b"000020 c0 00  >..<",
+            b"ffff: c000  ..", b"  00000000  c0 00", b"# a dump\n0000  c0\n# next\n0001  00",
+            b"00000000  c0 00 |..|",
+        ]:
+            with self.subTest(text):
+                self.assertEqual(run("--hex", stdin=text), (PINGREQ_LINE, "", WELL))
+
+    def test_repeated_lines(self):
+        """`*` stands for as many lines as the offsets say."""
+        data = publish("a", bytes(16 * 1000 - 4))
+        text = ("00000000  30 ff 7c 00 01 61 00 00  00 00 00 00 00 00 00 00  |0.}..a..........|\n"
+                "00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
+                "*\n00003e80  00 00                 |..|\n00003e82\n")
+        self.assertEqual((len(data), data[:6].hex()), (0x3e82, "30ff7c000161"))
+        self.assertEqual(run("--hex", "--json", stdin=text.encode()), run("--json", stdin=data))
+
+    def test_its_own_dumps(self):
+        """The dump below an error, and what --bytes prints, give the bytes that they show."""
+        stream = publish("a", b"0123456789") + packet(0x82, b"\x00\x01", "sensors/#/x", b"\x01")
+        dump = run(stdin=stream)[1].split("\n", 2)[2]
+        self.assertIn(" ^^\n", dump)
+        self.assertEqual(run("--hex", "--json", stdin=dump.encode())[0],
+                         run("--json", stdin=stream[15:])[0])
+        for path in CAPTURES:
+            with self.subTest(path):
+                shown, err, status = run("--bytes", path)
+                self.assertEqual((err, status), ("", WELL))
+                self.assertEqual(run("--hex", "--json", stdin=shown.encode()), run("--json", path))
+
     def test_errors(self):
         odd = "The second digit of a byte is missing."
         other = "This is not a hexadecimal digit."
-        for text, line, column, message in [
-            (b"c000g", 1, 5, other),
-            (b"c0 00\n# x\n  0x", 3, 4, other),
-            (b"c000\r\n\xc3\xa9", 2, 1, other),
-            (b"c000\0", 1, 5, other),
-            (b"c000 c", 1, 7, odd),
-            (b"c000\nd # d0\n", 3, 1, odd),
-            (b"c000" + b"#" * 70000 + b"\n0", 2, 2, odd),
+        large = "This number is larger than 255."
+        offset = "This offset does not fit the lines before it."
+        star = "Lines are left out here; make the dump with the option -v."
+        line = "00000000  c0 00" + " " * 45 + "|..|\n"
+        for text, shown, line_number, column, message in [
+            ("c000\nc0g", True, 2, 3, other),
+            ("c000\nc000g", True, 2, 5, other),
+            ("c0 00\n# x\n  0x", True, 3, 5, other),
+            ("c000\r\n\u00e9", True, 2, 1, other),
+            ("c000\0", False, 1, 5, other),
+            ("c000 c", False, 1, 7, odd),
+            ("c000\nd # d0\n", True, 2, 2, odd),
+            ("c0 0 00", False, 1, 5, odd),
+            ("c000" + "#" * 70000 + "\n0", True, 2, 2, odd),
+            ("0xc0, 0x000", False, 1, 12, odd),
+            ("\\xc0\\x0", False, 1, 5, other),
+            ("\\xc0\\n", False, 1, 5, other),
+            ("'\\xc0\\q'", False, 1, 6, other),
+            ("'\\xc0\\", False, 1, 6, other),
+            ("c000\n{", True, 2, 1, other),
+            ("{0xc0, 256}", False, 1, 8, large),
+            ("{0xc0, 0x100}", False, 1, 8, large),
+            ("{0xc0, c}", False, 1, 8, other),
+            ("{0xc0, 0x00u}", False, 1, 12, other),
+            (line + "00000003\n", True, 2, 1, offset),
+            (line + "*\n00000003\n", True, 3, 1, offset),
+            (line + "c0 00\n", True, 2, 1, offset),
+            (line + "*\n00000001  00\n", True, 3, 1, offset),
+            (line + "*\nffffffff  00\n", True, 3, 1, offset),
+            ("c000\n*\nc000\n", True, 2, 1, other),
+            ("00000000: c000 0g  ..\n", False, 1, 16, other),
+            ("0000  c0 0\n", False, 1, 10, other),
+        ]:
+            with self.subTest(text[:40]):
+                err = f"mqtt_inspect: standard input: line {line_number}, column {column}: {message}\n"
+                self.assertEqual(run("--hex", stdin=text.encode()),
+                                 (PINGREQ_LINE if shown else "", err, FAILED))
+
+    def test_other_text_is_refused(self):
+        """Text that is not hexadecimal is never taken for packets."""
+        for text in [
+            "hello world", "EAwABE1RVFQEAgA8AAA=", "<html>", '{"hex": "c000"}', "c0 00 PINGREQ",
+            "2024-01-01 12:00:00 c0 00", "0000000 10c0 0000", "MQTT", "c0 00 |..|",
+            "[192, 0]", "c000;", "c0-00", "PINGREQ c000",
+            "\ufeffc000", "\x10\x0c\x00\x04MQTT", "0000000    c000\n0000002\n",
         ]:
             with self.subTest(text):
-                err = f"mqtt_inspect: standard input: line {line}, column {column}: {message}\n"
-                self.assertEqual(run("--hex", stdin=text), (PINGREQ_LINE, err, FAILED))
+                out, err, status = run("--hex", stdin=text.encode())
+                self.assertEqual((out, status), ("", FAILED))
+                self.assertRegex(err, r"^mqtt_inspect: standard input: line 1, column \d+: .+\.\n$")
 
     def test_large(self):
         wire = publish("a", bytes(range(256)) * 1000)
-        text = wire.hex(" ", 1).encode()
-        self.assertEqual(run("--hex", "--json", stdin=text), run("--json", stdin=wire))
+        for text in wire.hex(" ", 1), xxd(wire), hexdump(wire):
+            self.assertEqual(run("--hex", "--json", stdin=text.encode()),
+                             run("--json", stdin=wire))
+
+
+# ------------------------------------------------------------------------------------------------
+# The bytes of packets
+# ------------------------------------------------------------------------------------------------
+
+# What is sent, and for each line of --bytes but the first: bytes in hexadecimal, name and value,
+# section. A line without a name goes on with the bytes of the field.
+FIELDS = [
+    (
+        connect(0xEC, "abc", "w/t", field(b"\x01\xff\n"), "J\u00f6rg", field(b"s3cret")),
+        [
+            ("10", "Control Packet Type 1 (CONNECT)  Flags 0", "3.1.1"),
+            ("28", "Remaining Length 40", "2.2.3"),
+            ("00 04 4d 51 54 54", 'Protocol Name "MQTT"', "3.1.2.1"),
+            ("04", "Protocol Level 4", "3.1.2.2"),
+            ("ec", "User Name Flag 1  Password Flag 1  Will Retain 1  Will QoS 1  Will Flag 1"
+                   "  Clean Session 0", "3.1.2.3"),
+            ("00 3c", "Keep Alive 60", "3.1.2.10"),
+            ("00 03 61 62 63", 'ClientId "abc"', "3.1.3.1"),
+            ("00 03 77 2f 74", 'Will Topic "w/t"', "3.1.3.2"),
+            ("00 03 01 ff 0a", 'Will Message 3 bytes "\\u0001\\xff\\n"', "3.1.3.3"),
+            ("00 05 4a c3 b6 72 67", 'User Name "J\u00f6rg"', "3.1.3.4"),
+            ("00 06 73 33 63 72 65 74", 'Password 6 bytes "s3cret"', "3.1.3.5"),
+        ],
+    ),
+    (
+        packet(0x20, b"\x00\x05"),
+        [
+            ("20", "Control Packet Type 2 (CONNACK)  Flags 0", "3.2.1"),
+            ("02", "Remaining Length 2", "2.2.3"),
+            ("00", "Session Present 0", "3.2.2.2"),
+            ("05", "Return Code 5 (Connection Refused, not authorized)", "3.2.2.3"),
+        ],
+    ),
+    (
+        packet(0x3D, "a/b", b"\x00\x07", b"0123456789" * 7 + b"#\n"),
+        [
+            ("3d", "Control Packet Type 3 (PUBLISH)  DUP 1  QoS 2  RETAIN 1", "3.3.1"),
+            ("4f", "Remaining Length 79", "2.2.3"),
+            ("00 03 61 2f 62", 'Topic Name "a/b"', "3.3.2.1"),
+            ("00 07", "Packet Identifier 7", "3.3.2.2"),
+            ("30 31 32 33 34 35 36 37 38 39 30 31 32 33 34 35",
+             'Payload 72 bytes "' + "0123456789" * 6 + '0123"...', "3.3.3"),
+            ("36 37 38 39 30 31 32 33 34 35 36 37 38 39 30 31", None, None),
+            ("32 33 34 35 36 37 38 39 30 31 32 33 34 35 36 37", None, None),
+            ("38 39 30 31 32 33 34 35 36 37 38 39 30 31 32 33", None, None),
+            ("34 35 36 37 38 39 23 0a", None, None),
+        ],
+    ),
+    (
+        publish("a", b""),
+        [
+            ("30", "Control Packet Type 3 (PUBLISH)  DUP 0  QoS 0  RETAIN 0", "3.3.1"),
+            ("03", "Remaining Length 3", "2.2.3"),
+            ("00 01 61", 'Topic Name "a"', "3.3.2.1"),
+        ],
+    ),
+    *(
+        (
+            packet(first_byte, b"\x01\x02"),
+            [
+                (f"{first_byte:02x}", f"Control Packet Type {first_byte // 16} ({name})"
+                                      f"  Flags {first_byte % 16}", f"3.{first_byte // 16}.1"),
+                ("02", "Remaining Length 2", "2.2.3"),
+                ("01 02", "Packet Identifier 258", f"3.{first_byte // 16}.2"),
+            ],
+        )
+        for first_byte, name in [
+            (0x40, "PUBACK"), (0x50, "PUBREC"), (0x62, "PUBREL"), (0x70, "PUBCOMP"),
+            (0xB0, "UNSUBACK"),
+        ]
+    ),
+    (
+        packet(0x82, b"\x00\x07", "a/#", b"\x01", "+", b"\x02"),
+        [
+            ("82", "Control Packet Type 8 (SUBSCRIBE)  Flags 2", "3.8.1"),
+            ("0c", "Remaining Length 12", "2.2.3"),
+            ("00 07", "Packet Identifier 7", "3.8.2"),
+            ("00 03 61 2f 23", 'Topic Filter "a/#"', "3.8.3"),
+            ("01", "Requested QoS 1", "3.8.3"),
+            ("00 01 2b", 'Topic Filter "+"', "3.8.3"),
+            ("02", "Requested QoS 2", "3.8.3"),
+        ],
+    ),
+    (
+        b"\x90\x84\x80\x00\x00\x07\x02\x80",
+        [
+            ("90", "Control Packet Type 9 (SUBACK)  Flags 0", "3.9.1"),
+            ("84 80 00", "Remaining Length 4", "2.2.3"),
+            ("00 07", "Packet Identifier 7", "3.9.2"),
+            ("02", "Return Code 2 (Success - Maximum QoS 2)", "3.9.3"),
+            ("80", "Return Code 128 (Failure)", "3.9.3"),
+        ],
+    ),
+    (
+        packet(0xA2, b"\x00\x08", "t" * 70),
+        [
+            ("a2", "Control Packet Type 10 (UNSUBSCRIBE)  Flags 2", "3.10.1"),
+            ("4a", "Remaining Length 74", "2.2.3"),
+            ("00 08", "Packet Identifier 8", "3.10.2"),
+            ("00 46" + " 74" * 14, 'Topic Filter "' + "t" * 64 + '"...', "3.10.3"),
+            ("74" + " 74" * 15, None, None),
+            ("74" + " 74" * 15, None, None),
+            ("74" + " 74" * 15, None, None),
+            ("74" + " 74" * 7, None, None),
+        ],
+    ),
+    *(
+        (
+            packet(first_byte),
+            [
+                (f"{first_byte:02x}", f"Control Packet Type {first_byte // 16} ({name})  Flags 0",
+                 f"3.{first_byte // 16}.1"),
+                ("00", "Remaining Length 0", "2.2.3"),
+            ],
+        )
+        for first_byte, name in [(0xC0, "PINGREQ"), (0xD0, "PINGRESP"), (0xE0, "DISCONNECT")]
+    ),
+]
+
+
+class Bytes(unittest.TestCase):
+    maxDiff = None
+
+    def shown(self, offset, wire, fields):
+        name = re.search(r"\((\w+)\)", fields[0][1])[1]
+        text, at = f"# {name}, {len(wire)} bytes from byte {offset} on\n", offset
+        for shown, value, section in fields:
+            text += (f"{at:08x}  {shown:<47}  #  {value}  [{section}]\n" if value else
+                     f"{at:08x}  {shown}\n")
+            at += (len(shown) + 1) // 3
+        self.assertEqual(at, offset + len(wire))
+        return text
+
+    def test_each_packet(self):
+        for wire, fields in FIELDS:
+            with self.subTest(fields[0][1]):
+                self.assertEqual(run("--bytes", stdin=wire), (self.shown(0, wire, fields), "", WELL))
+
+    def test_stream(self):
+        text, offset = "", 0
+        for wire, fields in FIELDS:
+            text += self.shown(offset, wire, fields)
+            offset += len(wire)
+        stream = b"".join(wire for wire, _ in FIELDS)
+        self.assertEqual(run("--bytes", stdin=stream), (text, "", WELL))
+        self.assertEqual(run("--hex", "--bytes", stdin=text.encode()), (text, "", WELL))
+
+    def test_captures(self):
+        """Every byte is shown, once and at its offset, and every line has a section or goes on."""
+        for path in CAPTURES:
+            with self.subTest(path), open(path, "rb") as file:
+                data, shown = file.read(), b""
+                for line in run("--bytes", path)[0].splitlines():
+                    if not line.startswith("# "):
+                        self.assertRegex(line, r"^[0-9a-f]{8}  [0-9a-f ]{2,47}$|  \[\d\.\d+\.[\d.]+\]$")
+                        self.assertEqual(int(line[:8], 16), len(shown))
+                        shown += bytes.fromhex(line[10:57])
+                self.assertEqual(shown, data)
+
+    def test_malformed(self):
+        out, err, status = run("--bytes", stdin=PINGREQ + b"\xc1\x00")
+        self.assertEqual((out, status), (self.shown(0, PINGREQ, FIELDS[-3][1]), MALFORMED))
+        self.assertEqual(err, run(stdin=PINGREQ + b"\xc1\x00")[1])
+
+    def test_page(self):
+        """docs/mqtt_inspect.md shows what is printed."""
+        with open(os.path.join(ROOT, "docs/mqtt_inspect.md"), encoding="utf-8") as file:
+            wire, shown = re.search(r"(?m)^    \$ (printf '.*') \| ./mqtt_inspect --bytes\n"
+                                    r"((?:    .*\n)+)", file.read()).groups()
+        sent = subprocess.run(["sh", "-c", wire], capture_output=True, check=True).stdout
+        self.assertEqual(run("--bytes", stdin=sent), (textwrap.dedent(shown), "", WELL))
+
+    def test_colours(self):
+        self.assertIn("(\033[1;36mPINGREQ\033[0m)", run("--bytes", "--color", stdin=PINGREQ)[0])
 
 
 class Errors(unittest.TestCase):
@@ -531,6 +937,293 @@ class Errors(unittest.TestCase):
                         self.assertEqual((out, status), ("", MALFORMED))
                         self.assertIn("This side may not send packets of this type. [2.2.1]", err)
 
+    def test_versions(self):
+        """The message for a CONNECT of another version names it, wherever it is."""
+        level = "The protocol level is not 4, which is MQTT 3.1.1."
+        name = "The protocol name is not MQTT."
+        for wire, place, message, clause, version in [
+            (packet(0x10, "MQTT", b"\x05\x02\x00\x3c\x00", "c"), 8,
+             level, "MQTT-3.1.2-2", "MQTT 5.0"),
+            (b"\x10\x8d\x00\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00", 9,
+             level, "MQTT-3.1.2-2", "MQTT 5.0"),
+            (packet(0x10, "MQIsdp", b"\x03\x02\x00\x3c", "c"), 2,
+             name, "MQTT-3.1.2-1", "MQTT 3.1"),
+            (packet(0x10, "MQTT", b"\x84\x02\x00\x3c", "c"), 8,
+             level, "MQTT-3.1.2-2", "MQTT 3.1.1 of a bridge"),
+            (packet(0x10, "MQIsdp", b"\x83\x02\x00\x3c", "c"), 2,
+             name, "MQTT-3.1.2-1", "MQTT 3.1 of a bridge"),
+            (packet(0x10, "MQTT", b"\x06\x02\x00\x3c", "c"), 8, level, "MQTT-3.1.2-2", None),
+            (packet(0x10, "MQTT", b"\x03\x02\x00\x3c", "c"), 8, level, "MQTT-3.1.2-2", None),
+            (packet(0x10, "MQIsdp", b"\x04\x02\x00\x3c", "c"), 2, name, "MQTT-3.1.2-1", None),
+            (packet(0x10, "mqtt", b"\x05\x02\x00\x3c", "c"), 2, name, "MQTT-3.1.2-1", None),
+            (packet(0x10, "MQIs", bytes(6)), 2, name, "MQTT-3.1.2-1", None),
+        ]:
+            with self.subTest(wire):
+                out, err, status = run("--json", stdin=PINGREQ + wire)
+                self.assertEqual(json.loads(out.splitlines()[1]), {
+                    "offset": 2, "type": "CONNECT", "error": "malformed",
+                    "error_offset": 2 + place, "clause": clause, "message": message,
+                    **({"version": version} if version else {})})
+                if version:
+                    message += f" This is {version}."
+                self.assertEqual(err.splitlines()[0], "mqtt_inspect: standard input: "
+                                 f"byte {2 + place} (0x{2 + place:x}): {message} [{clause}]")
+                self.assertEqual(status, MALFORMED)
+
+
+class Continue(unittest.TestCase):
+    maxDiff = None
+
+    # What is malformed, but has an end; its type, where its error is, its clause.
+    REFUSED = [
+        (b"\xc1\x00", "PINGREQ", 0, "MQTT-2.2.2-1"),
+        (packet(0x82, b"\x00\x01", "a/#/b", b"\x00"), "SUBSCRIBE", 4, "MQTT-4.7.1-2"),
+        (b"\xf0\x03\x01\x02\x03", "Reserved", 0, "2.2.1"),
+        (packet(0x40, b"\x00\x01\x00"), "PUBACK", 1, "2.2.3"),
+        (b"\x80\x80\x00", "SUBSCRIBE", 0, "MQTT-2.2.2-1"),
+        (packet(0x10, "MQIsdp", b"\x03\x02\x00\x3c", "c"), "CONNECT", 2, "MQTT-3.1.2-1"),
+        (packet(0x30, field(b"a\xff") + bytes(200000)), "PUBLISH", 4, "MQTT-1.5.3-1"),
+    ]
+
+    def stream(self):
+        """Each of them between two that are well-formed; the JSON that shows it."""
+        wire, lines = PINGREQ, [{"offset": 0, "type": "PINGREQ", "size": 2}]
+        for bad, kind, place, clause in self.REFUSED:
+            at = len(wire)
+            lines.append({"offset": at, "type": kind, "error": "malformed",
+                          "error_offset": at + place, "clause": clause})
+            lines.append({"offset": at + len(bad), "type": "PINGREQ", "size": 2})
+            wire += bad + PINGREQ
+        return wire, lines
+
+    def lines(self, out):
+        lines = [json.loads(line) for line in out.splitlines()]
+        for line in lines:
+            line.pop("message", None)
+            line.pop("version", None)
+        return lines
+
+    def test_goes_on(self):
+        wire, expected = self.stream()
+        out, err, status = run("--json", "--continue", stdin=wire)
+        self.assertEqual((self.lines(out), status), (expected, MALFORMED))
+        self.assertEqual(len(re.findall(r"(?m)^mqtt_inspect: standard input: byte \d+ ", err)),
+                         len(self.REFUSED))
+        out, err_of_text, status = run("--continue", stdin=wire)
+        self.assertEqual((out.count("PINGREQ"), err_of_text, status), (8, err, MALFORMED))
+        out, err, status = run("--json", stdin=wire)
+        self.assertEqual((self.lines(out), status), (expected[:2], MALFORMED))
+
+    def test_in_pieces(self):
+        """A refused packet whose end has not come is reported when it has."""
+        for wire, _, _, _ in self.REFUSED[:-1]:
+            whole = run("--json", "--continue", stdin=wire + PINGREQ)
+            with subprocess.Popen([BINARY, "--json", "--continue"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                                  env=environment()) as process:
+                for i in range(len(wire)):
+                    self.assertEqual(select.select([process.stdout], [], [], 0)[0], [])
+                    process.stdin.write(wire[i:i + 1])
+                    select.select([process.stdout], [], [], 0.02)
+                process.stdin.write(PINGREQ)
+                out, err = process.communicate(timeout=SECONDS)
+            self.assertEqual((out.decode(), err.decode(), process.returncode), whole)
+
+    def test_where_it_ends(self):
+        long = b"\x30\xff\xff\xff\xff"
+        malformed = {"offset": 2, "type": "PUBLISH", "error": "malformed"}
+        for wire, last, expected in [
+            (long + PINGREQ, {**malformed, "error_offset": 3, "clause": "2.2.3"}, MALFORMED),
+            (packet(0x36, "a", b"\x00\x01")[:-1],
+             {**malformed, "error_offset": 2, "clause": "MQTT-3.3.1-4"}, MALFORMED),
+            (b"\xc1\x00\x40\x02\x00", {"offset": 4, "type": "PUBACK", "error": "truncated",
+                                       "received": 3, "size": 4, "clause": ""}, TRUNCATED),
+            (packet(0x10, "MQTT", b"\x05\x02\x00\x3c\x00", "c") + PINGREQ,
+             {"offset": 18, "type": "PINGREQ", "size": 2}, MALFORMED),
+        ]:
+            with self.subTest(wire):
+                out, _, status = run("--json", "--continue", stdin=PINGREQ + wire)
+                self.assertEqual((self.lines(out)[-1], status), (last, expected))
+
+
+def network(packets, port=1883):
+    """The Ethernet frames of TCP segments: (port of the client, whether it sends, bytes)."""
+    sequence, frames = {}, []
+    for client, is_sent, data in packets:
+        numbers = sequence.setdefault(client, {True: 1, False: 1})
+        ports = (client, port) if is_sent else (port, client)
+        tcp = struct.pack("!HHIIBBHHH", *ports, numbers[is_sent], numbers[not is_sent], 5 << 4,
+                          0x18, 65535, 0, 0)
+        addresses = (10, 0, 0, 1, 10, 0, 0, 2) if is_sent else (10, 0, 0, 2, 10, 0, 0, 1)
+        ip = struct.pack("!BBHHHBBH8B", 0x45, 0, 40 + len(data), 0, 0, 64, 6, 0, *addresses)
+        frames.append(bytes(12) + b"\x08\x00" + ip + tcp + data)
+        numbers[is_sent] += len(data)
+    return frames
+
+
+def pcap(frames, order="<", magic=0xA1B2C3D4):
+    result = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 0x40000, 1)
+    for time, frame in enumerate(frames):
+        result += struct.pack(order + "IIII", time, 0, len(frame), len(frame)) + frame
+    return result
+
+
+def pcapng(frames):
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    result = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    result += block(1, struct.pack("<HHI", 1, 0, 0x40000))
+    for frame in frames:
+        result += block(6, struct.pack("<IIIII", 0, 0, 0, len(frame), len(frame)) + frame)
+    return result
+
+
+class Recognition(unittest.TestCase):
+    """Streams of another kind are answered with one line."""
+    maxDiff = None
+
+    CONNECT_3_1 = packet(0x10, "MQIsdp", b"\x03\x02\x00\x3c", "c")
+    CONNECT_5 = packet(0x10, "MQTT", b"\x05\x02\x00\x3c\x00", "c")
+    UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
+    UPGRADED = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+    MQTT_5 = ("This is MQTT 5.0, and not 3.1.1 [MQTT-3.1.2-2]. If it is in a capture file, this shows"
+              " it: tshark -r FILE -Y mqtt")
+    WEBSOCKET = ("This is the beginning of a WebSocket connection. If its frames are in a capture"
+                 " file, this shows what the client sent: tshark -r FILE -Y 'websocket.mask == 1'"
+                 " -T fields -e data.data | mqtt_inspect --hex")
+    CAPTURE = ("This is a capture file. What the client of its TCP connection 0 sent: tshark -r %s"
+               " -q -z follow,tcp,raw,0 | grep -x '[0-9a-f]*' | mqtt_inspect --hex")
+    HTTP = "This is HTTP. Perhaps one side expects a web server, or MQTT over WebSocket."
+    TLS = "This is TLS: the packets are encrypted. Record them before encryption, or without."
+    HEX = "This is hexadecimal text. It can be read with --hex."
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def test_hints(self):
+        frames = network([(40000, True, PINGREQ)])
+        for wire, hint in [
+            (self.CONNECT_5, self.MQTT_5),
+            (b"\x20\x03\x00\x00\x00", self.MQTT_5),
+            (b"\x20\x09\x00\x00\x06\x22\x00\x0a\x21\x00\x14", self.MQTT_5),
+            (self.CONNECT_3_1, "This is MQTT 3.1, with the protocol name MQIsdp, and not 3.1.1"
+                               " [MQTT-3.1.2-1]. The packets behind its CONNECT can be seen with"
+                               " --continue."),
+            (packet(0x10, "MQTT", b"\x84\x02\x00\x3c", "c"),
+             "This is a bridge of mosquitto, which sets the bit 0x80 of the protocol level"
+             " [MQTT-3.1.2-2]. With its option try_private false it does not."),
+            (pcap(frames), self.CAPTURE % "-"),
+            (pcap(frames, ">"), self.CAPTURE % "-"),
+            (pcap(frames, "<", 0xA1B23C4D), self.CAPTURE % "-"),
+            (pcap(frames, ">", 0xA1B23C4D), self.CAPTURE % "-"),
+            (pcapng(frames), self.CAPTURE % "-"),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", self.TLS),
+            (b"\x15\x03\x03\x00\x02\x02\x46", self.TLS),
+            *((method + b" / HTTP/1.1\r\nHost: a\r\n\r\n", self.HTTP)
+              for method in [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS"]),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", self.HTTP),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", self.HTTP),
+            (self.UPGRADE, self.WEBSOCKET),
+            (self.UPGRADED, self.WEBSOCKET),
+            (b"c000\n", self.HEX), (b"100d00044d5154540402003c0001", self.HEX),
+            (b"00000000: 100d 0004", self.HEX), (b"0x10, 0x0d", self.HEX), (b"\\x10\\x0d", self.HEX),
+        ]:
+            with self.subTest(wire[:20]):
+                out, err, status = run(stdin=wire)
+                self.assertEqual((out, err), ("", f"mqtt_inspect: standard input: {hint}\n"))
+                self.assertIn(status, (MALFORMED, TRUNCATED))
+                out, err_of_json, status_of_json = run("--json", stdin=wire)
+                self.assertEqual((err_of_json, status_of_json), (err, status))
+                shown = json.loads(out)
+                self.assertEqual((shown["offset"], shown["hint"]), (0, hint))
+                self.assertEqual(shown["error"], "malformed" if status == MALFORMED else "truncated")
+
+    def test_no_hints(self):
+        """Not for other bytes, and not behind the first packet."""
+        for wire in [b"GE", b"\x16\x02", b"\x20\x03\x00\x00\x01", b"GETX / HTTP/1.1\r\n", b"c00"]:
+            with self.subTest(wire):
+                self.assertNotIn("This is ", run(stdin=wire)[1])
+        for wire in [self.UPGRADE, b"\x16\x03\x01", b"c000", pcap([])]:
+            with self.subTest(wire):
+                out, err, _ = run("--json", stdin=PINGREQ + wire)
+                self.assertNotIn("hint", json.loads(out.splitlines()[1]))
+                self.assertNotIn("This is ", err)
+        self.assertNotIn("--hex", run("--hex", stdin=b"63303030")[1])
+
+    def test_continue(self):
+        """Only packets of MQTT 3.1 can be shown behind such a line."""
+        for wire, count in [(self.CONNECT_3_1, 1), (self.CONNECT_5, 0), (b"GET /", 0),
+                            (b"\x16\x03\x00", 0)]:
+            with self.subTest(wire):
+                out, _, status = run("--continue", stdin=wire + PINGREQ)
+                self.assertEqual((out.count("PINGREQ"), status), (count, MALFORMED))
+
+    def command(self, err, shown_as="FILE", path=None):
+        """What the command in an answer prints."""
+        command = err.rstrip("\n").partition(" sent: " if " sent: " in err else " it: ")[2]
+        self.assertIn(shown_as, command)
+        if path is not None:
+            command = command.replace(shown_as, path)
+        os.symlink(BINARY, os.path.join(self.folder, "mqtt_inspect"))
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=self.folder, capture_output=True, check=True,
+            timeout=2 * SECONDS,
+            env=environment(PATH=self.folder + ":" + os.environ["PATH"], HOME=self.folder))
+        os.remove(os.path.join(self.folder, "mqtt_inspect"))
+        return done.stdout.decode()
+
+    def captured(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return run(path)[1], path
+
+    def need_tshark(self):
+        if shutil.which("tshark") is None:
+            self.skipTest("there is no tshark")
+
+    def test_commands_for_captures(self):
+        """A packet over segments, two packets in one, a segment sent twice, another connection."""
+        self.need_tshark()
+        stream = b"".join(wire for wire, shown, _ in PACKETS if shown[:7] not in ("CONNACK", "SUBACK "))
+        sent = [(40000, True, stream[:20]), (40000, False, packet(0x20, b"\x00\x00")),
+                (40001, True, PACKETS[0][0]), (40000, True, stream[20:])]
+        frames = network(sent)
+        frames.append(frames[-1])
+        expected = run(stdin=stream)[0]
+        for name, shown, content in [
+            ("a.pcap", None, pcap(frames)),
+            ("b c.pcapng", "'%s'", pcapng(frames)),
+            ("it's.pcap", "FILE", pcap(frames, ">")),
+        ]:
+            with self.subTest(name):
+                err, path = self.captured(name, content)
+                shown = (shown or "%s").replace("%s", path)
+                self.assertEqual(err, f"mqtt_inspect: {path}: {self.CAPTURE % shown}\n")
+                self.assertEqual(self.command(err, shown, f'"{path}"'), expected)
+        self.assertEqual(run("a.pcap", cwd=self.folder)[1],
+                         f"mqtt_inspect: a.pcap: {self.CAPTURE % 'a.pcap'}\n")
+
+    def test_command_for_mqtt_5(self):
+        self.need_tshark()
+        _, path = self.captured("5.pcap", pcap(network([(40000, True, self.CONNECT_5)])))
+        self.assertIn("MQTT 70 Connect Command", self.command(self.MQTT_5, path=path))
+
+    def test_command_for_websocket(self):
+        self.need_tshark()
+        mask, sent = b"\x01\x02\x03\x04", PACKETS[1][0]
+        frame = (b"\x82" + bytes([0x80 + len(sent)]) + mask
+                 + bytes(byte ^ mask[i % 4] for i, byte in enumerate(sent)))
+        packets = [(40000, True, self.UPGRADE), (40000, False, self.UPGRADED),
+                   (40000, True, frame), (40000, False, b"\x82\x04\x20\x02\x00\x00")]
+        _, path = self.captured("ws.pcap", pcap(network(packets, 80)))
+        self.assertEqual(self.command(self.WEBSOCKET, path=path), run(stdin=sent)[0])
+
 
 class Files(unittest.TestCase):
     def setUp(self):
@@ -561,6 +1254,44 @@ class Files(unittest.TestCase):
                           (self.folder, "Reading stopped after 0 bytes: Is a directory")]:
             with self.subTest(path):
                 self.assertEqual(run(path), ("", f"mqtt_inspect: {path}: {why}.\n", FAILED))
+
+    def several(self):
+        """The paths of three files, and the lines of text for each."""
+        paths = [os.path.join(self.folder, name) for name in ("one", "two \x1b\u00e9", "three")]
+        for path, wire in zip(paths, [PINGREQ + b"\x40", PINGREQ + b"\xc1\x00", b""]):
+            with open(path, "wb") as file:
+                file.write(wire)
+        shown = [f"==> {path} <==\n".replace("\x1b", "\\u001b") for path in paths]
+        return paths, [shown[0] + PINGREQ_LINE, shown[1] + PINGREQ_LINE, shown[2]]
+
+    def test_several(self):
+        paths, lines = self.several()
+        missing = os.path.join(self.folder, "missing")
+        out, err, status = run(*paths)
+        self.assertEqual((out, status), ("".join(lines), TRUNCATED))
+        self.assertIn(f"mqtt_inspect: {paths[0]}: The stream ends within", err)
+        self.assertIn(f"mqtt_inspect: {paths[1]}: byte 2 (0x2): ", err)
+        for chosen, expected in [([1, 2], MALFORMED), ([2, 1], MALFORMED), ([1, 0], TRUNCATED),
+                                 ([2, 2], WELL)]:
+            self.assertEqual(run(*(paths[i] for i in chosen))[::2],
+                             ("".join(lines[i] for i in chosen), expected))
+        out, err, status = run(missing, paths[2])
+        self.assertEqual((out, err, status),
+                         (f"==> {missing} <==\n" + lines[2],
+                          f"mqtt_inspect: {missing}: No such file or directory.\n", FAILED))
+
+    def test_several_in_json(self):
+        paths, _ = self.several()
+        paths = [*map(os.fsencode, paths), os.fsencode(self.folder) + b"/\xff"]
+        with open(paths[3], "wb") as file:
+            file.write(PINGREQ)
+        out = [json.loads(line) for line in run("--json", *paths)[0].splitlines()]
+        self.assertEqual([line.pop("file") for line in out], [
+            *[path.decode() for path in paths[:2] for _ in range(2)],
+            {"length": len(paths[3]), "hex": paths[3].hex()}])
+        self.assertEqual([line.get("error", line["offset"]) for line in out],
+                         [0, "truncated", 0, "malformed", 0])
+        self.assertNotIn("file", json.loads(run("--json", paths[3])[0]))
 
     def test_unwritable(self):
         if not os.path.exists("/dev/full"):
@@ -604,8 +1335,8 @@ class Options(unittest.TestCase):
     def test_help(self):
         out, err, status = run("--help")
         self.assertEqual((err, status), ("", WELL))
-        for option in ["--hex", "--json", "--from-client", "--from-server", "--color",
-                       "--no-color", "-h, --help", "--version"]:
+        for option in ["--hex", "--json", "--bytes", "--continue", "--from-client",
+                       "--from-server", "--color", "--no-color", "-h, --help", "--version"]:
             self.assertIn(f"  {option} ", out)
         self.assertEqual(run("-h"), (out, "", WELL))
 
@@ -616,15 +1347,25 @@ class Options(unittest.TestCase):
         for arguments, error in [
             (["--jsn"], "There is no option --jsn here; --help lists them."),
             (["-x"], "There is no option -x here; --help lists them."),
-            (["a", "b"], "b is one argument too many; --help says more."),
-            (["-", "-"], "- is one argument too many; --help says more."),
             (["--from-client", "--from-server"],
              "--from-client and --from-server exclude each other."),
+            (["--json", "--bytes"], "--json and --bytes exclude each other."),
         ]:
             with self.subTest(arguments):
                 self.assertEqual(run(*arguments), ("", f"mqtt_inspect: {error}\n", FAILED))
 
+    HEADING = "  offset  type          size        fields\n"
     COLOURED = "       0  \033[1;36mPINGREQ    \033[0m      2 bytes\n"
+
+    def test_heading(self):
+        """Only on a terminal, and only above lines of text; once for all files."""
+        self.assertEqual(run_on_terminal("--no-color", stdin=PINGREQ), self.HEADING + PINGREQ_LINE)
+        self.assertEqual(run_on_terminal("--no-color", "-", "-", stdin=PINGREQ),
+                         self.HEADING + "==> - <==\n" + PINGREQ_LINE + "==> - <==\n")
+        self.assertEqual(run_on_terminal("--no-color", "--bytes", stdin=PINGREQ),
+                         run("--bytes", stdin=PINGREQ)[0])
+        self.assertEqual(self.HEADING.index("type"), PINGREQ_LINE.index("PINGREQ"))
+        self.assertEqual(self.HEADING.index("size"), PINGREQ_LINE.index("bytes") - 5)
 
     def test_colour(self):
         for arguments, variables, coloured in [
@@ -638,7 +1379,7 @@ class Options(unittest.TestCase):
         ]:
             with self.subTest((arguments, variables)):
                 self.assertEqual(run_on_terminal(*arguments, stdin=PINGREQ, **variables),
-                                 self.COLOURED if coloured else PINGREQ_LINE)
+                                 self.HEADING + (self.COLOURED if coloured else PINGREQ_LINE))
 
     def test_no_terminal(self):
         self.assertEqual(run(stdin=PINGREQ)[0], PINGREQ_LINE)
@@ -698,4 +1439,10 @@ if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit("usage: inspect_test.py PATH_TO_BINARY PATH_TO_PROJECT_ROOT [UNITTEST_OPTION]...")
     BINARY, ROOT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    CAPTURES += sorted(glob.glob(os.path.join(ROOT, "examples/captures/*.bin")))
+    if len(CAPTURES) != 80:
+        sys.exit(f"there are {len(CAPTURES)} captures, not 80")
+    for name in "hexdump", "od", "tshark", "xxd":
+        if shutil.which(name) is None:
+            print(f"skipped: what needs {name}, which is not installed")
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

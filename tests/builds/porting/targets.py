@@ -76,18 +76,18 @@ class Missing(Exception):
     pass
 
 
-def run(command, cwd=None, env=None):
+def run(command, cwd=None, env=None, stdin=os.devnull, stderr=subprocess.STDOUT):
     """Its exit status and what it wrote; nothing that it started is left behind."""
     command = list(map(str, command))
     if shutil.which(command[0]) is None:
         raise Missing(f"{command[0]} is not installed; targets.py --packages names all packages")
-    with subprocess.Popen(
+    with open(stdin, "rb") as read, subprocess.Popen(
         command,
         cwd=cwd,
         env={**os.environ, **(env or {})},
-        stdin=subprocess.DEVNULL,
+        stdin=read,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         start_new_session=True,
     ) as process:
         try:
@@ -414,6 +414,39 @@ def warned(target, _, context):
 
 
 # ------------------------------------------------------------------------------------------------
+# The inspector, which must not read a file as text
+# ------------------------------------------------------------------------------------------------
+
+INSPECTOR = Target("mqtt_inspect for Windows, x86-64", "x86_64-w64-mingw32-gcc", "-O2", "wine",
+                   suffix=".exe")  # fmt: skip
+
+
+def inspector(target, folder, context):
+    """Shows each recorded stream, from a file and from standard input, as on this machine."""
+
+    def shown(program, names, stdin=os.devnull):
+        # Wine's own programs write to its standard error.
+        return run([*program, "--json", *names], captures[0].parent, context.env, stdin=stdin,
+                   stderr=subprocess.DEVNULL)  # fmt: skip
+
+    captures = sorted((PROJECT / "examples/captures").glob("*.bin"))
+    source = PROJECT / "examples/complete/mqtt_inspect.c"
+    programs = []
+    for compiler, flags, suffix in [("gcc", "", ""), target[1:3] + (target.suffix,)]:
+        programs.append(folder / ("mqtt_inspect" + suffix))
+        must([compiler, *flags.split(), "-std=c99", *WARNINGS, "-Wstrict-prototypes", "-o",
+              programs[-1], source])  # fmt: skip
+    here, there = [programs[0]], [*target.run.split(), programs[1]]
+    names = [path.name for path in captures]
+    if shown(here, names) != shown(there, names):
+        raise Failure("the streams of files differ")
+    for path in captures:
+        if shown(here, [], path) != shown(there, [], path):
+            raise Failure(f"{path.name} differs, from standard input")
+    return f"{len(captures)} recorded streams, from files and from standard input"
+
+
+# ------------------------------------------------------------------------------------------------
 # Planted faults: each must be noticed
 # ------------------------------------------------------------------------------------------------
 
@@ -499,6 +532,17 @@ def another_path(folder, context):
     return False
 
 
+def text_mode(folder, context):
+    """Read as text, files and standard input lose bytes."""
+    header = folder / "text_mode.h"
+    header.write_text("#include <fcntl.h>\n#undef _O_BINARY\n#define _O_BINARY _O_TEXT\n")
+    try:
+        inspector(INSPECTOR._replace(flags=f"-include {header}"), folder, context)
+    except Failure as failure:
+        return "the streams of files differ" in str(failure)
+    return False
+
+
 PLANTED = {
     "a wrong byte order on big-endian machines": byte_order,
     "a load that is not aligned, on the Cortex-M0": planted_core(
@@ -513,6 +557,7 @@ PLANTED = {
     "each assertion of the stand-in for Check": stand_in,
     "a C library that is needed": a_libc,
     "another path than the one to run": another_path,
+    "an inspector for Windows that reads text": text_mode,
 }  # fmt: skip
 
 
@@ -541,6 +586,7 @@ def jobs():
             run_by = re.sub(r" -nographic.*| /.*", "", target.run)
             yield make_job(target, work, target.flags, f"`{run_by}`" if run_by else "this machine",
                            target.path)  # fmt: skip
+    yield make_job(INSPECTOR, inspector, INSPECTOR.flags, f"`{INSPECTOR.run}`")
     for name, compiler, flags, names in NEEDS:
         target = Target(f"{name}, no C library, symbols", compiler, flags)
         yield make_job(target, needs(names), f"{flags} -ffreestanding".strip(), "")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * mqtt_tap.c: stands between MQTT 3.1.1 clients and their server, passes on what they send, and
- * prints each packet as mqtt_inspect does.
+ * prints each packet as mqtt_inspect does, with its time, connection, sender and client id.
  *
  *     cc -o mqtt_tap examples/complete/mqtt_tap.c
  *     ./mqtt_tap --listen 1884 --to localhost:1883
@@ -21,6 +21,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <strings.h>
 
 /* A connection has two sockets and two recordings; the usual limit is 1024 open files. */
 #define CONNECTIONS_MAX 240
@@ -37,7 +38,10 @@ static struct {
     const char *to;
     const char *record;
     const char *malformed;
+    struct option_list types;
+    struct option_list topics;
     uint32_t packet_max;
+    unsigned shown_types; /* a bit for each; 0: all types */
     bool forwards_malformed;
     bool reencodes;
     bool json;
@@ -58,6 +62,11 @@ static const struct option known_options[] = {
      "send each packet as the encoder writes it, not as it came"},
     {"--json", FLAG, &options.json, 0, 0,
      "print each packet, and an error in a stream, as a line of JSON"},
+    {"--type TYPE", LIST, &options.types, 0, 0,
+     "print only packets of this type; several give several types"},
+    {"--topic FILTER", LIST, &options.topics, 0, 0,
+     "print only PUBLISH packets with a topic that the filter matches;\n"
+     "                             several give several filters"},
     {"--record DIR", TEXT, &options.record, 0, 0,
      "write what each side sends to DIR/NNN.client.bin, NNN.server.bin"},
     {"--once", FLAG, &options.once, 0, 0, "end after the first connection"},
@@ -82,11 +91,13 @@ enum {
 /* What one side of a connection sends to the other. */
 struct direction {
     int32_t (*decode)(struct mqtt_packet *packet, const void *bytes, size_t length);
-    char label[64];    /* the beginning of lines */
-    char stream[64];   /* the name in explanations */
-    struct buffer in;  /* received; it begins with the first byte of a packet */
-    struct buffer out; /* to be sent */
-    uint64_t offset;   /* of the first byte of `in` in the stream */
+    struct connection *connection;
+    const char *side;            /* the source: "client" or "server" */
+    char stream[64];             /* the name in explanations */
+    struct buffer in;            /* received; it begins with the first byte of a packet */
+    struct buffer out;           /* to be sent */
+    uint64_t offset;             /* of the first byte of `in` in the stream */
+    struct timespec received_at; /* its last bytes, or its end */
     FILE *record;
     int source;
     int target;
@@ -100,7 +111,8 @@ struct connection {
     struct direction down;
     const struct addrinfo *next_address; /* to try if the last one does not answer */
     unsigned long number;
-    int64_t close_at; /* once the server has ended; 0: it has not */
+    struct buffer client_id; /* of its CONNECT, and a NUL; empty: unknown */
+    int64_t close_at;        /* once the server has ended; 0: it has not */
     int client;
     int server;
     bool is_connecting; /* to the server */
@@ -109,7 +121,6 @@ struct connection {
 
 struct tap {
     struct output out;
-    struct output err;
     struct addrinfo *server;
     struct connection *connections[CONNECTIONS_MAX];
     size_t count;
@@ -141,6 +152,7 @@ static bool receive(struct direction *way)
 
     if (!buffer_reserve(&way->in, READ_SIZE))
         return fail(way, "receiving", ENOMEM);
+    clock_gettime(CLOCK_REALTIME, &way->received_at);
     before = way->in.end;
     bytes = way->in.bytes + before;
     way->has_ended = !buffer_receive(&way->in, way->source, READ_SIZE);
@@ -159,16 +171,81 @@ static void transmit(struct direction *way)
     way->is_finished = true;
 }
 
+/* UTC, as ISO 8601 writes it, with milliseconds */
+static void format_time(char *text, size_t size, const struct timespec *time)
+{
+    struct tm parts = {0};
+    size_t length;
+
+    gmtime_r(&time->tv_sec, &parts);
+    length = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, size - length, ".%03ldZ", time->tv_nsec / 1000000);
+}
+
+/* The beginning of a line: when, in which connection, from which side, of which client */
 static void put_direction(struct output *out)
 {
-    fputs(((const struct direction *)out->labelled)->label, out->file);
+    const struct direction *way = (const struct direction *)out->labelled;
+    const struct connection *connection = way->connection;
+    const bool is_known = buffer_length(&connection->client_id) > 0;
+    const char *id = is_known ? (const char *)buffer_front(&connection->client_id) : "";
+    char time[40];
+
+    format_time(time, sizeof time, &way->received_at);
+    if (out->json) {
+        put_string(out, "", "time", mqtt_string_from(time));
+        put_number(out, "", "connection", connection->number);
+        put_string(out, "", "from", mqtt_string_from(way->side));
+        if (is_known)
+            put_string(out, "", "client", mqtt_string_from(id));
+        else
+            put_null(out, "client");
+        return;
+    }
+    fprintf(out->file, "%s %lu %s ", time, connection->number, way->side);
+    if (is_known)
+        put_preview(out, (const uint8_t *)id, strlen(id));
+    else
+        putc('-', out->file);
+    putc(' ', out->file);
+}
+
+/* Without memory the id remains unknown. */
+static void note_client_id(struct connection *connection, const struct mqtt_packet *packet)
+{
+    struct buffer *id = &connection->client_id;
+    const struct mqtt_string sent = packet->as.connect.client_id;
+
+    if (packet->type != MQTT_CONNECT)
+        return;
+    buffer_drop(id, buffer_length(id));
+    if (buffer_append(id, sent.data, sent.length) && !buffer_append(id, "", 1))
+        buffer_drop(id, buffer_length(id));
+}
+
+/* Whether the options --type and --topic let the packet be printed. */
+static bool is_wanted(const struct mqtt_packet *packet)
+{
+    size_t i;
+
+    if (options.shown_types != 0 && (options.shown_types >> packet->type & 1) == 0)
+        return false;
+    if (options.topics.count == 0)
+        return true;
+    for (i = 0; i < options.topics.count; i++)
+        if (packet->type == MQTT_PUBLISH &&
+            mqtt_topic_matches(mqtt_string_from(options.topics.items[i]), packet->as.publish.topic))
+            return true;
+    return false;
 }
 
 static void show(struct tap *tap, const struct direction *way, const struct mqtt_packet *packet,
                  int32_t size)
 {
+    note_client_id(way->connection, packet);
     tap->out.labelled = way;
-    put_packet(&tap->out, packet, way->offset, size);
+    if (is_wanted(packet))
+        put_packet(&tap->out, packet, way->offset, size);
 }
 
 static void advance(struct direction *way, size_t count)
@@ -182,14 +259,6 @@ static struct part unseen_part(const struct direction *way)
     const struct part part = {buffer_front(&way->in), buffer_length(&way->in), way->offset};
 
     return part;
-}
-
-/* An explanation on standard error comes after the packets before it. */
-static void begin_report(struct tap *tap, const struct direction *way)
-{
-    tap->out.labelled = way;
-    fflush(tap->out.file);
-    fprintf(tap->err.file, PROGRAM ": %s: ", way->stream);
 }
 
 /* Nobody knows where the next packet of this direction begins: from here on it is not decoded. */
@@ -208,10 +277,8 @@ static bool meet_malformed(struct tap *tap, struct direction *way, int32_t statu
 {
     const struct part part = unseen_part(way);
 
-    begin_report(tap, way);
-    if (tap->out.json)
-        put_malformed(&tap->out, &part, status, error_offset, NULL);
-    put_malformed(&tap->err, &part, status, error_offset, NULL);
+    tap->out.labelled = way;
+    put_malformed(&tap->out, &part, status, error_offset, NULL);
     return give_up(tap, way);
 }
 
@@ -223,16 +290,18 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
 
     if (size <= options.packet_max)
         return true;
-    begin_report(tap, way);
+    tap->out.labelled = way;
     if (tap->out.json) {
         begin_error(&tap->out, &part, "too large");
         put_number(&tap->out, "", "size", size);
         end_error(&tap->out, "", "The packet is larger than --max-packet.", NULL);
+    } else {
+        put_label(&tap->out);
+        fprintf(tap->out.file,
+                "The %s packet that starts at byte %" PRIu64 " has %" PRIu32
+                " bytes, more than --max-packet.\n",
+                mqtt_packet_type_name(part_type(&part)), part.offset, size);
     }
-    fprintf(tap->err.file,
-            "The %s packet that starts at byte %" PRIu64 " has %" PRIu32
-            " bytes, more than --max-packet.\n",
-            mqtt_packet_type_name(part_type(&part)), part.offset, size);
     return give_up(tap, way);
 }
 
@@ -287,10 +356,8 @@ static bool meet_end(struct tap *tap, struct direction *way)
 {
     const struct part part = unseen_part(way);
 
-    begin_report(tap, way);
-    if (tap->out.json)
-        put_truncated(&tap->out, &part, NULL);
-    put_truncated(&tap->err, &part, NULL);
+    tap->out.labelled = way;
+    put_truncated(&tap->out, &part, NULL);
     if (options.forwards_malformed)
         return pass_blindly(way);
     advance(way, buffer_length(&way->in));
@@ -338,6 +405,7 @@ static void free_connection(struct connection *connection)
 {
     free_direction(&connection->up);
     free_direction(&connection->down);
+    buffer_free(&connection->client_id);
     close(connection->client);
     if (connection->server >= 0)
         close(connection->server);
@@ -361,12 +429,10 @@ static bool open_record(const struct connection *connection, struct direction *w
     return true;
 }
 
-static bool open_direction(const struct connection *connection, struct direction *way,
-                           const char *side)
+static bool open_direction(struct connection *connection, struct direction *way, const char *side)
 {
-    const char *format = options.json ? "\"connection\":%lu,\"from\":\"%s\"," : "%lu %s ";
-
-    snprintf(way->label, sizeof way->label, format, connection->number, side);
+    way->connection = connection;
+    way->side = side;
     snprintf(way->stream, sizeof way->stream, "connection %lu, %s", connection->number, side);
     return options.record == NULL || open_record(connection, way, side);
 }
@@ -633,6 +699,37 @@ static struct addrinfo *look_up_server(const char *text)
     return look_up(host, port, 0);
 }
 
+/* The bit of a packet type, or 0, with an explanation, if none has the name. */
+static unsigned type_bit(const char *name)
+{
+    unsigned type;
+
+    for (type = MQTT_CONNECT; type <= MQTT_DISCONNECT; type++)
+        if (strcasecmp(name, mqtt_packet_type_name((enum mqtt_packet_type)type)) == 0)
+            return 1u << type;
+    complain("--type %s: There is no such packet type", name);
+    return 0;
+}
+
+static bool check_filters(void)
+{
+    size_t i;
+
+    for (i = 0; i < options.types.count; i++) {
+        const unsigned bit = type_bit(options.types.items[i]);
+        if (bit == 0)
+            return false;
+        options.shown_types |= bit;
+    }
+    for (i = 0; i < options.topics.count; i++) {
+        if (mqtt_topic_filter_is_valid(mqtt_string_from(options.topics.items[i])))
+            continue;
+        complain("--topic %s: This is not a topic filter", options.topics.items[i]);
+        return false;
+    }
+    return true;
+}
+
 static bool check_options(void)
 {
     options.forwards_malformed = strcmp(options.malformed, "forward") == 0;
@@ -644,7 +741,7 @@ static bool check_options(void)
         complain("--listen and --to are needed; --help says more");
         return false;
     }
-    return true;
+    return check_filters();
 }
 
 int main(int argc, char **argv)
@@ -662,9 +759,7 @@ int main(int argc, char **argv)
     tap.out.file = stdout;
     tap.out.json = options.json;
     tap.out.colour = !options.json && wants_colour(false, false, STDOUT_FILENO);
-    tap.err.file = stderr;
     tap.out.put_label = put_direction;
-    tap.err.colour = wants_colour(false, false, STDERR_FILENO);
     ignore_broken_pipes();
     tap.server = look_up_server(options.to);
     if (tap.server == NULL)

@@ -7,6 +7,7 @@ What mosquitto would not do, such as sending malformed packets, a few lines here
 """
 
 import contextlib
+import datetime
 import glob
 import json
 import os
@@ -35,6 +36,18 @@ CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c"
 PINGREQ = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
 LARGE = random.Random(2).randbytes(1 << 20)
+
+
+# What a line begins with: when, in which connection, from which side, of which client.
+LABEL = re.compile(r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\d+) (client|server) '
+                   r'("(?:[^"\\]|\\.)*"(?:\.\.\.)?|-) ')
+
+
+def unlabelled(lines, number, side):
+    """What stands behind the labels of this side's lines; and the client ids."""
+    found = [(LABEL.match(line), line) for line in lines]
+    own = [(label, line) for label, line in found if label.group(2, 3) == (str(number), side)]
+    return [line[label.end():] for label, line in own], [label[4] for label, _ in own]
 
 
 def wait_until(condition, what):
@@ -168,16 +181,22 @@ class WithBroker(unittest.TestCase):
     def check_lines(self, running, *arguments):
         """What was printed is what mqtt_inspect prints of the recordings, all of it."""
         lines = running.lines()
+        times = [json.loads(line)["time"] if arguments else LABEL.match(line)[1] for line in lines]
+        self.assertEqual(times, sorted(times))
         expected = 0
         for (number, side), data in running.recordings().items():
             shown, err = inspect(side, data, *arguments)
             self.assertEqual(err, "")
+            client_id = json.loads(inspect("client", running.recordings()[number, "client"],
+                                           "--json")[0][0])["client_id"]
             if arguments:
-                start = f'{{"connection":{number},"from":"{side}",'
-                own = ["{" + line[len(start):] for line in lines if line.startswith(start)]
+                start = re.compile(r'\{"time":"[^"]*",' + re.escape(
+                    f'"connection":{number},"from":"{side}",'
+                    f'"client":{json.dumps(client_id)},'))
+                own = [start.sub("{", line, 1) for line in lines if start.match(line)]
             else:
-                start = f"{number} {side} "
-                own = [line[len(start):] for line in lines if line.startswith(start)]
+                own, ids = unlabelled(lines, number, side)
+                self.assertEqual(set(ids), {f'"{client_id}"'})
             self.assertEqual(own, shown)
             expected += len(shown)
         self.assertEqual(len(lines), expected)
@@ -246,12 +265,12 @@ class WithoutBroker(unittest.TestCase):
                     self.check_explanation(running, side, stream)
 
     def check_explanation(self, running, side, stream):
+        """It comes behind the packets, on standard output, and each of its lines has the label."""
         lines, err = inspect(side, stream)
-        self.assertEqual(running.explanations(),
-                         err.replace("mqtt_inspect: standard input",
-                                     f"mqtt_tap: connection 1, {side}"))
-        own = [line for line in running.lines() if line.startswith(f"1 {side} ")]
-        self.assertEqual(own, [f"1 {side} " + line for line in lines])
+        shown, _ = unlabelled(running.lines(), 1, side)
+        self.assertEqual(shown, lines + err.removeprefix("mqtt_inspect: standard input: ")
+                         .splitlines())
+        self.assertEqual(running.explanations(), "")
 
     def test_malformed_in_json(self):
         stream = CONNECT + b"\xf0\x00"
@@ -261,8 +280,11 @@ class WithoutBroker(unittest.TestCase):
                 self.assertEqual(read_to_end(far), CONNECT)
             self.assertEqual(running.process.wait(timeout=SECONDS), MALFORMED)
             shown = [json.loads(line) for line in running.lines()]
+            self.assertEqual(running.explanations(), "")
         for line in shown:
-            self.assertEqual((line.pop("connection"), line.pop("from")), (1, "client"))
+            self.assertTrue(LABEL.match(line.pop("time") + " 1 client - "))
+            self.assertEqual((line.pop("connection"), line.pop("from"), line.pop("client")),
+                             (1, "client", "c"))
         self.assertEqual(shown, [json.loads(line) for line in inspect("client", stream,
                                                                       "--json")[0]])
 
@@ -317,9 +339,11 @@ class WithoutBroker(unittest.TestCase):
                     near.sendall(CONNECT + fits + wire)
                     self.assertEqual(read_to_end(far), CONNECT + fits)
                 self.assertEqual(running.end(0), MALFORMED)
-                self.assertRegex(running.explanations(),
-                                 r"^mqtt_tap: connection 1, client: The PUBLISH packet that starts "
-                                 r"at byte 1014 has \d+ bytes, more than --max-packet\.\n$")
+                shown, ids = unlabelled(running.lines(), 1, "client")
+                self.assertRegex(shown[2], r"^The PUBLISH packet that starts at byte 1014 has \d+ "
+                                           r"bytes, more than --max-packet\.$")
+                self.assertEqual((len(shown), ids), (3, ['"c"'] * 3))
+                self.assertEqual(running.explanations(), "")
 
     def test_max_packet_in_json(self):
         with listener() as (server, port), tap(port, "--max-packet", "50", "--json",
@@ -330,10 +354,91 @@ class WithoutBroker(unittest.TestCase):
             self.assertEqual(running.process.wait(timeout=SECONDS), MALFORMED)
             lines = running.lines()
         self.assertEqual(len(lines), 2)
-        self.assertEqual(json.loads(lines[1]), {
-            "connection": 1, "from": "client", "offset": len(CONNECT), "type": "PUBLISH",
+        shown = json.loads(lines[1])
+        del shown["time"]
+        self.assertEqual(shown, {
+            "connection": 1, "from": "client", "client": "c", "offset": len(CONNECT), "type": "PUBLISH",
             "error": "too large", "size": 99, "clause": "",
             "message": "The packet is larger than --max-packet."})
+
+    def test_time(self):
+        """Of the arrival of a packet's last byte."""
+        for arguments in [], ["--json"]:
+            with listener() as (server, port), tap(port, *arguments) as running:
+                with connect(running.port) as near, accept(server) as far:
+                    times = [time.time()]
+                    for part in CONNECT[:5], CONNECT[5:], PINGREQ:
+                        near.sendall(part)
+                        time.sleep(0.3)
+                        times.append(time.time())
+                    read_exactly(far, len(CONNECT + PINGREQ))
+                self.assertEqual(running.end(1, PINGREQ), WELL)
+                shown = [re.search(r"\d{4}-[0-9T:.-]+Z", line)[0] for line in running.lines()]
+            shown = [datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+                     for text in shown]
+            self.assertEqual(len(shown), 2)
+            for i in range(2):
+                self.assertLessEqual(times[i + 1], shown[i] + 0.001)
+                self.assertLessEqual(shown[i], times[i + 2])
+
+    def test_client_id(self):
+        """Unknown before the first CONNECT that is well-formed; it is that of each connection."""
+        def connect_as(name):
+            return (bytes([0x10, 12 + len(name.encode())]) + b"\0\4MQTT\4\2\0\x3c"
+                    + len(name.encode()).to_bytes(2, "big") + name.encode())
+
+        names = ["", "\u00e9 \n", "x" * 70]
+        texts = ['""', '"\u00e9 \\n"', '"' + "x" * 64 + '"...']
+        for arguments in [], ["--json"]:
+            with self.subTest(arguments), listener() as (server, port), tap(
+                    port, *arguments) as running:
+                for number, name in enumerate(names, 1):
+                    with connect(running.port) as near, accept(server) as far:
+                        near.sendall(PINGREQ)
+                        read_exactly(far, 2)
+                        far.sendall(CONNACK)
+                        read_exactly(near, 4)
+                        near.sendall(connect_as(name))
+                        read_exactly(far, len(connect_as(name)))
+                        far.sendall(CONNACK)
+                        read_exactly(near, 4)
+                self.assertEqual(running.end(0), WELL)
+                lines = running.lines()
+            for number, (name, text) in enumerate(zip(names, texts), 1):
+                own = lines[number * 4 - 4:number * 4]
+                if arguments:
+                    self.assertEqual([json.loads(line)["client"] for line in own],
+                                     [None, None, name, name])
+                else:
+                    self.assertEqual([LABEL.match(line).group(2, 4) for line in own],
+                                     [(str(number), shown) for shown in ["-", "-", text, text]])
+
+    def test_filters(self):
+        """What is not printed is passed on and recorded; what is malformed is printed always."""
+        topics = ["a/b", "a", "b/c", "$SYS/x"]
+        packets = [PINGREQ, *(publish(0x30, topic, 0, b"x") for topic in topics)]
+        stream = CONNECT + b"".join(packets) + b"\xc1\x00"
+        for arguments, expected in [
+            ([], ["CONNECT", "PINGREQ", *topics]),
+            (["--type", "PUBLISH"], topics),
+            (["--type", "pingreq", "--type", "CONNECT"], ["CONNECT", "PINGREQ"]),
+            (["--type", "SUBACK"], []),
+            (["--topic", "a/#"], ["a/b", "a"]),
+            (["--topic", "#"], ["a/b", "a", "b/c"]),
+            (["--topic", "b/+", "--topic", "$SYS/#"], ["b/c", "$SYS/x"]),
+            (["--type", "CONNECT", "--topic", "#"], []),
+            (["--type", "CONNECT", "--type", "PUBLISH", "--topic", "+"], ["a"]),
+        ]:
+            with self.subTest(arguments), listener() as (server, port), tap(
+                    port, "--json", *arguments) as running:
+                with connect(running.port) as near, accept(server) as far:
+                    near.sendall(stream)
+                    self.assertEqual(read_to_end(far), stream[:-2])
+                self.assertEqual(running.end(1, stream), MALFORMED)
+                shown = [json.loads(line) for line in running.lines()]
+                self.assertEqual(shown.pop()["error"], "malformed")
+                self.assertEqual([line.get("topic", line["type"]) for line in shown], expected)
+                self.assertEqual({line["client"] for line in shown} - {"c"}, set())
 
     def test_byte_by_byte(self):
         stream = CONNECT + publish(0x30, "t", 0, b"x" * 150) + PINGREQ
@@ -475,6 +580,10 @@ class WithoutBroker(unittest.TestCase):
             ([*to, "1", "--malformed", "x"],
              "--malformed x: The value must be refuse or forward."),
             ([*to, "1883"], "--to 1883: The value must be HOST:PORT."),
+            ([*to, "a:1", "--type", "PUBLISHED"],
+             "--type PUBLISHED: There is no such packet type."),
+            ([*to, "a:1", "--type", "Reserved"], "--type Reserved: There is no such packet type."),
+            ([*to, "a:1", "--topic", "#", "--topic", "a#"], "--topic a#: This is not a topic filter."),
             ([*to, "x" * 256 + ":1"], "x" * 256 + ":1: The host name is too long."),
         ]:
             with self.subTest(arguments):

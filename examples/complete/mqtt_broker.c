@@ -45,9 +45,9 @@
 #define WRITE_SOON       65536u /* bytes of output that are written before the end of the turn */
 #define HELD_PACKETS     4u     /* times --max-packet: bytes of packets that may wait */
 #define ACCEPTS_PER_TURN 64u
-#define PACKETS_PER_TURN 32u /* of one connection */
-#define LOG_LINE_MAX     512 /* bytes; a pipe takes so many at once, _POSIX_PIPE_BUF */
-#define LOG_ID_MAX       64  /* bytes of a client id in a line */
+#define PACKETS_PER_TURN 32u     /* of one connection */
+#define LOG_LINE_MAX     512     /* bytes; a pipe takes so many at once, _POSIX_PIPE_BUF */
+#define LOG_ID           "%.64s" /* a client id in a line, not more of it */
 
 /* In milliseconds */
 #define TURN_MAX      500  /* the longest wait, so that a stalled client is noticed */
@@ -96,7 +96,7 @@ static const struct option known_options[] = {
     {"--max-output BYTES", NUMBER, &max_output, 1, 1000000000, "unsent output of a connection"},
     {"--connect-timeout SECONDS", NUMBER, &connect_timeout, 1, 86400,
      "time for a client to send its CONNECT"},
-    {"-v", FLAG, &is_verbose, 0, 0, "log what clients do"},
+    {"-v", FLAG, &is_verbose, 0, 0, "log the packets of clients, and the end of their connections"},
 };
 
 static const struct command_line command_line = {
@@ -134,7 +134,7 @@ struct subscription {
 };
 
 struct session {
-    struct session *next_in_bucket;
+    struct session *next;          /* in its bucket */
     struct connection *connection; /* NULL: the client is away */
     struct subscription *first_subscription;
     struct subscription *last_subscription;
@@ -151,7 +151,7 @@ struct session {
     int64_t away_since;
     bool clean;
     size_t id_length;
-    char id[];
+    char id[]; /* a NUL ends it */
 };
 
 enum connection_state {
@@ -171,6 +171,7 @@ struct connection {
     struct buffer held;   /* whole packets that had to wait; they come before `input` */
     struct buffer output; /* not yet written */
     int64_t deadline;     /* it is closed then, unless a packet comes */
+    const char *end;      /* how it ended, if the server has not ended it */
     uint16_t keep_alive;
     bool has_input; /* there may be a whole packet in `input` */
     bool has_ended; /* the client has closed its side, or is gone */
@@ -199,12 +200,6 @@ struct broker {
  * The log
  * ------------------------------------------------------------------------------------------- */
 
-/* How many bytes of a session's client id a line shows. */
-static int shown_length(const struct session *session)
-{
-    return session->id_length < LOG_ID_MAX ? (int)session->id_length : LOG_ID_MAX;
-}
-
 /* The server does not wait for the reader of its log: if a line does not fit, it is lost. */
 static void report(const struct connection *connection, const char *format, ...)
 {
@@ -215,8 +210,8 @@ static void report(const struct connection *connection, const char *format, ...)
     size_t i;
     va_list arguments;
 
-    snprintf(line, sizeof line, PROGRAM ": %s%s%.*s%s", connection == NULL ? "" : connection->peer,
-             connection == NULL ? "" : ": ", session == NULL ? 0 : shown_length(session),
+    snprintf(line, sizeof line, PROGRAM ": %s%s" LOG_ID "%s",
+             connection == NULL ? "" : connection->peer, connection == NULL ? "" : ": ",
              session == NULL ? "" : session->id, session == NULL ? "" : ": ");
     length = strlen(line);
     va_start(arguments, format);
@@ -229,6 +224,22 @@ static void report(const struct connection *connection, const char *format, ...)
     line[length] = '\n'; /* in place of the NUL */
     if (poll(&log, 1, 0) == 1)
         (void)!write(STDERR_FILENO, line, length + 1);
+}
+
+/* What -v shows of a packet; what may be long is last. */
+static void report_packet(const struct connection *connection, const struct mqtt_packet *packet)
+{
+    const struct mqtt_string *id = &packet->as.connect.client_id;
+    const struct mqtt_publish *publish = &packet->as.publish;
+
+    if (packet->type == MQTT_CONNECT)
+        report(connection, "CONNECT, client id %.*s", (int)id->length, id->data);
+    else if (packet->type == MQTT_PUBLISH)
+        report(connection, "PUBLISH at QoS %u, %zu bytes of payload, topic %.*s",
+               (unsigned)publish->qos, publish->payload.length, (int)publish->topic.length,
+               publish->topic.data);
+    else
+        report(connection, "%s", mqtt_packet_type_name(packet->type));
 }
 
 static void close_without_memory(struct connection *connection)
@@ -424,7 +435,7 @@ static struct session *session_find(const struct broker *broker, struct mqtt_str
     struct session *session = broker->session_buckets[hash_of(id) % BUCKETS];
 
     while (session != NULL && !mqtt_string_equals(id_of(session), id))
-        session = session->next_in_bucket;
+        session = session->next;
     return session;
 }
 
@@ -471,8 +482,7 @@ static void queue_drop_qos_0(struct session *session, size_t count)
 static void report_dropped(struct session *session)
 {
     if (session->dropped > 0)
-        report(NULL, "%.*s: %zu messages were dropped", shown_length(session), session->id,
-               session->dropped);
+        report(NULL, LOG_ID ": %zu messages were dropped", session->id, session->dropped);
     session->dropped = 0;
 }
 
@@ -486,9 +496,8 @@ static void queue_append(struct session *session, struct delivery *delivery)
         queue_drop_qos_0(session, 1);
     if (is_full(session) && !delivery->retain) {
         if (session->dropped == 0)
-            report(NULL, "%.*s: the queue is full, messages are dropped: the client %s",
-                   shown_length(session), session->id,
-                   session->connection == NULL ? "is away" : "does not keep up");
+            report(NULL, LOG_ID ": the queue is full, messages are dropped: the client %s",
+                   session->id, session->connection == NULL ? "is away" : "does not keep up");
         session->dropped++;
         delivery_free(delivery);
         return;
@@ -515,8 +524,8 @@ static void session_end(struct broker *broker, struct session *session)
         if (broker->connections[i]->waits_for == session)
             broker->connections[i]->waits_for = NULL;
     while (*link != session)
-        link = &(*link)->next_in_bucket;
-    *link = session->next_in_bucket;
+        link = &(*link)->next;
+    *link = session->next;
     broker->session_count--;
     while (session->window.count > 0)
         delivery_free((struct delivery *)window_remove(&session->window, 0));
@@ -537,15 +546,13 @@ static void end_oldest_session(struct broker *broker)
     size_t i;
 
     for (i = 0; i < BUCKETS; i++)
-        for (session = broker->session_buckets[i]; session != NULL;
-             session = session->next_in_bucket)
+        for (session = broker->session_buckets[i]; session != NULL; session = session->next)
             if (session->connection == NULL &&
                 (oldest == NULL || session->away_since < oldest->away_since))
                 oldest = session;
     if (oldest == NULL)
         return;
-    report(NULL, "%.*s: its session ends, another client needs the place", shown_length(oldest),
-           oldest->id);
+    report(NULL, LOG_ID ": its session ends, another client needs the place", oldest->id);
     session_end(broker, oldest);
 }
 
@@ -558,13 +565,13 @@ static struct session *session_new(struct broker *broker, struct mqtt_string id)
     if (broker->session_count == max_sessions)
         end_oldest_session(broker);
     if (broker->session_count < max_sessions)
-        session = (struct session *)calloc(1, sizeof *session + id.length);
+        session = (struct session *)calloc(1, sizeof *session + id.length + 1);
     if (session == NULL)
         return NULL;
     memcpy(session->id, id.data, id.length);
     session->id_length = id.length;
     session->waiting_end = &session->waiting;
-    session->next_in_bucket = *bucket;
+    session->next = *bucket;
     *bucket = session;
     broker->session_count++;
     return session;
@@ -667,8 +674,7 @@ static enum publish_result make_deliveries(const struct broker *broker,
     size_t i;
 
     for (i = 0; i < BUCKETS; i++) {
-        for (session = broker->session_buckets[i]; session != NULL;
-             session = session->next_in_bucket) {
+        for (session = broker->session_buckets[i]; session != NULL; session = session->next) {
             const int granted = subscribed_qos(session, message->publish.topic);
             const bool is_qos_0 = message->publish.qos == 0 || granted == 0;
             /* QoS 0 messages are not kept for a client that is away or slow. The others are
@@ -829,7 +835,8 @@ static void remove_closing(struct broker *broker)
         if (connection->state != CLOSING)
             continue;
         if (is_verbose)
-            report(connection, "closed");
+            report(connection, "closed %s",
+                   connection->end == NULL ? "by the server" : connection->end);
         end_connection(broker, connection);
         broker->connection_count--;
         broker->connections[i] = broker->connections[broker->connection_count];
@@ -1106,6 +1113,7 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
     default: /* DISCONNECT; the decoder refuses what only a server may send */
         message_release(connection->will); /* [MQTT-3.14.4-3] */
         connection->will = NULL;
+        connection->end = "after its DISCONNECT";
         connection->state = CLOSING;
         return true;
     }
@@ -1231,7 +1239,7 @@ static void take_packet(struct broker *broker, struct connection *connection)
     if (size < 0)
         return;
     if (is_verbose && !is_held && connection->waits_for == NULL)
-        report(connection, "%s", mqtt_packet_type_name(packet.type));
+        report_packet(connection, &packet);
     if (!waits || may_overtake(packet.type))
         is_done = handle_packet(broker, connection, &packet);
     renew_deadline(connection);
@@ -1348,10 +1356,13 @@ static void serve_connection(struct broker *broker, struct connection *connectio
         receive(connection);
     take_packets(broker, connection);
     /* What the client sent before it closed is handled. */
-    if (connection->has_ended &&
-        (connection->state == REFUSED ||
-         (!connection->has_input && buffer_length(&connection->held) == 0)))
+    if (!connection->has_ended || connection->state == CLOSING)
+        return;
+    if (connection->state == REFUSED ||
+        (!connection->has_input && buffer_length(&connection->held) == 0)) {
+        connection->end = connection->state == REFUSED ? NULL : "by the client, without DISCONNECT";
         connection->state = CLOSING;
+    }
 }
 
 static void check_deadline(struct connection *connection)
@@ -1407,15 +1418,14 @@ static bool turn(struct broker *broker)
 
 static bool load_users(struct broker *broker)
 {
-    const char *path = users_path;
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(users_path, "r");
     const char *fault = NULL;
     unsigned long number = 0;
     char *line = NULL;
     size_t capacity = 0;
 
     if (file == NULL) {
-        complain("%s: %s", path, strerror(errno));
+        complain("%s: %s", users_path, strerror(errno));
         return false;
     }
     while (fault == NULL && getline(&line, &capacity, file) >= 0) {
@@ -1429,13 +1439,13 @@ static bool load_users(struct broker *broker)
     if (fault == NULL && ferror(file))
         fault = strerror(errno);
     if (fault != NULL)
-        complain("%s, line %lu: %s", path, number, fault);
+        complain("%s, line %lu: %s", users_path, number, fault);
     free(line);
     fclose(file);
     return fault == NULL;
 }
 
-static bool start(struct broker *broker)
+static bool start_broker(struct broker *broker)
 {
     char name[80];
 
@@ -1474,7 +1484,7 @@ int main(int argc, char **argv)
         complain("With --no-anonymous, --users must say who may log in");
         return EXIT_FAILURE;
     }
-    if (parsed != PARSED || !start(&broker))
+    if (parsed != PARSED || !start_broker(&broker))
         return EXIT_FAILURE;
     broker.now = milliseconds();
     while (turn(&broker))
@@ -1482,8 +1492,7 @@ int main(int argc, char **argv)
     /* The system closes the sockets and frees the memory. Wills are not published: the connections
      * of their receivers end too. */
     for (i = 0; i < BUCKETS; i++)
-        for (session = broker.session_buckets[i]; session != NULL;
-             session = session->next_in_bucket)
+        for (session = broker.session_buckets[i]; session != NULL; session = session->next)
             report_dropped(session);
     return EXIT_SUCCESS;
 }

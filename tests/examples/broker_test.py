@@ -1436,6 +1436,64 @@ def a_client_that_reads_no_answers():
             sender.nothing()
 
 
+def what_the_log_says():
+    """With -v each packet, and how a connection ended; the lines of a connection begin with its id."""
+    cases = [
+        (packet(0xE0, b""), ["DISCONNECT", "closed after its DISCONNECT"]),
+        (b"", ["closed by the client, without DISCONNECT"]),
+        (packet(0xC0, b"") + b"\xc0", ["PINGREQ", "closed by the client, without DISCONNECT"]),
+        (b"\xc1\0", ["byte 0 of a packet: The fixed header flags are not valid for this packet type. "
+                     "[MQTT-2.2.2-1]", "closed by the server"]),
+        (connect("id"), ["a second CONNECT [MQTT-3.1.0-2]", "closed by the server"]),
+        (publish("a/b", "12345", 1, 7) + publish("a\x1bb", ""),
+         ["PUBLISH at QoS 1, 5 bytes of payload, topic a/b",
+          "PUBLISH at QoS 0, 0 bytes of payload, topic a?b",
+          "closed by the client, without DISCONNECT"]),
+        (subscribe(1, ("#", 0)), ["SUBSCRIBE", "closed by the client, without DISCONNECT"]),
+    ]  # fmt: skip
+    for data, wanted in cases:
+        with Broker(malformed=(False, True)) as broker:
+            with broker.client("id") as client:
+                client.send(data)
+                client.socket.shutdown(socket.SHUT_WR)
+                broker.logs("id: closed ")
+            equal(logged(broker), ["CONNECT, client id id", *(f"id: {line}" for line in wanted)],
+                  "the log")  # fmt: skip
+    with Broker() as broker, broker.client("id") as client:
+        client.send(publish("t" * 600, "1"))
+        client.nothing()
+        check(re.fullmatch("id: PUBLISH at QoS 0, 1 bytes of payload, topic t{350,500}",
+                           logged(broker)[1]), "a long line")  # fmt: skip
+    with Broker("--no-anonymous", "--users", os.devnull) as broker:
+        with broker.client() as client:
+            client.send(connect("x" * 100))
+            equal(client.receive(), (0x20, b"\0\5"), "CONNACK")
+            client.is_closed()
+            client.cut()
+            broker.logs("closed")
+        equal(logged(broker), ["CONNECT, client id " + "x" * 100, "refused with return code 5",
+                               "closed by the server"], "a refused client")  # fmt: skip
+    with Broker() as broker, broker.client("id", keep_alive=1) as client:
+        client.is_closed()
+        broker.logs("closed")
+        equal(logged(broker)[1:], [
+            "id: nothing came in one and a half times the keep alive [MQTT-3.1.2-24]",
+            "id: closed by the server"], "keep alive")  # fmt: skip
+    with Broker() as broker, broker.client("id") as old, broker.client("id"):
+        old.is_closed()
+        broker.logs("closed")
+        equal(logged(broker)[2:], ["id: another connection takes its client id over",
+                                   "closed by the server"], "takeover")  # fmt: skip
+
+
+def logged(broker):
+    """The lines of the log without the address of the client."""
+    start = re.compile(r"mqtt_broker: 127\.0\.0\.1:\d+: ")
+    lines = broker.text().splitlines()
+    check(all(start.match(line) for line in lines), lines)
+    return [start.sub("", line, count=1) for line in lines]
+
+
 def a_log_that_nobody_reads():
     reader, writer = os.pipe()
     with Broker(log=writer) as broker, broker.client("a" * 2000) as client:
@@ -1544,7 +1602,7 @@ TESTS = [
     a_full_queue_stops_its_publishers, what_waits_is_handled_after_the_end, a_stalled_subscriber,
     clients_that_publish_to_each_other, a_publisher_that_is_not_read,
     a_publisher_that_waits_for_itself, ten_thousand_subscriptions, qos_0_makes_room,
-    a_client_that_never_reads, a_client_that_reads_no_answers, a_log_that_nobody_reads, a_closed_standard_file,
+    a_client_that_never_reads, a_client_that_reads_no_answers, what_the_log_says, a_log_that_nobody_reads, a_closed_standard_file,
     a_long_client_id_in_the_log, random_bytes, many_clients,
 ]  # fmt: skip
 

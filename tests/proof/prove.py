@@ -172,34 +172,30 @@ def prove_all(project, folder, functions, jobs, seconds):
     return result
 
 
-def smoke_tests(project, folder, functions):
-    """Returns {function: {test: whether it passed, as false could not be proved}}."""
+def smoke_tests(project, folder, function):
+    """Returns {test: whether it passed, as false could not be proved}."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        text = frama_c(project, name, functions, *SMOKE_TESTS.split())
-    result = {function: {} for function in functions}
-    for outcome, test in re.findall(r"\[(\w+)\] Smoke-test typed_cast_(\w+)", text):
-        function = test[:test.index("_wp_smoke_")]
-        result[function][test] = outcome == "Passed"
-    return result
+        text = frama_c(project, name, [function], *SMOKE_TESTS.split())
+    return {test: outcome == "Passed"
+            for outcome, test in re.findall(r"\[(\w+)\] Smoke-test typed_cast_(\w+)", text)}
 
 
 def look_for_contradictions(project, folder, functions, jobs):
-    """Returns {function: number of places}, faults."""
+    """Returns {function: number of places}, [(function, fault)]."""
     specified = contracts()
     faults = []
     places = {}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        groups = [group for part in range(6) if (group := functions[part::6])]
-        results = pool.map(lambda group: smoke_tests(project, folder, group), groups)
-        for function, tests in ((f, t) for result in results for f, t in result.items()):
+        results = pool.map(lambda function: smoke_tests(project, folder, function), functions)
+        for function, tests in zip(functions, results, strict=True):
             places[function] = len(tests)
             at_start = f"{function}_wp_smoke_default_requires"
             if "requires" in specified[function] and at_start not in tests:
-                faults.append(f"{function}: what its contract requires is not tested")
+                faults.append((function, "what its contract requires is not tested"))
             if function == CONTRADICTORY and tests.pop(at_start):
-                faults.append(f"{function}: its contradiction is not found")
-            faults += [f"false can be proved: {test}" for test, passed in tests.items()
-                       if not passed]
+                faults.append((function, "its contradiction is not found"))
+            faults += [(function, f"false can be proved: {test}")
+                       for test, passed in tests.items() if not passed]
     return places, faults
 
 
@@ -251,7 +247,7 @@ def write_record(record):
 
 
 def totals(record):
-    goals, proved, places = (sum(column) for column in list(zip(*record.values(), strict=True))[1:])
+    goals, proved, places = (sum(counts[i] for counts in record.values()) for i in (1, 2, 3))
     return (f"{len(record)} functions: {proved:,} of {goals:,} goals proved; false cannot be proved"
             f" at any of {places} places.")
 
@@ -278,7 +274,7 @@ def check_statements(project):
 
 
 def prove_functions(project, folder, functions, jobs):
-    """Returns {function: {goal: whether it is proved}}, faults."""
+    """Returns {function: {goal: whether it is proved}}, [(function, fault)]."""
     goals = {}
     goals |= prove_all(project, folder, [f for f in functions if f in SLOW], jobs, MORE_SECONDS)
     goals |= prove_all(project, folder, [f for f in functions if f not in SLOW], jobs, SECONDS)
@@ -288,12 +284,12 @@ def prove_functions(project, folder, functions, jobs):
     if left:
         print(f"tried again: {' '.join(left)}")
         goals |= prove_all(project, folder, left, jobs, LAST_SECONDS)
-    faults = [f"{function}: no goals" for function, results in goals.items() if not results]
+    faults = [(function, "no goals") for function, results in goals.items() if not results]
     for function, results in goals.items():
         print(f"{function:40} {sum(results.values()):4} of {len(results):4}")
     failed, proved = compare(goals, {u for u in UNPROVED if u.split(":")[0] in functions})
-    faults += [f"not proved: {goal}" for goal in failed]
-    faults += [f"proved, but listed as unproved: {goal}" for goal in proved]
+    faults += [(goal.split(":")[0], f"not proved: {goal}") for goal in failed]
+    faults += [(goal.split(":")[0], f"proved, but listed as unproved: {goal}") for goal in proved]
     return goals, faults
 
 
@@ -311,10 +307,10 @@ def prove_header(project, folder, jobs, write, everything):
     print(f"{len(record)} functions have not changed since they were proved", flush=True)
     goals, unproved = prove_functions(project, folder, to_prove, jobs)
     places, contradictory = look_for_contradictions(project, folder, to_prove, jobs)
-    faults += unproved + contradictory
-    named = " ".join(unproved + contradictory)
+    faults += [f"{function}: {fault}" for function, fault in unproved + contradictory]
+    failed = {function for function, _ in unproved + contradictory}
     for name in to_prove:
-        if not re.search(rf"\b{name}(?:\b|_wp_smoke)", named):
+        if name not in failed:
             record[name] = (now[name], len(goals[name]), sum(goals[name].values()), places[name])
     record = {name: record[name] for name in functions if name in record}
     if write:

@@ -223,26 +223,27 @@ enum mqtt_status {
     MQTT_ERROR_PAYLOAD_MISSING = -43             /*    E payload has a length, data is NULL       */
 };
 
-/* UTF-8 text [1.5.3] */
+/* A string: UTF-8 text [1.5.3]. */
 struct mqtt_string {
     const char *data; /* not NUL-terminated */
     size_t length;    /* in bytes */
 };
 
-/* Binary data: a payload, a password, a will message */
+/* Binary data: a payload, a password or a will message. */
 struct mqtt_bytes {
     const uint8_t *data; /* may contain any bytes */
     size_t length;       /* in bytes */
 };
 
-/* Fixed header [2.2] */
+/* The fixed header: the beginning of every packet [2.2]. */
 struct mqtt_fixed_header {
     uint32_t remaining_length;  /* number of bytes that follow the fixed header [2.2.3] */
     enum mqtt_packet_type type; /* packet type [2.2.1] */
     uint8_t flags;              /* bits 3 to 0 of the first byte [2.2.2] */
 };
 
-/* Will: what the server publishes when the connection ends without a DISCONNECT [3.1.2.5] */
+/* A will: the message that the server publishes if the connection ends without a DISCONNECT
+ * [3.1.2.5]. */
 struct mqtt_will {
     uint8_t qos;               /* 0, 1 or 2 [3.1.2.6] */
     bool retain;               /* true: the server retains the message [3.1.2.7] */
@@ -250,8 +251,8 @@ struct mqtt_will {
     struct mqtt_bytes message; /* payload [3.1.3.3] */
 };
 
-/* CONNECT [3.1]. Where a has_ member is false, encoders ignore the field and decoders leave it
- * unset. To send a field, set its has_ member. */
+/* A CONNECT: it opens a connection [3.1]. Where a has_ member is false, encoders ignore the field and
+ * decoders leave it unset. To send a field, set its has_ member. */
 struct mqtt_connect {
     uint16_t keep_alive;          /* longest time between packets in seconds; 0: off [3.1.2.10] */
     bool clean_session;           /* true: the server discards the session [3.1.2.4] */
@@ -264,13 +265,13 @@ struct mqtt_connect {
     struct mqtt_bytes password;   /* only if has_password is true [3.1.3.5] */
 };
 
-/* CONNACK [3.2] */
+/* A CONNACK: it answers a CONNECT [3.2]. */
 struct mqtt_connack {
     bool session_present; /* true: the server has stored session state [3.2.2.2] */
     uint8_t return_code;  /* enum mqtt_connack_code [3.2.2.3] */
 };
 
-/* PUBLISH [3.3] */
+/* A PUBLISH: it carries an application message [3.3]. */
 struct mqtt_publish {
     uint16_t packet_id;        /* not 0; ignored at QoS 0, where decoders set 0 [3.3.2.2] */
     uint8_t qos;               /* 0, 1 or 2 [3.3.1.2] */
@@ -280,18 +281,20 @@ struct mqtt_publish {
     struct mqtt_bytes payload; /* application message [3.3.3] */
 };
 
-/* PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK [3.4 to 3.7, 3.11] */
+/* A packet that has only a packet id: PUBACK, PUBREC, PUBREL, PUBCOMP or UNSUBACK [3.4 to 3.7,
+ * 3.11]. */
 struct mqtt_ack {
     uint16_t packet_id; /* packet id of the packet that it acknowledges; not 0 [2.3.1] */
 };
 
-/* One entry of a SUBSCRIBE [3.8.3] */
+/* A subscription: one entry of a SUBSCRIBE [3.8.3]. */
 struct mqtt_subscription {
     struct mqtt_string filter; /* topic filter [4.7] */
     uint8_t qos;               /* requested QoS: 0, 1 or 2 [3.8.3] */
 };
 
-/* SUBSCRIBE [3.8]. mqtt_next_subscription reads both a sender's and a decoded packet. */
+/* A SUBSCRIBE: it asks for subscriptions [3.8]. mqtt_next_subscription reads both a sender's and a
+ * decoded packet. */
 struct mqtt_subscribe {
     const struct mqtt_subscription *subscriptions; /* a sender's array; NULL when decoded [3.8.3] */
     size_t count;                                  /* number of entries, not 0; also when decoded */
@@ -299,14 +302,15 @@ struct mqtt_subscribe {
     uint16_t packet_id;                            /* not 0 [3.8.2] */
 };
 
-/* SUBACK [3.9] */
+/* A SUBACK: it answers a SUBSCRIBE [3.9]. */
 struct mqtt_suback {
     const uint8_t *return_codes; /* array of enum mqtt_suback_code [3.9.3] */
     size_t count;                /* number of return codes, not 0 */
     uint16_t packet_id;          /* that of the SUBSCRIBE; not 0 [3.9.2] */
 };
 
-/* UNSUBSCRIBE [3.10]. mqtt_next_filter reads both a sender's and a decoded packet. */
+/* An UNSUBSCRIBE: it ends subscriptions [3.10]. mqtt_next_filter reads both a sender's and a decoded
+ * packet. */
 struct mqtt_unsubscribe {
     const struct mqtt_string *filters; /* a sender's array; NULL when decoded [3.10.3] */
     size_t count;                      /* number of topic filters, not 0 */
@@ -314,7 +318,7 @@ struct mqtt_unsubscribe {
     uint16_t packet_id;                /* not 0 [3.10.2] */
 };
 
-/* Any packet */
+/* A packet of any type. */
 struct mqtt_packet {
     uint32_t error_offset; /* after an error: index of the first byte of the field that breaks the
                               rule, or of where a missing field belongs. For a string it is the
@@ -343,13 +347,13 @@ struct mqtt_packet {
  * packet, MQTT_PACKET_INCOMPLETE, or any status with a D except MQTT_ERROR_DIRECTION [3]. */
 MQTTI_API int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
 
-/* For servers: as mqtt_decode, but refuses a type that clients may not send with
- * MQTT_ERROR_DIRECTION [2.2.1, Table 2.1]. */
+/* Decodes a packet from a client, for servers: as mqtt_decode, but refuses a type that clients may
+ * not send with MQTT_ERROR_DIRECTION [2.2.1, Table 2.1]. */
 MQTTI_API int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes,
                                           size_t length);
 
-/* For clients: as mqtt_decode, but refuses a type that servers may not send with
- * MQTT_ERROR_DIRECTION [2.2.1, Table 2.1]. */
+/* Decodes a packet from a server, for clients: as mqtt_decode, but refuses a type that servers may
+ * not send with MQTT_ERROR_DIRECTION [2.2.1, Table 2.1]. */
 MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes,
                                           size_t length);
 
@@ -385,7 +389,7 @@ MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size
  *
  * Every encoder returns the number of bytes written, or with a NULL buffer the number it would
  * write; MQTT_ERROR_BUFFER_TOO_SMALL if that is more than `capacity`; or the status of the first
- * rule that the packet breaks. The comments list those statuses without MQTT_ERROR_.
+ * rule that the packet breaks. "Statuses" lists those, without MQTT_ERROR_.
  * ------------------------------------------------------------------------------------------- */
 
 /* Encodes any packet, also a decoded one: that gives the bytes it was decoded from, with the
@@ -394,57 +398,61 @@ MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size
  * size, or any status with an E [3]. */
 MQTTI_API int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet);
 
-/* CONNECT [3.1]: FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, WILL_QOS,
+/* Encodes a CONNECT [3.1]. Statuses: FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, WILL_QOS,
  * PASSWORD_WITHOUT_USER_NAME, CLIENT_ID; for the will topic also TOPIC_EMPTY, TOPIC_NAME_WILDCARD. */
 MQTTI_API int32_t mqtt_encode_connect(void *buffer, size_t capacity,
                                       const struct mqtt_connect *connect);
 
-/* CONNACK, always 4 bytes [3.2]: SESSION_PRESENT, CONNECT_RETURN_CODE. */
+/* Encodes a CONNACK, always 4 bytes [3.2]. Statuses: SESSION_PRESENT, CONNECT_RETURN_CODE. */
 MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
                                       const struct mqtt_connack *connack);
 
-/* PUBLISH [3.3]: QOS, DUP, PACKET_TOO_LARGE, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8,
- * NULL_CHARACTER, TOPIC_NAME_WILDCARD, PACKET_ID_ZERO, PAYLOAD_MISSING. */
+/* Encodes a PUBLISH [3.3]. Statuses: QOS, DUP, PACKET_TOO_LARGE, TOPIC_EMPTY, FIELD_TOO_LONG,
+ * ILL_FORMED_UTF8, NULL_CHARACTER, TOPIC_NAME_WILDCARD, PACKET_ID_ZERO, PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
                                       const struct mqtt_publish *publish);
 
-/* The same, but writes only what stands before the payload and returns the size of that: for
+/* Encodes only what stands before the payload of a PUBLISH, and returns the size of that [3.3]: for
  * writev, and for one payload that is sent to many subscribers. `payload.length` counts in the
- * remaining length, `payload.data` is not read. Same statuses except PAYLOAD_MISSING. */
+ * remaining length, `payload.data` is not read. Statuses: as mqtt_encode_publish, without
+ * PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                              const struct mqtt_publish *publish);
 
-/* PUBACK, PUBREC, PUBREL, PUBCOMP and UNSUBACK, always 4 bytes [3.4 to 3.7, 3.11]: PACKET_ID_ZERO. */
+/* Encode a packet that has only a packet id, always 4 bytes [3.4 to 3.7, 3.11]. Statuses:
+ * PACKET_ID_ZERO. */
 MQTTI_API int32_t mqtt_encode_puback(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_pubrec(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_pubrel(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_pubcomp(void *buffer, size_t capacity, uint16_t packet_id);
 MQTTI_API int32_t mqtt_encode_unsuback(void *buffer, size_t capacity, uint16_t packet_id);
 
-/* SUBSCRIBE from a sender's array [3.8]: PACKET_TOO_LARGE, PACKET_ID_ZERO, SUBSCRIBE_NO_FILTER,
- * TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER, FILTER_MULTI_LEVEL,
- * FILTER_SINGLE_LEVEL, REQUESTED_QOS. A decoded packet has no array and is SUBSCRIBE_NO_FILTER; use
- * mqtt_encode for it. */
+/* Encodes a SUBSCRIBE from a sender's array [3.8]. Statuses: PACKET_TOO_LARGE, PACKET_ID_ZERO,
+ * SUBSCRIBE_NO_FILTER, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
+ * FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL, REQUESTED_QOS. A decoded packet has no array and is
+ * SUBSCRIBE_NO_FILTER; use mqtt_encode for it. */
 MQTTI_API int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
                                         const struct mqtt_subscribe *subscribe);
 
-/* SUBACK [3.9]: PACKET_TOO_LARGE, PACKET_ID_ZERO, SUBACK_NO_RETURN_CODE, SUBACK_RETURN_CODE. */
+/* Encodes a SUBACK [3.9]. Statuses: PACKET_TOO_LARGE, PACKET_ID_ZERO, SUBACK_NO_RETURN_CODE,
+ * SUBACK_RETURN_CODE. */
 MQTTI_API int32_t mqtt_encode_suback(void *buffer, size_t capacity,
                                      const struct mqtt_suback *suback);
 
-/* UNSUBSCRIBE from a sender's array [3.10]: PACKET_TOO_LARGE, PACKET_ID_ZERO,
+/* Encodes an UNSUBSCRIBE from a sender's array [3.10]. Statuses: PACKET_TOO_LARGE, PACKET_ID_ZERO,
  * UNSUBSCRIBE_NO_FILTER, TOPIC_EMPTY, FIELD_TOO_LONG, ILL_FORMED_UTF8, NULL_CHARACTER,
  * FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL. A decoded packet has no array and is
  * UNSUBSCRIBE_NO_FILTER; use mqtt_encode for it. */
 MQTTI_API int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
                                           const struct mqtt_unsubscribe *unsubscribe);
 
-/* PINGREQ, PINGRESP and DISCONNECT, always 2 bytes [3.12 to 3.14]. */
+/* Encode a packet that has no fields, always 2 bytes [3.12 to 3.14]. */
 MQTTI_API int32_t mqtt_encode_pingreq(void *buffer, size_t capacity);
 MQTTI_API int32_t mqtt_encode_pingresp(void *buffer, size_t capacity);
 MQTTI_API int32_t mqtt_encode_disconnect(void *buffer, size_t capacity);
 
-/* A remaining length, 1 to 4 bytes [2.2.3]: PACKET_TOO_LARGE above MQTT_REMAINING_LENGTH_MAX. */
+/* Encodes a remaining length, 1 to 4 bytes [2.2.3]. Statuses: PACKET_TOO_LARGE above
+ * MQTT_REMAINING_LENGTH_MAX. */
 MQTTI_API int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t value);
 
 /* Change an encoded, valid PUBLISH in place. Only the bytes before the payload need to be there. To

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """filter.py FILE: the interface of mqtt_codec.h in the words of Doxygen.
 
-In the header a plain comment stands in front of what it tells of, or of several declarations in a row,
-and behind a member, enumerator or macro; a section has a heading between two rules. Doxygen wants
-/** and /**<, one comment for each declaration, and groups.
+In the header a plain comment describes what follows it, one declaration or several in a row, or the
+member, enumerator or macro before it. A section has a heading between two rules. Doxygen needs /** and
+/**<, a comment for each declaration, and groups. The comment at the top becomes the first page.
 """
 
 import re
@@ -14,7 +14,7 @@ DECLARATION = r"^(?=MQTTI_API |struct |enum |#define MQTT_)"
 
 
 def of_section(paragraph, number):
-    """A group; and what begins with the name of a macro and a colon, as the documentation of that."""
+    """A group. A paragraph that begins with the name of a macro and a colon documents that macro."""
     text = re.sub(RULE, "", paragraph)
     title = re.search(r"[A-Z][A-Z ]+", text)[0]
     text = text.replace(title, f"@defgroup section{number} {title.capitalize()}", 1)
@@ -37,10 +37,25 @@ def of_declarations(paragraph):
         for part in re.split(DECLARATION, declarations, flags=re.MULTILINE))
 
 
+def as_code(indented):
+    return "@code{.c}\n" + re.sub("^    ", "", indented[0], flags=re.MULTILINE) + "@endcode\n"
+
+
+def first_page(comment):
+    """The manual. Its indented example becomes code, and its rules, each after a name, a list."""
+    text = re.sub(r"^ \*/?$|^/\*.*$|^ \* ?", "", comment, flags=re.MULTILINE)
+    text = re.sub(r"\nSections: .*", "", text, flags=re.DOTALL)
+    text = re.sub(r"(?<=\n\n)(    .*\n)+", as_code, text)
+    text = re.sub(r"^  (\w+) +(?=\S)", r"- **\1**: ", text, flags=re.MULTILINE)
+    text = re.sub(r"^ {11}(?=\S| +\S)", "  ", text, flags=re.MULTILINE)
+    return f"/** @file */\n/** @mainpage One C header for MQTT packets\n{text}\n*/\n"
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         text = file.read().split("\n/* ====")[0]
     text = re.sub(r"(?<=[ ;])#(?=if|include)", r"\\#", text)  # no link
+    manual, text = re.match(r"(.*?^ \*/\n)(.*)", text, re.DOTALL | re.MULTILINE).groups()
     paragraphs = text.split("\n\n")
     number = 0
     for i, paragraph in enumerate(paragraphs):
@@ -49,8 +64,7 @@ def main():
             number += 1
         else:
             paragraphs[i] = of_declarations(paragraph + "\n")
-    text = "\n".join(paragraphs).replace("/**", "/** @file\n *", 1)
-    print(text + "\n/** @} */\n#endif")
+    print(first_page(manual) + "\n".join(paragraphs) + "\n/** @} */\n#endif")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""reference.py PROJECT: Doxygen makes the reference without a warning, and every public name, number
-and member that interface.txt records is in it with words of its own. Exits 77 without Doxygen."""
+"""reference.py PROJECT: the command for the reference works in a fresh clone, without a warning. Its
+first page is the manual of the header. Every public name, number and member that interface.txt
+records has a description, and that of a struct or function begins with a sentence. Exits with 77, a
+skip, without Doxygen."""
 
 import pathlib
 import re
@@ -11,9 +13,18 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 
 
+def is_sentence(brief):
+    """Whether it says what a struct or function is: three words, two of which are no names in capitals."""
+    words = re.sub(r"\[.*?\]", "", brief).split()
+    plain = [word for word in words if re.search("[a-z]", word)]
+    return brief[:1].isupper() and brief.endswith(".") and len(words) >= 3 and len(plain) >= 2
+
+
 def documented(folder):
-    """The names of all that has a description, those of members behind their struct's."""
+    """The names of all that has a description, a member's after that of its struct; and the first
+    sentences that say nothing."""
     names = set()
+    empty = []
     for file in folder.glob("*.xml"):
         for compound in ElementTree.parse(file).getroot().iter("compounddef"):
             struct = compound.findtext("compoundname") if compound.get("kind") == "struct" else ""
@@ -23,7 +34,10 @@ def documented(folder):
                 name = entity.findtext("compoundname") or entity.findtext("name")
                 if text:
                     names.add(f"{struct}.{name}" if struct and entity is not compound else name)
-    return names
+                brief = "".join(entity.find("briefdescription").itertext()).strip()
+                if entity.get("kind") in ("struct", "function") and not is_sentence(brief):
+                    empty.append(f"{name}: {brief}")
+    return names, empty
 
 
 def recorded(interface):
@@ -42,19 +56,34 @@ def recorded(interface):
             yield re.search(r"(\w+)\(", line)[1]
 
 
+def doxygen(folder):
+    run = subprocess.run(["doxygen", "docs/reference/Doxyfile"], cwd=folder, check=False,
+                         encoding="utf-8", stderr=subprocess.PIPE)
+    if run.returncode != 0 or run.stderr:
+        sys.exit(f"{run.stderr}doxygen exits with {run.returncode}.")
+
+
 def main():
     project = pathlib.Path(sys.argv[1])
     if shutil.which("doxygen") is None:
         print("skipped: doxygen is not installed")
         return 77
-    with tempfile.TemporaryDirectory() as output:
-        settings = (project / "docs/reference/Doxyfile").read_text(encoding="utf-8")
-        run = subprocess.run(
-            ["doxygen", "-"], cwd=project, check=False, encoding="utf-8", stderr=subprocess.PIPE,
-            input=f"{settings}\nOUTPUT_DIRECTORY = {output}\nGENERATE_HTML = NO\nGENERATE_XML = YES\n")
-        if run.returncode != 0 or run.stderr:
-            sys.exit(f"{run.stderr}doxygen exits with {run.returncode}.")
-        names = documented(pathlib.Path(output) / "xml")
+    with tempfile.TemporaryDirectory() as name:
+        clone = pathlib.Path(name)
+        (clone / "docs").mkdir()
+        shutil.copytree(project / "docs/reference", clone / "docs/reference")
+        shutil.copy(project / "mqtt_codec.h", clone)
+        doxygen(clone)
+        page = (clone / "build-reference/html/index.html").read_text(encoding="utf-8")
+        with (clone / "docs/reference/Doxyfile").open("a", encoding="utf-8") as file:
+            file.write("GENERATE_HTML = NO\nGENERATE_XML = YES\n")
+        doxygen(clone)
+        names, empty = documented(clone / "build-reference/xml")
+    for words in ("encodes and decodes MQTT", "These rules hold for every function", "Bounds"):
+        if words not in page:
+            sys.exit(f"The first page does not say: {words}")
+    if empty:
+        sys.exit("These begin with no sentence:\n" + "\n".join(sorted(set(empty))))
     # These two are for the user to define.
     wanted = set(recorded((project / "tests/header/interface.txt").read_text(encoding="utf-8")))
     wanted -= {"MQTT_CODEC_DECLARE_ONLY", "MQTT_CODEC_IMPLEMENTATION"}

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""no_loss_test.py MQTT_BROKER MQTT_CLIENT FOLDER [ROUNDS]: 20,000 messages arrive, in order, once.
+"""no_loss_test.py MQTT_BROKER MQTT_CLIENT FOLDER [ROUNDS [COUNT]]: all messages arrive, in order, once.
 
 At QoS 1 and 2, through the example server with its default options, from each publisher to each
 subscriber: mqtt_client, mosquitto_pub and mosquitto_sub, and npm's mqtt, which is installed into
 the FOLDER. Then two clients of npm's mqtt publish to each other. The server acknowledges no message
-that it does not deliver [MQTT-4.5.0-1], so nothing is lost, and its log stays empty.
+that it does not deliver [MQTT-4.5.0-1], so nothing is lost, and its log stays empty. A round has
+COUNT messages from each to each, or 20,000.
 """
 
 import pathlib
@@ -20,7 +21,7 @@ sys.path.append(str(HERE.parent / "peers"))
 
 import mqtt_packet_test  # pylint: disable=wrong-import-position
 
-COUNT = 20000
+COUNT = int(sys.argv[5]) if len(sys.argv) > 5 else 20000
 SECONDS = 60  # what takes longer has hung
 SKIPPED = 77
 HOST = "127.0.0.1"
@@ -137,9 +138,10 @@ def too_large(broker, client):
 def main():
     broker, client, folder = (pathlib.Path(path).resolve() for path in sys.argv[1:4])
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 1
-    for program in "mosquitto_pub", "mosquitto_sub", "node", "npm":
-        if shutil.which(program) is None:
-            mqtt_packet_test.missing(f"{program} is not installed")
+    missing = [program for program in ("mosquitto_pub", "mosquitto_sub", "node", "npm")
+               if shutil.which(program) is None]
+    if missing:
+        mqtt_packet_test.missing(f"needs {', '.join(missing)}")
     mqtt_packet_test.install(folder)
     flow = Flow(broker, client, folder)
     try:

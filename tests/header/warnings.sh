@@ -1,13 +1,14 @@
 #!/bin/sh
-# warnings.sh COMPILER LANGUAGE PROJECT: compiles every way of using the header with all warnings as
-# errors, for each standard of the LANGUAGE (c or c++) at -O0, -O2 and -Os, links and runs it.
-# Exits with 77, which is a skip, where there is no such COMPILER.
+# warnings.sh COMPILER LANGUAGE PROJECT [oldest]: compiles every way of using the header with all warnings
+# as errors, for each standard of the LANGUAGE (c or c++) at -O0, -O2 and -Os, links and runs it; and
+# functions that use it in the usual ways at -O1 and -O3. With `oldest` only for C99 or C++11 at -O2.
+# Exits with 77, a skip, if the COMPILER is not installed.
 set -eu
-compiler=$1 language=$2 project=$3
+compiler=$1 language=$2 project=$3 only=${4:-}
 here=$project/tests/header
 
 if ! command -v "$compiler" >/dev/null; then
-    echo "skipped: $compiler is not installed"
+    echo "skipped: needs $compiler"
     exit 77
 fi
 work=$(mktemp -d)
@@ -20,8 +21,15 @@ if [ "$language" = c ]; then
     flags="$flags -Wstrict-prototypes"
 else
     standards="c++11 c++14 c++17 c++20"
-    # Of any "= {0}", which is a whole initializer in C alone.
+    # Of any "= {0}", which is a whole initializer only in C.
     own="-Wno-missing-field-initializers"
+fi
+levels="-O0 -O2 -Os"
+more_levels="-O1 -O3"
+if [ "$only" = oldest ]; then
+    standards=${standards%% *}
+    levels=-O2
+    more_levels=
 fi
 
 # Every word of an attribute in the header, as a macro that breaks what it replaces.
@@ -50,7 +58,7 @@ compiled_with_avx2() { # not run: this machine may not have it
 }
 
 for standard in $standards; do
-    for level in -O0 -O2 -Os; do
+    for level in $levels; do
         # shellcheck disable=SC2086
         "$compiler" -x "$language" -std="$standard" "$level" $flags -fsyntax-only \
             "$project/mqtt_codec.h" 2>"$work/alone" || { cat "$work/alone"; exit 1; }
@@ -66,7 +74,7 @@ for standard in $standards; do
         build freestanding "$here/freestanding.c"
         [ "$level" = -O0 ] || compiled_with_avx2
     done
-    for level in -O1 -O3; do
+    for level in $more_levels; do
         build callers "$here/callers.c"
         compiled_with_avx2
     done

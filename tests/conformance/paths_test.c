@@ -244,7 +244,7 @@ int main(void)
 
 #if EXPECTED_SIMD == 3
     if (!__builtin_cpu_supports("avx2")) {
-        printf("this machine has no AVX2\n");
+        printf("skipped: this processor has no AVX2\n");
         return 77;
     }
 #endif

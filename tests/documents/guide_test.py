@@ -163,7 +163,7 @@ class Guides(unittest.TestCase):
         self.assertIsNone(broker.process.poll())
         self.assertEqual(broker.text(broker.errors), "")
 
-    @unittest.skipUnless(MOSQUITTO, "mosquitto is not installed")
+    @unittest.skipUnless(MOSQUITTO, "needs mosquitto")
     def test_client_with_mosquitto(self):
         port = free_port()
         self.start(MOSQUITTO, "-p", port)
@@ -178,7 +178,7 @@ class Guides(unittest.TestCase):
         self.away(port)
 
     @unittest.skipUnless(shutil.which("mosquitto_pub") and shutil.which("mosquitto_sub"),
-                         "mosquitto_pub and mosquitto_sub are not installed")
+                         "needs mosquitto_pub, mosquitto_sub")
     def test_broker_with_mosquitto_clients(self):
         broker, port = self.start_broker()
         common = ["-V", "311", "-h", "127.0.0.1", "-p", port]
@@ -333,7 +333,7 @@ class Fuzzing(unittest.TestCase):
             compiler = build.split()[0]
             with self.subTest(compiler), tempfile.TemporaryDirectory() as folder:
                 if not has_libfuzzer(compiler):
-                    self.skipTest(compiler + " with libFuzzer is not installed")
+                    self.skipTest("needs clang, libclang-rt-14-dev")
                 for name, text in [
                     ("fuzz_broker", broker + target),
                     ("broker", broker + "void your_broker_receives(const uint8_t *data, size_t size)"
@@ -348,4 +348,7 @@ class Fuzzing(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    result = unittest.main(argv=sys.argv[:1], exit=False).result
+    for _, reason in result.skipped:
+        print(f"skipped: {reason}")
+    sys.exit(not result.wasSuccessful())

@@ -1613,10 +1613,11 @@ NOT_THROUGH_TAP = {
 
 
 def main():
-    for program in ("mosquitto_pub", "mosquitto_sub"):
-        if shutil.which(program) is None:
-            print(f"skipped: {program} is not installed")
-            return SKIPPED
+    missing = [program for program in ("mosquitto_pub", "mosquitto_sub")
+               if shutil.which(program) is None]
+    if missing:
+        print(f"skipped: needs {', '.join(missing)}")
+        return SKIPPED
     chosen = [test for test in TESTS if not sys.argv[2:] or test.__name__ in sys.argv[2:]]
     failures = 0
     for test in [test for test in chosen if TAP and test in NOT_THROUGH_TAP]:

@@ -984,10 +984,11 @@ def main():
     if len(sys.argv) != 2:
         print("usage: client_test.py PATH_OF_MQTT_CLIENT")
         return 1
-    for program in ("mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_passwd"):
-        if find(program) is None:
-            print(f"skipped: {program} is not installed")
-            return 77
+    missing = [program for program in ("mosquitto", "mosquitto_pub", "mosquitto_sub",
+                                       "mosquitto_passwd") if find(program) is None]
+    if missing:
+        print(f"skipped: needs {', '.join(missing)}")
+        return 77
     # mosquitto, started as root, reads its files as another user.
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)

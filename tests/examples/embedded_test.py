@@ -598,7 +598,7 @@ if __name__ == "__main__":
     BINARY = os.path.abspath(sys.argv[1])
     MISSING = missing_tools()
     if MISSING:
-        print("skipped: there is no " + ", no ".join(MISSING))
+        print("skipped: needs " + ", ".join(MISSING))
         sys.exit(77)
     if "MQTT_TAP" in os.environ:
         for NAME, REASON in NOT_TAPPED.items():

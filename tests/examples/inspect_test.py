@@ -181,7 +181,10 @@ def run(*arguments, stdin=b"", **keywords):
 
 def run_on_terminal(*arguments, stdin=b"", **variables):
     """What reaches a terminal, which has to be less than its buffer holds."""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        raise unittest.SkipTest("there is no pseudo-terminal") from error
     try:
         subprocess.run([BINARY, *arguments], input=stdin, stdout=theirs, stderr=theirs,
                        check=False, timeout=SECONDS, env=environment(**variables))
@@ -531,7 +534,7 @@ class Hex(unittest.TestCase):
         for name, command in TOOLS.items():
             with self.subTest(name), tempfile.TemporaryDirectory() as folder:
                 if shutil.which(command[0]) is None:
-                    self.skipTest(f"there is no {command[0]}")
+                    self.skipTest(f"needs {command[0]}")
                 with open(f"{folder}/a.bin", "wb") as file:
                     file.write(HEX_STREAM)
                 with open(f"{folder}/a.bin", "rb") as file:
@@ -1185,7 +1188,7 @@ class Recognition(unittest.TestCase):
 
     def need_tshark(self):
         if shutil.which("tshark") is None:
-            self.skipTest("there is no tshark")
+            self.skipTest("needs tshark")
 
     def test_commands_for_captures(self):
         """A packet over segments, two packets in one, a segment sent twice, another connection."""
@@ -1442,7 +1445,8 @@ if __name__ == "__main__":
     CAPTURES += sorted(glob.glob(os.path.join(ROOT, "examples/captures/*.bin")))
     if len(CAPTURES) != 80:
         sys.exit(f"there are {len(CAPTURES)} captures, not 80")
-    for name in "hexdump", "od", "tshark", "xxd":
-        if shutil.which(name) is None:
-            print(f"skipped: what needs {name}, which is not installed")
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
+    RESULT = unittest.main(argv=[sys.argv[0], *sys.argv[3:]], exit=False).result
+    for SKIPPED, REASON in RESULT.skipped:
+        NAME = "" if REASON.startswith("needs ") else SKIPPED.id().rpartition(".")[2] + ": "
+        print(f"skipped: {NAME}{REASON}")
+    sys.exit(not RESULT.wasSuccessful())

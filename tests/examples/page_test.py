@@ -80,9 +80,9 @@ class Browser:
 
 def start(folder):
     peers.end_on_signals()
-    for program in ("chromium", "node", "npm"):
-        if shutil.which(program) is None:
-            mqtt_packet_test.missing(f"{program} is not installed")
+    absent = [program for program in ("chromium", "node", "npm") if shutil.which(program) is None]
+    if absent:
+        mqtt_packet_test.missing(f"needs {', '.join(absent)}")
     return Browser(pathlib.Path(folder).resolve())
 
 

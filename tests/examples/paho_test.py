@@ -431,10 +431,10 @@ def main():
         if os.path.exists(SYSTEM_PYTHON) and subprocess.run(
                 test, check=False, stderr=subprocess.DEVNULL).returncode == 0:
             os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, *sys.argv])
-        print("skipped: python3-paho-mqtt is not installed")
+        print("skipped: needs python3-paho-mqtt")
         return SKIPPED
     if hasattr(mqtt, "CallbackAPIVersion"):
-        print("skipped: this is paho-mqtt 2, and the test is written for 1")
+        print("skipped: paho-mqtt 2 is installed, and the test is for version 1")
         return SKIPPED
     if len(sys.argv) < 2:
         print(__doc__.partition("\n")[0], file=sys.stderr)

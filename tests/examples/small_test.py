@@ -1264,15 +1264,15 @@ def plugin():
 
 
 def chosen_tests():
-    """Those that can run here, and what is missing for the others, or None."""
+    """Those that can run here, and the programs that are missing for the others."""
     programs = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_passwd")
     missing = [name for name in programs if find(name) is None]
     tests = ALONE if missing else ALONE[:3] + WITH_MOSQUITTO + ALONE[3:]
     if not missing and plugin() is None:
-        missing = ["mosquitto's plugin mosquitto_dynamic_security.so"]
+        missing = ["mosquitto_dynamic_security.so"]
         tests = [test for test in tests if test != client_with_a_refused_subscription]
     chosen = [test for test in tests if not sys.argv[6:] or test.__name__ in sys.argv[6:]]
-    return chosen, missing[0] if missing else None
+    return chosen, ", ".join(missing)
 
 
 def start_mosquittos():
@@ -1330,7 +1330,7 @@ def main():
                 broker.stop()
     print(f"{sum(passed)} of {len(passed)} tests passed")
     if missing:
-        print(f"skipped: {missing} is not installed")
+        print(f"skipped: needs {missing}")
     return 1 if not all(passed) else SKIPPED if missing else 0
 
 

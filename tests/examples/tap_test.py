@@ -609,6 +609,6 @@ if __name__ == "__main__":
     BINARY, INSPECT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     MISSING = missing_tools()
     if MISSING:
-        print("skipped: there is no " + ", no ".join(MISSING))
+        print("skipped: needs " + ", ".join(MISSING))
         sys.exit(77)
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -66,7 +66,7 @@ def doxygen(folder):
 def main():
     project = pathlib.Path(sys.argv[1])
     if shutil.which("doxygen") is None:
-        print("skipped: doxygen is not installed")
+        print("skipped: needs doxygen")
         return 77
     with tempfile.TemporaryDirectory() as name:
         clone = pathlib.Path(name)

@@ -40,7 +40,7 @@ def find_plugin():
     for folder in ("/usr/lib/*", "/usr/lib", "/usr/local/lib"):
         for plugin in glob.glob(f"{folder}/mosquitto_dynamic_security.so"):
             return plugin
-    return peers.skip("mosquitto's plugin mosquitto_dynamic_security.so is not installed")
+    return peers.skip("needs mosquitto_dynamic_security.so")
 
 
 def free_ports(count):

@@ -51,10 +51,10 @@ def install(folder, source=HERE):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        missing("npm ci has not ended after 150 seconds: the registry does not answer")
+        missing("npm has not installed its packages within 150 seconds")
     if done.returncode != 0:
         if any(code in done.stdout for code in UNREACHABLE):
-            missing("the npm registry cannot be reached, and its packages are not installed yet")
+            missing("npm cannot reach its registry to install packages")
         print(done.stdout[-2000:])
         peers.fail(f"npm ci ended with {done.returncode}")
     installed.write_bytes(lock)
@@ -100,9 +100,9 @@ def main():
     writer, reader, folder = sys.argv[1:]
     folder = pathlib.Path(folder).resolve()
     peers.end_on_signals()
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            missing(f"{program} is not installed")
+    absent = [program for program in ("node", "npm") if shutil.which(program) is None]
+    if absent:
+        missing(f"needs {', '.join(absent)}")
     install(folder)
 
     def node(*arguments):

@@ -49,9 +49,9 @@ def fail(message):
 def need(*programs):
     """Skips the test unless all of the programs are installed."""
     os.environ["PATH"] += ":/usr/sbin:/usr/local/sbin"
-    for program in programs:
-        if shutil.which(program) is None:
-            skip(f"{program} is not installed")
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        skip(f"needs {', '.join(missing)}")
 
 
 def end_on_signals():

@@ -142,4 +142,7 @@ class Recipes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    result = unittest.main(exit=False).result
+    for _, reason in result.skipped:
+        print(f"skipped: {reason}")
+    sys.exit(not result.wasSuccessful())

@@ -226,7 +226,7 @@ def main():
     os.environ["PATH"] += os.pathsep + "/usr/sbin"  # where Debian has mosquitto
     peer = shutil.which("mosquitto")
     if peer is None:
-        print("skipped: mosquitto is not installed")
+        print("skipped: needs mosquitto")
         return SKIPPED
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:

@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROJECT = pathlib.Path(sys.argv.pop(1))
@@ -38,10 +39,13 @@ class Readme(unittest.TestCase):
 
     def test_shown_output_is_printed(self):
         shown = re.findall(r"^    \$ (.*)\n((?:    .*\n)+)", README, re.MULTILINE)
-        self.assertEqual(len(shown), 1)
+        self.assertEqual(len(shown), 2)
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for path in (PROJECT / "examples", PROJECT / "mqtt_codec.h", MQTT_INSPECT):
+            (folder / path.name).symlink_to(path.resolve())
         for command, output in shown:
             printed = subprocess.run(
-                command, shell=True, cwd=MQTT_INSPECT.parent, stderr=subprocess.STDOUT,
+                command, shell=True, cwd=folder, stderr=subprocess.STDOUT,
                 stdout=subprocess.PIPE, encoding="utf-8", check=False).stdout
             self.assertEqual(re.sub("^", "    ", printed.rstrip("\n"), flags=re.MULTILINE),
                              output.rstrip("\n"))
@@ -56,6 +60,35 @@ class Readme(unittest.TestCase):
         self.assertEqual(declared - named, set())
         self.assertEqual({name for name in named if name.startswith(("mqtt_de", "mqtt_en"))}
                          - declared, set())
+
+    def test_figures_are_those_of_the_pages(self):
+        """Of the table of facts: each number is in the page that says how it was found."""
+        proof, performance, porting = (
+            (PROJECT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+            for name in ("proof", "performance", "porting"))
+
+        def cells(page, title):
+            row = re.search(r"^\| %s \| (.*) \|" % re.escape(title), page, re.MULTILINE)
+            return row[1].split(" | ")
+
+        publish = cells(performance, "Decode a PUBLISH at QoS 0, 64 bytes of payload")
+        client = cells(performance, "A client's half")
+        both = cells(performance, "All packets both ways")
+        string = cells(performance, "Validate 46 bytes of ASCII")
+        targets = {re.split(",| no C| newest", name)[0] for name in re.findall(
+            r"^\| (.*?) \| .* \| (?:6 suites|core test), .* \|$", porting, re.MULTILINE)}
+        for fact in (
+                f"{publish[0]} instructions",
+                f"{string[0]} to check a string of 46 bytes, {string[-1]} in libmosquitto",
+                f"{client[0].split()[0]} bytes of flash",
+                f"{both[0].split()[0]} for all packets",
+                f"tests ran on {len(targets)}, from"):
+            self.assertIn(fact, README)
+        proved = re.search(r"functions: ([\d,]+ of [\d,]+ goals) proved", proof)
+        shown = re.search(r"[\d,]+ of [\d,]+ goals", README)
+        self.assertEqual(shown and shown[0], proved and proved[1])
+        named = re.search(r"tests ran on (\d+) targets: (.*) and (.*)\.", porting)
+        self.assertEqual(({*named[2].split(", "), named[3]}, int(named[1])), (targets, len(targets)))
 
     def test_version_is_the_same_everywhere(self):
         header = (PROJECT / "mqtt_codec.h").read_text(encoding="utf-8")

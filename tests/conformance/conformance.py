@@ -412,7 +412,7 @@ class Conformance:
             if chapter != title:
                 title = chapter
                 lines += ["", f"## {TITLES.get(chapter, chapter)}", ""]
-                lines += ["| Statement | What it asks for | Met by | How | Status | Tests |"]
+                lines += ["| Statement | What it requires | Met by | How | Status | Tests |"]
                 lines += ["| --- | --- | --- | --- | --- | --- |"]
             lines.append(self.table_line(row))
         paths = {
@@ -471,34 +471,32 @@ def quoted(text):
 INTRODUCTION = """\
 # Conformance to MQTT 3.1.1
 
-What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. Of the
+What the standard requires, statement by statement, and which part of `mqtt_codec.h` meets it. Of the
 {numbered} statements that the standard numbers,
 
-- {codec} concern the bytes of packets, which the decoders and encoders see to;
-- {helper} concern how topics match, which a function answers;
-- {application} concern sessions, connections, time, or which packet answers which. The header
-  keeps nothing of these: they are left to the application, and the table says what helps it.
+- {codec} are about the bytes of packets: decoders and encoders check them;
+- {helper} are about how topics match: a function answers that;
+- {application} are about sessions, connections, time, or which packet answers which. The header
+  keeps no state, so these are left to the application. The table says what helps it.
 
-Another {sections} rows are for sections that bind the bytes of packets, or the matching, without
-such a number.
+Another {sections} rows are for sections with a rule about the bytes of packets or about matching
+that has no number.
 
-In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them,
-a helper, or the application. **How** says by what; behind "Application:" stands the part that
-remains the application's. **Status** is what a packet that breaks the statement is answered with,
-without `MQTT_ERROR_`. **Tests** are what shows it: the packets of [packets.txt] that name the
-statement in their clause line, and tests by name; of what is left to the application, the example
-program that meets it and the test of that program, both of which name the statement where they do.
+**Met by** says which part of the project meets the statement: decoders and encoders (both), one of them,
+a helper function, or the application. **How** says in which way; the text after "Application:" is the part that
+is left to the application. **Status** is the status of a packet that breaks the statement,
+without `MQTT_ERROR_`. **Tests** are the packets of [packets.txt] that name the statement in their clause
+line, and tests by name. For a statement that is left to the application, they are the example
+program that meets it and the test of that program. Both name the statement in a comment.
 
-This page is made from [statements.tsv](../tests/conformance/statements.tsv), the same for
-machines:
+This command writes this page from [statements.tsv](../tests/conformance/statements.tsv):
 
 ```sh
 python3 tests/conformance/conformance.py . --write
 ```
 
-Without `--write` this checks the table: that no statement is missing, that every test named in it
-exists, and that `mqtt_codec.h`, the packets and the table agree on the statement that each status
-reports.
+Without `--write` it checks the table: no statement is missing, every test in it exists, and
+`mqtt_codec.h`, the packets and the table agree on the statement of each status.
 """
 
 

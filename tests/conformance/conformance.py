@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""conformance.py PROJECT [--write]: the table of statements agrees with header, tests and docs.
+"""conformance.py PROJECT [VERSION] [--write]: the tables of statements agree with header, tests and docs.
 
-Compares tests/conformance/statements.tsv with the numbers of the standard, with mqtt_codec.h, with
-packets.txt and the other tests, with every tag in header, tests and docs, and with
-docs/conformance.md. Prints every fault, and fails if there is one. With --write it writes
-docs/conformance.md anew and checks then.
+VERSION is 3.1.1 or 5.0; without it both are checked. Compares tests/conformance/statements.tsv or
+statements_v5.tsv with the numbers of the standard, with mqtt_codec.h, with packets.txt or
+packets_v5.txt and the other tests, with every tag in header, tests and docs, and with
+docs/conformance.md or conformance-v5.md. Prints every fault, and fails if there is one. With --write
+it writes the document anew and checks then.
 """
 
 import collections
@@ -12,17 +13,14 @@ import pathlib
 import re
 import sys
 
-TABLE = "tests/conformance/statements.tsv"
-CORPUS = "tests/conformance/packets.txt"
 HEADER = "mqtt_codec.h"
-DOCUMENT = "docs/conformance.md"
 
 COLUMNS = ["statement", "summary", "met by", "how", "status", "tests"]
 CODEC = ["both", "decoder", "encoder"]
 MET_BY = CODEC + ["helper", "application"]
 
 # How many numbered statements the sections of the standard have: MQTT-1.5.3-1 to -3, and so on.
-NUMBERED = {
+NUMBERED_3_1_1 = {
     "1.5.3": 3,
     "2.2.2": 2, "2.3.1": 7,
     "3.1.0": 2, "3.1.2": 24, "3.1.3": 11, "3.1.4": 5,
@@ -39,7 +37,26 @@ NUMBERED = {
     "6.0.0": 4,
     "7.0.0": 2, "7.1.1": 1, "7.1.2": 1,
 }  # fmt: skip
-EXPECTED = [f"MQTT-{section}-{n}" for section in NUMBERED for n in range(1, NUMBERED[section] + 1)]
+NUMBERED_5_0 = {
+    "1.5.4": 3, "1.5.5": 1, "1.5.7": 1,
+    "2.1.3": 1, "2.2.1": 6, "2.2.2": 1,
+    "3.1.0": 2, "3.1.2": 30, "3.1.3": 12, "3.1.4": 6,
+    "3.2.0": 2, "3.2.2": 22,
+    "3.3.1": 13, "3.3.2": 20, "3.3.4": 10,
+    "3.4.2": 3, "3.5.2": 3, "3.6.1": 1, "3.6.2": 3, "3.7.2": 3,
+    "3.8.1": 1, "3.8.3": 5, "3.8.4": 8,
+    "3.9.2": 2, "3.9.3": 2,
+    "3.10.1": 1, "3.10.3": 2, "3.10.4": 6,
+    "3.11.2": 2, "3.11.3": 2,
+    "3.12.4": 1,
+    "3.14.0": 1, "3.14.1": 1, "3.14.2": 4, "3.14.4": 3,
+    "3.15.1": 1, "3.15.2": 3,
+    "4.1.0": 2, "4.2.0": 1, "4.3.1": 1, "4.3.2": 5, "4.3.3": 13, "4.4.0": 2, "4.5.0": 2, "4.6.0": 6,
+    "4.7.0": 1, "4.7.1": 2, "4.7.2": 1, "4.7.3": 4, "4.8.2": 6, "4.9.0": 3,
+    "4.12.0": 7, "4.12.1": 2, "4.13.1": 1, "4.13.2": 1,
+    "6.0.0": 4,
+}  # fmt: skip
+
 
 TITLES = {
     "1": "1 Data representations",
@@ -58,30 +75,67 @@ TITLES = {
     "3.12": "3.12 PINGREQ",
     "3.13": "3.13 PINGRESP",
     "3.14": "3.14 DISCONNECT",
+    "3.15": "3.15 AUTH",
     "4": "4 Operational behaviour",
     "6": "6 WebSocket",
     "7": "7 Conformance",
 }
 
 # The programs that show what is left to the application, each with the test that shows it of them.
+# They speak MQTT 3.1.1.
 EXAMPLES = {
     "mqtt_broker": ("examples/complete/mqtt_broker.c", "tests/examples/broker_test.py"),
     "mqtt_client": ("examples/complete/mqtt_client.c", "tests/examples/client_test.py"),
 }
 NO_EXAMPLE = "No example:"  # and why, in the cell that says how
+DECIDED = "Decided:"  # in that cell: where the standard is open; and so begins the name of a case
 
 CLAUSE = r"MQTT-\d+\.\d+\.\d+-\d+|\d+(?:\.\d+)+"
 TAG = re.compile(r"MQTT-\d+\.\d+\.\d+-\d+")
 
 Row = collections.namedtuple("Row", "line statement summary met_by how statuses tests")
-Status = collections.namedtuple("Status", "number letters clause")
+Status = collections.namedtuple("Status", "number clause")
 Case = collections.namedtuple("Case", "line name clauses status bytes encoded")
 
-# Statuses that no rejected bytes in packets.txt can have: they are an encoder's alone, or of functions
-# that take less than every packet.
-NOT_IN_BYTES = {"PACKET_INCOMPLETE", "PACKET_TOO_LARGE", "TYPE", "DIRECTION", "PAYLOAD_MISSING"}
-# Statuses that an encoder has of a buffer, or of a type that packets.txt cannot name.
-NOT_IN_FIELDS = {"BUFFER_TOO_SMALL", "RESERVED_TYPE", "PAYLOAD_MISSING"}
+# Statuses that break no rule of the standard.
+NO_RULE = {"PACKET_INCOMPLETE", "BUFFER_TOO_SMALL", "PAYLOAD_MISSING"}
+# Statuses of functions that take less than every packet, or that know who sent it: no case is rejected
+# with them.
+NO_CASE = NO_RULE | {"TYPE", "DIRECTION", "PACKET_ID_AT_QOS_0"}
+# Statuses that no rejected bytes can have: they are an encoder's alone.
+NOT_IN_BYTES = NO_CASE | {"PACKET_TOO_LARGE", "FIELD_TOO_LONG"}
+# Statuses that an encoder's input cannot have: its fields leave no room for the fault.
+NOT_IN_FIELDS = NO_CASE | {
+    "RESERVED_TYPE", "FLAGS", "REMAINING_LENGTH", "TRAILING_BYTES", "PACKET_ID_MISSING",
+    "PROTOCOL_NAME", "PROTOCOL_LEVEL", "CONNECT_RESERVED_FLAG", "WILL_QOS_WITHOUT_WILL",
+    "WILL_RETAIN_WITHOUT_WILL", "WILL_MISSING", "USER_NAME_MISSING", "PASSWORD_MISSING",
+    "CONNACK_FLAGS", "PROPERTIES_MISSING", "PROPERTIES_PAST_END",
+}  # fmt: skip
+LAST_OF_3_1_1 = "PAYLOAD_MISSING"  # what follows it in enum mqtt_status is of 5.0
+NOT_OF_5_0 = {
+    "PASSWORD_WITHOUT_USER_NAME", "CLIENT_ID", "CONNECT_RETURN_CODE", "SUBACK_RETURN_CODE",
+}  # fmt: skip
+
+# Statements that say again what another says: the code has the tag of the other.
+SAID_BEFORE = {"MQTT-4.3.1-1": "MQTT-3.3.1-2"}
+
+
+class Version:
+    """What there is of one version of MQTT."""
+
+    def __init__(self, name, suffix, numbered, examples, introduction):
+        self.name = name
+        self.table = f"tests/conformance/statements{suffix}.tsv"
+        self.corpus = f"tests/conformance/packets{suffix}.txt"
+        self.document = f"docs/conformance{suffix.replace('_', '-')}.md"
+        self.expected = [
+            f"MQTT-{place}-{n}"
+            for place, count in numbered.items()
+            for n in range(1, count + 1)
+            if (name, place, n) != ("5.0", "2.2.1", 1)  # the numbers of this section begin at 2
+        ]
+        self.examples = examples
+        self.introduction = introduction
 
 
 def packet_bytes(text):
@@ -119,14 +173,14 @@ def listed(cell):
 
 
 class Conformance:
-    def __init__(self, project):
+    def __init__(self, project, version):
         self.project = project
+        self.version = version
         self.faults = []
         self.header = self.read(HEADER)
         self.rows = self.read_rows()
         self.cases = self.read_cases()
         self.statuses = self.read_statuses()
-        self.explanations = self.read_explanations()
         self.statements = {row.statement for row in self.rows}
 
     def fault(self, place, text):
@@ -141,16 +195,17 @@ class Conformance:
         """The rows behind the head of comments and the line of column names."""
         rows = []
         names = None
-        for number, line in enumerate(self.read(TABLE).splitlines(), 1):
+        table = self.version.table
+        for number, line in enumerate(self.read(table).splitlines(), 1):
             cells = line.split("\t")
             if line.startswith("#"):
                 continue
             if names is None:
                 names = cells
                 if names != COLUMNS:
-                    self.fault(f"{TABLE}:{number}", f"the columns are not {', '.join(COLUMNS)}")
+                    self.fault(f"{table}:{number}", f"the columns are not {', '.join(COLUMNS)}")
             elif len(cells) != len(COLUMNS) or "" in map(str.strip, cells):
-                self.fault(f"{TABLE}:{number}", f"not {len(COLUMNS)} cells with something in them")
+                self.fault(f"{table}:{number}", f"not {len(COLUMNS)} cells with something in them")
             else:
                 statement, summary, met_by, how, statuses, tests = cells
                 rows.append(
@@ -161,7 +216,7 @@ class Conformance:
     def read_cases(self):
         cases = []
         number = 0
-        for group in re.split(r"\n[ \t]*\n", self.read(CORPUS)):
+        for group in re.split(r"\n[ \t]*\n", self.read(self.version.corpus)):
             fields = {}
             start = number + 1
             for line in group.split("\n"):
@@ -175,7 +230,8 @@ class Conformance:
                 continue
             status = fields.get("reject", "").split()
             if "packet" not in fields or not fields.get("clause"):
-                self.fault(f"{CORPUS}:{start}", "a case without a packet or a clause line")
+                place = f"{self.version.corpus}:{start}"
+                self.fault(place, "a case without a packet or a clause line")
             cases.append(
                 Case(
                     start,
@@ -189,22 +245,30 @@ class Conformance:
         return cases
 
     def read_statuses(self):
-        """The statuses that report a rule: number, the letters that say who can, and the clause."""
+        """The statuses of this version: number, and the clause of 3.1.1 behind it."""
         statuses = {}
         heading, *lines = self.block(r"^enum mqtt_status \{\n(.*?)^\};").splitlines()
         if not re.fullmatch(r" +/\* +who  meaning +clause +\*/", heading):
             self.fault(HEADER, f"not the heading of enum mqtt_status: {heading.strip()}")
         for line in lines:
-            found = re.fullmatch(r"    MQTT_(\w+) = (-\d+),? +/\* (.{4}) (.*) \*/", line)
+            if line.strip() in ("/* BEGIN MQTT 5.0 */", "/* END MQTT 5.0 */"):
+                continue
+            found = re.fullmatch(r"    MQTT_(\w+) = (-\d+),? +/\* .{4} (.*) \*/", line)
             if found is None:
                 self.fault(HEADER, f"not understood in enum mqtt_status: {line.strip()}")
                 continue
-            name, value, letters, comment = found.groups()
+            name, value, comment = found.groups()
             clause = re.search(rf"(?:^| )({CLAUSE})$", comment.rstrip())
             statuses[name.removeprefix("ERROR_")] = Status(
-                int(value), letters, clause.group(1) if clause else ""
+                int(value), clause.group(1) if clause else ""
             )
-        return statuses
+        numbers = [status.number for status in statuses.values()]
+        if numbers != list(range(-1, -len(numbers) - 1, -1)):
+            self.fault(HEADER, "the statuses are not -1, -2 and so on")
+        if self.version.name == "5.0":
+            return {name: status for name, status in statuses.items() if name not in NOT_OF_5_0}
+        last = statuses[LAST_OF_3_1_1].number
+        return {name: status for name, status in statuses.items() if status.number >= last}
 
     def read_explanations(self):
         """The clauses of the table, in its order."""
@@ -226,28 +290,29 @@ class Conformance:
 
     def check_numbers(self):
         """Each numbered statement once, in order, and the sections in their places."""
+        table, expected = self.version.table, self.version.expected
         found = [row.statement for row in self.rows if is_numbered(row.statement)]
         count = collections.Counter(found)
-        for statement in EXPECTED:
+        for statement in expected:
             if count[statement] != 1:
-                self.fault(TABLE, f"{statement} has {count[statement]} rows, not 1")
+                self.fault(table, f"{statement} has {count[statement]} rows, not 1")
         for row in self.rows:
             if not re.fullmatch(CLAUSE, row.statement):
-                self.fault(f"{TABLE}:{row.line}", f"{row.statement} is no statement or section")
-            elif is_numbered(row.statement) and row.statement not in EXPECTED:
-                self.fault(f"{TABLE}:{row.line}", f"{row.statement} is not in the standard")
+                self.fault(f"{table}:{row.line}", f"{row.statement} is no statement or section")
+            elif is_numbered(row.statement) and row.statement not in expected:
+                self.fault(f"{table}:{row.line}", f"{row.statement} is not in the standard")
         for before, row in zip(self.rows, self.rows[1:]):
             if section(before.statement) > section(row.statement):
-                self.fault(f"{TABLE}:{row.line}", f"{row.statement} is not in its place")
-        known = [statement for statement in dict.fromkeys(found) if statement in EXPECTED]
-        if known != [statement for statement in EXPECTED if statement in count]:
-            self.fault(TABLE, "the numbered statements are not in their order")
+                self.fault(f"{table}:{row.line}", f"{row.statement} is not in its place")
+        known = [statement for statement in dict.fromkeys(found) if statement in expected]
+        if known != [statement for statement in expected if statement in count]:
+            self.fault(table, "the numbered statements are not in their order")
 
     def check_cells(self):
         interface = self.block(r"\A(.*)^ \* END OF THE INTERFACE$")
         words = set(re.findall(r"\w+", re.sub(r"/\*.*?\*/", "", interface, flags=re.S)))
         for row in self.rows:
-            place = f"{TABLE}:{row.line}: {row.statement}"
+            place = f"{self.version.table}:{row.line}: {row.statement}"
             if row.met_by not in MET_BY:
                 self.fault(place, f"met by {row.met_by}")
             for status in row.statuses:
@@ -260,20 +325,29 @@ class Conformance:
                 self.fault(place, "the helper has no name")
             if row.met_by == "application" and row.statuses:
                 self.fault(place, "the application's, but with statuses")
-            if (not row.tests) != (NO_EXAMPLE in row.how):
+            if self.version.examples and (not row.tests) != (NO_EXAMPLE in row.how):
                 self.fault(place, f"either something shows it, or '{NO_EXAMPLE}' and the reason")
             if row.met_by != "application" and not row.tests:
                 self.fault(place, "no test shows it")
+            if DECIDED in row.how and not self.deciding_cases(row):
+                self.fault(place, f"no case whose name begins with '{DECIDED.lower()}' has it")
+
+    def deciding_cases(self, row):
+        return [
+            case
+            for case in self.cases
+            if case.name.startswith(DECIDED.lower()) and row.statement in case.clauses
+        ]
 
     def check_tests_exist(self):
         sources = {}
         for row in self.rows:
-            place = f"{TABLE}:{row.line}: {row.statement}"
+            place = f"{self.version.table}:{row.line}: {row.statement}"
             for test in row.tests:
                 if row.met_by == "application":
                     self.check_example(place, row.statement, test)
                     continue
-                if test == "packets.txt":
+                if test == pathlib.PurePath(self.version.corpus).name:
                     self.check_row_in_corpus(place, row)
                     continue
                 path, _, name = test.partition(":")
@@ -287,84 +361,104 @@ class Conformance:
 
     def check_example(self, place, statement, example):
         """Its source has the tag where it meets the statement, its test where that is seen."""
-        if example not in EXAMPLES:
+        if example not in self.version.examples:
             self.fault(place, f"there is no example {example}")
-        for path in EXAMPLES.get(example, ()):
+        for path in self.version.examples.get(example, ()):
             if statement not in TAG.findall(self.read(path)):
                 self.fault(place, f"{path} does not name it")
 
     def check_row_in_corpus(self, place, row):
         cases = [case for case in self.cases if row.statement in case.clauses]
-        # D, E and H are what a case can show; what only P gives, it cannot.
-        rejected = [
-            status
-            for status in row.statuses
-            if set(self.statuses[status].letters if status in self.statuses else "") & set("DEH")
-        ]
+        rejected = [status for status in row.statuses if status not in NO_CASE]
+        corpus = self.version.corpus
         if not cases:
-            self.fault(place, f"no case of {CORPUS} has it in its clause line")
+            self.fault(place, f"no case of {corpus} has it in its clause line")
         elif rejected and not any(case.status in rejected for case in cases):
-            self.fault(place, f"no case of {CORPUS} that has it is rejected with {rejected}")
+            self.fault(place, f"no case of {corpus} that has it is rejected with {rejected}")
 
     def check_tags(self):
-        """Every tag anywhere is one of the table."""
-        files = [self.project / HEADER, self.project / "README.md"]
+        """Every tag is in the table: in files that are named for 5.0 in that of 5.0, in others in that of
+        3.1.1, in those that speak of both in one of the two."""
+        both = {HEADER, "README.md"}
+        files = [self.project / name for name in both]
         for folder in ("tests", "docs", "examples"):
             files += sorted(
                 path
                 for path in (self.project / folder).rglob("*")
                 if path.is_file() and "__pycache__" not in path.parts
             )
+        known = {version.name: set(version.expected) for version in VERSIONS}
         for path in files:
+            name = path.relative_to(self.project)
+            of_both = str(name) in both or name.parts[0] == "docs" and "conformance" not in name.name
+            of = "both" if of_both else "5.0" if "v5" in name.name else "3.1.1"
+            if of not in ("both", self.version.name):
+                continue
+            tags = set().union(*known.values()) if of == "both" else known[of]
             text = path.read_text(encoding="utf-8", errors="replace")
             for number, line in enumerate(text.splitlines(), 1):
-                for tag in TAG.findall(line):
-                    if tag not in self.statements:
-                        name = path.relative_to(self.project)
-                        self.fault(f"{name}:{number}", f"{tag} has no row in {TABLE}")
+                for tag in set(TAG.findall(line)) - tags:
+                    self.fault(f"{name}:{number}", f"{tag} has no row in the table of {of}")
+
+    def check_code(self):
+        """The code has the tag of each statement that it checks."""
+        tags = set(TAG.findall(self.header))
+        for row in self.rows:
+            tag = SAID_BEFORE.get(row.statement, row.statement)
+            if is_numbered(tag) and row.met_by in CODEC and row.statuses and tag not in tags:
+                place = f"{self.version.table}:{row.line}: {row.statement}"
+                self.fault(place, f"{HEADER} does not say where it is checked")
 
     def check_cases(self):
+        table = self.version.table
         for case in self.cases:
-            place = f"{CORPUS}:{case.line}: {case.name}"
+            place = f"{self.version.corpus}:{case.line}: {case.name}"
             for clause in case.clauses:
                 if clause not in self.statements:
-                    self.fault(place, f"{clause} has no row in {TABLE}")
+                    self.fault(place, f"{clause} has no row in {table}")
             if case.status is None:
                 continue
             if case.status not in self.statuses:
                 self.fault(place, f"{case.status} is no status of {HEADER}")
                 continue
+            rows = [row for row in self.rows if row.statement in case.clauses]
+            if not any(case.status in row.statuses for row in rows):
+                self.fault(place, f"none of its clauses is answered with {case.status} in {table}")
             clause = self.statuses[case.status].clause
-            if clause and clause not in case.clauses:
+            if self.version.name == "3.1.1" and clause and clause not in case.clauses:
                 self.fault(place, f"{case.status} reports {clause}, which is not its clause")
 
     def check_neighbours(self):
         """Each rule is broken alone: by bytes two from valid ones at most, and by an encoder's input."""
         short = [case for case in self.cases if case.bytes is not None and len(case.bytes) < 200]
         valid = [case.bytes for case in short if case.status is None and case.encoded]
-        for name, status in self.statuses.items():
+        corpus = self.version.corpus
+        for name in self.statuses:
             rejected = [case.bytes for case in short if case.status == name]
-            if "D" in status.letters and name not in NOT_IN_BYTES and not any(
+            if name not in NOT_IN_BYTES and not any(
                 distance(one, other, 2) <= 2 for one in rejected for other in valid
             ):
-                self.fault(CORPUS, f"no valid packet is next to one that is rejected as {name}")
-            if "E" in status.letters and name not in NOT_IN_FIELDS and not any(
+                self.fault(corpus, f"no valid packet is next to one that is rejected as {name}")
+            if name not in NOT_IN_FIELDS and not any(
                 case.status == name and case.encoded for case in self.cases
             ):
-                self.fault(CORPUS, f"no packet that an encoder refuses as {name}")
+                self.fault(corpus, f"no packet that an encoder refuses as {name}")
 
     def check_statuses(self):
-        """The header says the same twice, and the table says it too."""
-        numbers = [status.number for status in self.statuses.values()]
-        if numbers != list(range(-1, -len(numbers) - 1, -1)):
-            self.fault(HEADER, "the statuses are not -1, -2 and so on")
-            return
+        """The table lists every status that breaks a rule."""
+        listed_statuses = {status for row in self.rows for status in row.statuses}
+        for name in self.statuses.keys() - NO_RULE - listed_statuses:
+            self.fault(self.version.table, f"no row lists {name}")
+
+    def check_explanations(self):
+        """Of 3.1.1 the header says the clause of a status twice, and the table says it too."""
+        explanations = self.read_explanations()
         # One explanation in front for no error, one behind for other numbers.
-        if len(self.explanations) != len(self.statuses) + 2:
-            self.fault(HEADER, f"{len(self.explanations)} explanations are not one for each status")
+        if len(explanations) != len(self.statuses) + 2:
+            self.fault(HEADER, f"{len(explanations)} explanations are not one for each status")
             return
         for name, status in self.statuses.items():
-            explained = self.explanations[-status.number]
+            explained = explanations[-status.number]
             if explained != status.clause:
                 self.fault(
                     HEADER,
@@ -372,38 +466,43 @@ class Conformance:
                 )
             if status.clause == "":
                 continue
+            table = self.version.table
             rows = [row for row in self.rows if row.statement == status.clause]
             if not rows:
-                self.fault(HEADER, f"{name} reports {status.clause}, which has no row in {TABLE}")
+                self.fault(HEADER, f"{name} reports {status.clause}, which has no row in {table}")
             elif not any(name in row.statuses for row in rows):
-                self.fault(TABLE, f"{status.clause} does not list {name}, which reports it")
+                self.fault(table, f"{status.clause} does not list {name}, which reports it")
 
     def check_document(self):
-        path = self.project / DOCUMENT
+        path = self.project / self.version.document
         if not path.is_file() or path.read_text(encoding="utf-8") != self.document():
-            self.fault(DOCUMENT, "not what conformance.py --write writes from the table")
+            self.fault(self.version.document, "not what conformance.py --write writes from the table")
 
     def check(self):
         self.check_numbers()
         self.check_cells()
         self.check_tests_exist()
         self.check_tags()
+        self.check_code()
         self.check_cases()
         self.check_neighbours()
         self.check_statuses()
+        if self.version.name == "3.1.1":
+            self.check_explanations()
         self.check_document()
         return self.faults
 
     # -- What is written
 
     def document(self):
-        lines = [INTRODUCTION.format(**self.counts())]
+        lines = [self.version.introduction.format(**self.counts())]
         lines += ["| Met by | Numbered statements | Rows for sections |", "| --- | ---: | ---: |"]
         for met_by in MET_BY:
             numbered, sections = self.count([met_by])
             if numbered + sections > 0:
                 lines.append(f"| {met_by} | {numbered} | {sections} |")
         lines.append("| **all** | **{}** | **{}** |".format(*self.count(MET_BY)))
+        lines += self.decisions()
         title = None
         for row in self.rows:
             chapter = ".".join(map(str, section(row.statement)[:2]))
@@ -419,13 +518,29 @@ class Conformance:
             path
             for row in self.rows
             for test in row.tests
-            for path in EXAMPLES.get(test, [test.partition(":")[0]])
+            for path in self.version.examples.get(test, [test.partition(":")[0]])
         }
-        paths = {CORPUS if path == "packets.txt" else path for path in paths}
+        corpus = self.version.corpus
+        paths = {corpus if corpus.endswith("/" + path) else path for path in paths}
         lines.append("")
         for path in sorted(paths, key=lambda path: path.rsplit("/", 1)[-1]):
             lines.append(f"[{path.rsplit('/', 1)[-1]}]: ../{path}")
         return "\n".join(lines) + "\n"
+
+    def decisions(self):
+        """A table of what is decided here, if there is something."""
+        rows = [row for row in self.rows if DECIDED in row.how]
+        lines = []
+        if rows:
+            lines += ["", "## Where the standard is open", ""]
+            lines += ["| Statement | What it asks for | Decided | Shown by the packets |"]
+            lines += ["| --- | --- | --- | --- |"]
+        for row in rows:
+            decided = row.how.partition(DECIDED)[2].partition("Application:")[0].strip()
+            names = [case.name.removeprefix(DECIDED.lower()).strip() for case in self.deciding_cases(row)]
+            cells = [row.statement, quoted(row.summary), quoted(decided[0].upper() + decided[1:])]
+            lines.append("| " + " | ".join([*cells, "<br>".join(map(quoted, names))]) + " |")
+        return lines
 
     def count(self, met_by):
         chosen = [row for row in self.rows if row.met_by in met_by]
@@ -441,10 +556,9 @@ class Conformance:
             "application": self.count(["application"])[0],
         }
 
-    @staticmethod
-    def table_line(row):
+    def table_line(self, row):
         by_file = {}
-        for test in (path for test in row.tests for path in EXAMPLES.get(test, [test])):
+        for test in (path for test in row.tests for path in self.version.examples.get(test, [test])):
             path, _, name = test.partition(":")
             by_file.setdefault(path.rsplit("/", 1)[-1], []).append(name)
         tests = [
@@ -468,7 +582,7 @@ def quoted(text):
     return re.sub(r"\b(?:\w+_[\w.]*\w|will\.\w+|payload\.\w+)\b", r"`\g<0>`", text)
 
 
-INTRODUCTION = """\
+INTRODUCTION_3_1_1 = """\
 # Conformance to MQTT 3.1.1
 
 What the standard requires, statement by statement, and which part of `mqtt_codec.h` meets it. Of the
@@ -492,36 +606,84 @@ program that meets it and the test of that program. Both name the statement in a
 This command writes this page from [statements.tsv](../tests/conformance/statements.tsv):
 
 ```sh
-python3 tests/conformance/conformance.py . --write
+python3 tests/conformance/conformance.py . 3.1.1 --write
 ```
 
 Without `--write` it checks the table: no statement is missing, every test in it exists, and
 `mqtt_codec.h`, the packets and the table agree on the statement of each status.
 """
 
+INTRODUCTION_5_0 = """\
+# Conformance to MQTT 5.0
 
-def main(arguments):
-    write = "--write" in arguments
-    projects = [argument for argument in arguments if argument != "--write"]
-    if len(projects) != 1:
-        print(__doc__.strip(), file=sys.stderr)
-        return 2
-    conformance = Conformance(pathlib.Path(projects[0]))
+What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. Of the
+{numbered} statements that the standard numbers,
+
+- {codec} concern the bytes of packets, which the decoders and encoders see to;
+- {helper} concern how topics match, which a function answers;
+- {application} concern sessions, connections, time, or which packet answers which. The header
+  keeps nothing of these: they are left to the application, and the table says what helps it.
+
+Another {sections} rows are for sections that bind the bytes of packets, or the matching, without
+such a number: among them one for each property in each packet that may have it.
+
+In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them,
+a helper, or the application. **How** says by what; behind "Application:" stands the part that
+remains the application's. Where the standard is silent or contradicts itself, "Decided:" says what
+this project does; the first table lists these decisions. **Status** is what a packet that breaks
+the statement is answered with, without `MQTT_ERROR_`. **Tests** are what shows it: the packets of
+[packets_v5.txt] that name the statement in their clause line, and tests by name. A decision is shown
+by packets whose name begins with "decided:". What is left to the application has no test here: the
+example programs speak MQTT 3.1.1.
+
+This page is made from [statements_v5.tsv](../tests/conformance/statements_v5.tsv), the same for
+machines:
+
+```sh
+python3 tests/conformance/conformance.py . 5.0 --write
+```
+
+Without `--write` this checks the table: that no statement is missing, that every test named in it
+exists, that the code has the tag of every statement that it checks, and that the packets and the
+table agree on the status of each. That `mqtt_v5_status_clause` agrees with them is a test of
+[corpus_v5_test.c].
+"""
+
+VERSIONS = [
+    Version("3.1.1", "", NUMBERED_3_1_1, EXAMPLES, INTRODUCTION_3_1_1),
+    Version("5.0", "_v5", NUMBERED_5_0, {}, INTRODUCTION_5_0),
+]
+
+
+def run(project, version, write):
+    """Whether all is as it should be; prints what is not."""
+    conformance = Conformance(project, version)
     if write:
-        path = conformance.project / DOCUMENT
+        path = project / version.document
         path.write_text(conformance.document(), encoding="utf-8", newline="\n")
     faults = conformance.check()
     for fault in faults:
         print(fault)
-    numbered, sections = conformance.count(MET_BY)
     if faults:
-        print(f"{len(faults)} faults", file=sys.stderr)
-        return 1
+        print(f"MQTT {version.name}: {len(faults)} faults", file=sys.stderr)
+        return False
+    numbered, sections = conformance.count(MET_BY)
     print(
-        f"{numbered} numbered statements, {sections} rows for sections, "
+        f"MQTT {version.name}: {numbered} numbered statements, {sections} rows for sections, "
         f"{len(conformance.cases)} packets, {len(conformance.statuses)} statuses: they agree"
     )
-    return 0
+    return True
+
+
+def main(arguments):
+    write = "--write" in arguments
+    words = [argument for argument in arguments if argument != "--write"]
+    versions = [version for version in VERSIONS if words[1:] in ([], [version.name])]
+    if not words or not versions:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    results = [run(pathlib.Path(words[0]), version, write) for version in versions]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

@@ -55,19 +55,13 @@ const struct corpus_status corpus_statuses[] = {
 };
 const size_t corpus_status_count = sizeof corpus_statuses / sizeof corpus_statuses[0];
 
-/* Where the reader is, for what it has to say of a fault. */
-struct place {
-    const char *path;
-    unsigned line;
-};
-
-static void end_with(const struct place *place, const char *fault, const char *text)
+void corpus_end_with(const struct corpus_place *place, const char *fault, const char *text)
 {
     fprintf(stderr, "%s:%u: %s: %s\n", place->path, place->line, fault, text);
     exit(EXIT_FAILURE);
 }
 
-static void *allocate(size_t count, size_t size)
+void *corpus_allocate(size_t count, size_t size)
 {
     void *memory = calloc(count > 0 ? count : 1, size);
 
@@ -76,22 +70,23 @@ static void *allocate(size_t count, size_t size)
     return memory;
 }
 
-static unsigned long number(const struct place *place, const char *text, unsigned long largest)
+unsigned long corpus_number(const struct corpus_place *place, const char *text,
+                            unsigned long largest)
 {
     char *end;
-    const unsigned long value = strtoul(text, &end, 10);
+    const unsigned long value = strtoul(text, &end, 0);
 
     if (end == text || *end != '\0' || value > largest)
-        end_with(place, "not a number up to what this field holds", text);
+        corpus_end_with(place, "not a number up to what this field holds", text);
     return value;
 }
 
-static bool flag(const struct place *place, const char *text)
+bool corpus_flag(const struct corpus_place *place, const char *text)
 {
-    return number(place, text, 1) == 1;
+    return corpus_number(place, text, 1) == 1;
 }
 
-static struct mqtt_bytes binary(const char *text)
+struct mqtt_bytes corpus_bytes(const char *text)
 {
     const struct test_block block = test_parse(text);
     const struct mqtt_bytes bytes = {block.bytes, block.length};
@@ -99,7 +94,7 @@ static struct mqtt_bytes binary(const char *text)
     return bytes;
 }
 
-static struct mqtt_string string(const char *text)
+struct mqtt_string corpus_string(const char *text)
 {
     const struct test_block block = test_parse(text);
     const struct mqtt_string result = {(const char *)block.bytes, block.length};
@@ -125,151 +120,153 @@ static char *next_word(char **text)
     return word;
 }
 
-typedef bool set_field(const struct place *place, struct mqtt_packet *packet, const char *key,
-                       const char *value);
-
-static bool set_connect(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_connect(const struct corpus_place *place, void *packet, const char *key,
                         const char *value)
 {
-    struct mqtt_connect *connect = &packet->as.connect;
+    struct mqtt_connect *connect = &((struct mqtt_packet *)packet)->as.connect;
 
     if (strcmp(key, "client_id") == 0) {
-        connect->client_id = string(value);
+        connect->client_id = corpus_string(value);
     } else if (strcmp(key, "keep_alive") == 0) {
-        connect->keep_alive = (uint16_t)number(place, value, 65535);
+        connect->keep_alive = (uint16_t)corpus_number(place, value, 65535);
     } else if (strcmp(key, "clean_session") == 0) {
-        connect->clean_session = flag(place, value);
+        connect->clean_session = corpus_flag(place, value);
     } else if (strcmp(key, "will_topic") == 0) {
         connect->has_will = true;
-        connect->will.topic = string(value);
+        connect->will.topic = corpus_string(value);
     } else if (strcmp(key, "will_message") == 0) {
-        connect->will.message = binary(value);
+        connect->will.message = corpus_bytes(value);
     } else if (strcmp(key, "will_qos") == 0) {
-        connect->will.qos = (uint8_t)number(place, value, 255);
+        connect->will.qos = (uint8_t)corpus_number(place, value, 255);
     } else if (strcmp(key, "will_retain") == 0) {
-        connect->will.retain = flag(place, value);
+        connect->will.retain = corpus_flag(place, value);
     } else if (strcmp(key, "user_name") == 0) {
         connect->has_user_name = true;
-        connect->user_name = string(value);
+        connect->user_name = corpus_string(value);
     } else if (strcmp(key, "password") == 0) {
         connect->has_password = true;
-        connect->password = binary(value);
+        connect->password = corpus_bytes(value);
     } else {
         return false;
     }
     return true;
 }
 
-static bool set_connack(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_connack(const struct corpus_place *place, void *packet, const char *key,
                         const char *value)
 {
+    struct mqtt_connack *connack = &((struct mqtt_packet *)packet)->as.connack;
+
     if (strcmp(key, "session_present") == 0)
-        packet->as.connack.session_present = flag(place, value);
+        connack->session_present = corpus_flag(place, value);
     else if (strcmp(key, "return_code") == 0)
-        packet->as.connack.return_code = (uint8_t)number(place, value, 255);
+        connack->return_code = (uint8_t)corpus_number(place, value, 255);
     else
         return false;
     return true;
 }
 
-static bool set_publish(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_publish(const struct corpus_place *place, void *packet, const char *key,
                         const char *value)
 {
-    struct mqtt_publish *publish = &packet->as.publish;
+    struct mqtt_publish *publish = &((struct mqtt_packet *)packet)->as.publish;
 
     if (strcmp(key, "topic") == 0)
-        publish->topic = string(value);
+        publish->topic = corpus_string(value);
     else if (strcmp(key, "payload") == 0)
-        publish->payload = binary(value);
+        publish->payload = corpus_bytes(value);
     else if (strcmp(key, "payload_length") == 0)
-        publish->payload.length = number(place, value, UINT32_MAX);
+        publish->payload.length = corpus_number(place, value, UINT32_MAX);
     else if (strcmp(key, "packet_id") == 0)
-        publish->packet_id = (uint16_t)number(place, value, 65535);
+        publish->packet_id = (uint16_t)corpus_number(place, value, 65535);
     else if (strcmp(key, "qos") == 0)
-        publish->qos = (uint8_t)number(place, value, 255);
+        publish->qos = (uint8_t)corpus_number(place, value, 255);
     else if (strcmp(key, "dup") == 0)
-        publish->dup = flag(place, value);
+        publish->dup = corpus_flag(place, value);
     else if (strcmp(key, "retain") == 0)
-        publish->retain = flag(place, value);
+        publish->retain = corpus_flag(place, value);
     else
         return false;
     return true;
 }
 
-static bool set_ack(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_ack(const struct corpus_place *place, void *packet, const char *key,
                     const char *value)
 {
+    struct mqtt_ack *ack = &((struct mqtt_packet *)packet)->as.ack;
+
     if (strcmp(key, "packet_id") != 0)
         return false;
-    packet->as.ack.packet_id = (uint16_t)number(place, value, 65535);
+    ack->packet_id = (uint16_t)corpus_number(place, value, 65535);
     return true;
 }
 
 /* A filter begins the next entry of a list of at most 16; its QoS follows it. */
 #define LONGEST_LIST 16u
 
-static bool set_subscribe(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_subscribe(const struct corpus_place *place, void *packet, const char *key,
                           const char *value)
 {
-    struct mqtt_subscribe *subscribe = &packet->as.subscribe;
+    struct mqtt_subscribe *subscribe = &((struct mqtt_packet *)packet)->as.subscribe;
     struct mqtt_subscription *list = NULL;
 
     if (subscribe->subscriptions == NULL && strcmp(key, "filter") == 0)
-        subscribe->subscriptions = allocate(LONGEST_LIST, sizeof *list);
+        subscribe->subscriptions = corpus_allocate(LONGEST_LIST, sizeof *list);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is copied, for want of its const */
     memcpy(&list, &subscribe->subscriptions, sizeof list);
     if (strcmp(key, "packet_id") == 0)
-        subscribe->packet_id = (uint16_t)number(place, value, 65535);
+        subscribe->packet_id = (uint16_t)corpus_number(place, value, 65535);
     else if (strcmp(key, "encoded") == 0)
-        subscribe->encoded = binary(value);
+        subscribe->encoded = corpus_bytes(value);
     else if (strcmp(key, "filter") == 0 && subscribe->count < LONGEST_LIST)
-        list[subscribe->count++].filter = string(value);
+        list[subscribe->count++].filter = corpus_string(value);
     else if (strcmp(key, "qos") == 0 && subscribe->count > 0)
-        list[subscribe->count - 1].qos = (uint8_t)number(place, value, 255);
+        list[subscribe->count - 1].qos = (uint8_t)corpus_number(place, value, 255);
     else
         return false;
     return true;
 }
 
-static bool set_suback(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_suback(const struct corpus_place *place, void *packet, const char *key,
                        const char *value)
 {
+    struct mqtt_suback *suback = &((struct mqtt_packet *)packet)->as.suback;
     struct mqtt_bytes codes;
 
     if (strcmp(key, "packet_id") == 0) {
-        packet->as.suback.packet_id = (uint16_t)number(place, value, 65535);
+        suback->packet_id = (uint16_t)corpus_number(place, value, 65535);
         return true;
     }
     if (strcmp(key, "return_codes") != 0)
         return false;
-    codes = binary(value);
-    packet->as.suback.return_codes = codes.data;
-    packet->as.suback.count = codes.length;
+    codes = corpus_bytes(value);
+    suback->return_codes = codes.data;
+    suback->count = codes.length;
     return true;
 }
 
-static bool set_unsubscribe(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_unsubscribe(const struct corpus_place *place, void *packet, const char *key,
                             const char *value)
 {
-    struct mqtt_unsubscribe *unsubscribe = &packet->as.unsubscribe;
+    struct mqtt_unsubscribe *unsubscribe = &((struct mqtt_packet *)packet)->as.unsubscribe;
     struct mqtt_string *list = NULL;
 
     if (unsubscribe->filters == NULL && strcmp(key, "filter") == 0)
-        unsubscribe->filters = allocate(LONGEST_LIST, sizeof *list);
+        unsubscribe->filters = corpus_allocate(LONGEST_LIST, sizeof *list);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is copied, for want of its const */
     memcpy(&list, &unsubscribe->filters, sizeof list);
     if (strcmp(key, "packet_id") == 0)
-        unsubscribe->packet_id = (uint16_t)number(place, value, 65535);
+        unsubscribe->packet_id = (uint16_t)corpus_number(place, value, 65535);
     else if (strcmp(key, "encoded") == 0)
-        unsubscribe->encoded = binary(value);
+        unsubscribe->encoded = corpus_bytes(value);
     else if (strcmp(key, "filter") == 0 && unsubscribe->count < LONGEST_LIST)
-        list[unsubscribe->count++] = string(value);
+        list[unsubscribe->count++] = corpus_string(value);
     else
         return false;
     return true;
 }
 
-static bool set_nothing(const struct place *place, struct mqtt_packet *packet, const char *key,
+static bool set_nothing(const struct corpus_place *place, void *packet, const char *key,
                         const char *value)
 {
     (void)place;
@@ -279,13 +276,11 @@ static bool set_nothing(const struct place *place, struct mqtt_packet *packet, c
     return false;
 }
 
-struct packet_type {
+static const struct {
     const char *name;
     enum mqtt_packet_type type;
-    set_field *set;
-};
-
-static const struct packet_type packet_types[] = {
+    corpus_set_field *set;
+} packet_types[] = {
     {"CONNECT", MQTT_CONNECT, set_connect},   {"CONNACK", MQTT_CONNACK, set_connack},
     {"PUBLISH", MQTT_PUBLISH, set_publish},   {"PUBACK", MQTT_PUBACK, set_ack},
     {"PUBREC", MQTT_PUBREC, set_ack},         {"PUBREL", MQTT_PUBREL, set_ack},
@@ -295,53 +290,78 @@ static const struct packet_type packet_types[] = {
     {"PINGRESP", MQTT_PINGRESP, set_nothing}, {"DISCONNECT", MQTT_DISCONNECT, set_nothing},
 };
 
+static void *new_packet(const char *type, corpus_set_field **set)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof packet_types / sizeof packet_types[0]; i++) {
+        if (strcmp(packet_types[i].name, type) == 0) {
+            struct mqtt_packet *packet = corpus_allocate(1, sizeof *packet);
+            packet->type = packet_types[i].type;
+            *set = packet_types[i].set;
+            return packet;
+        }
+    }
+    return NULL;
+}
+
 /* TYPE key=value ... */
-static void read_packet(const struct place *place, struct corpus_case *item, char *text)
+static void read_packet(const struct corpus_place *place, const struct corpus_version *version,
+                        struct corpus_case *item, char *text)
 {
     const char *type = next_word(&text);
+    corpus_set_field *set = NULL;
+    void *packet = type == NULL ? NULL : version->new_packet(type, &set);
     char *word;
-    size_t i = 0;
 
-    if (type == NULL || item->has_packet)
-        end_with(place, "no packet, or a second one", item->name);
-    while (i < sizeof packet_types / sizeof packet_types[0] &&
-           strcmp(packet_types[i].name, type) != 0)
-        i++;
-    if (i == sizeof packet_types / sizeof packet_types[0])
-        end_with(place, "no packet type", type);
-    item->has_packet = true;
-    item->packet.type = packet_types[i].type;
+    if (packet == NULL || item->packet != NULL)
+        corpus_end_with(place, "no packet of a known type, or a second one", item->name);
+    item->packet = packet;
     while ((word = next_word(&text)) != NULL) {
         char *value = strchr(word, '=');
         if (value == NULL)
-            end_with(place, "no key=value", word);
+            corpus_end_with(place, "no key=value", word);
         *value++ = '\0';
-        if (!packet_types[i].set(place, &item->packet, word, value))
-            end_with(place, "no field of this packet", word);
+        if (!set(place, packet, word, value))
+            corpus_end_with(place, "no field of this packet", word);
     }
 }
 
 /* STATUS, or STATUS at OFFSET */
-static void read_status(const struct place *place, struct corpus_case *item, char *text)
+static struct corpus_verdict read_verdict(const struct corpus_place *place,
+                                          const struct corpus_version *version,
+                                          const struct corpus_case *item, char *text)
 {
     const char *name = next_word(&text);
     const char *at = next_word(&text);
     const char *offset = next_word(&text);
+    struct corpus_verdict verdict = {0, 0};
     size_t i = 0;
 
-    while (i < corpus_status_count && (name == NULL || strcmp(corpus_statuses[i].name, name) != 0))
+    while (i < version->status_count &&
+           (name == NULL || strcmp(version->statuses[i].name, name) != 0))
         i++;
-    if (i == corpus_status_count)
-        end_with(place, "no status", name == NULL ? "" : name);
-    item->status = corpus_statuses[i].status;
+    if (i == version->status_count)
+        corpus_end_with(place, "no status", name == NULL ? "" : name);
+    verdict.status = version->statuses[i].status;
     if (item->has_bytes != (at != NULL && strcmp(at, "at") == 0 && offset != NULL))
-        end_with(place, "bytes without an offset, or an offset without bytes", item->name);
+        corpus_end_with(place, "bytes without an offset, or an offset without bytes", item->name);
     if (item->has_bytes)
-        item->offset = (uint32_t)number(place, offset, UINT32_MAX);
+        verdict.offset = (uint32_t)corpus_number(place, offset, UINT32_MAX);
+    return verdict;
+}
+
+static const struct corpus_verdict *keep(struct corpus_verdict verdict)
+{
+    struct corpus_verdict *kept = corpus_allocate(1, sizeof *kept);
+
+    *kept = verdict;
+    return kept;
 }
 
 /* A line of a case: a keyword and what stands behind it. */
-static void read_line(const struct place *place, struct corpus_case *item, char *text)
+static void read_line(const struct corpus_place *place, const struct corpus_version *version,
+                      struct corpus_case *item, char *text)
 {
     const char *keyword = next_word(&text);
 
@@ -355,30 +375,37 @@ static void read_line(const struct place *place, struct corpus_case *item, char 
     } else if (strcmp(keyword, "shortest") == 0) {
         item->canonical = test_parse(text);
     } else if (strcmp(keyword, "accept") == 0 || strcmp(keyword, "encode") == 0) {
-        read_packet(place, item, text);
+        read_packet(place, version, item, text);
     } else if (strcmp(keyword, "reject") == 0) {
-        read_status(place, item, text);
+        const struct corpus_verdict verdict = read_verdict(place, version, item, text);
+        item->status = verdict.status;
+        item->offset = verdict.offset;
     } else if (strcmp(keyword, "incomplete") == 0) {
         item->status = MQTT_PACKET_INCOMPLETE;
+    } else if (strcmp(keyword, "from_client") == 0) {
+        item->from_client = keep(read_verdict(place, version, item, text));
+    } else if (strcmp(keyword, "from_server") == 0) {
+        item->from_server = keep(read_verdict(place, version, item, text));
     } else {
-        end_with(place, "no keyword", keyword);
+        corpus_end_with(place, "no keyword", keyword);
     }
 }
 
-static void check_case(const struct place *place, const struct corpus_case *item)
+static void check_case(const struct corpus_place *place, const struct corpus_case *item)
 {
     if (item->clauses == NULL)
-        end_with(place, "no clause", item->name);
-    if (item->status == 0 ? !item->has_bytes || !item->has_packet
-                          : !item->has_bytes && !item->has_packet)
-        end_with(place, "says too little", item->name);
+        corpus_end_with(place, "no clause", item->name);
+    if (item->status == 0 ? !item->has_bytes || item->packet == NULL
+                          : !item->has_bytes && item->packet == NULL)
+        corpus_end_with(place, "says too little", item->name);
 }
 
-const struct corpus_case *corpus_read(const char *path, size_t *count)
+const struct corpus_case *corpus_read_version(const char *path,
+                                              const struct corpus_version *version, size_t *count)
 {
-    struct place place = {path, 0};
+    struct corpus_place place = {path, 0};
     const size_t most = 2000;
-    struct corpus_case *cases = allocate(most, sizeof *cases);
+    struct corpus_case *cases = corpus_allocate(most, sizeof *cases);
     FILE *file = fopen(path, "r");
     char *line = NULL;
     size_t room = 0;
@@ -386,7 +413,7 @@ const struct corpus_case *corpus_read(const char *path, size_t *count)
 
     *count = 0;
     if (file == NULL)
-        end_with(&place, "cannot be opened", path);
+        corpus_end_with(&place, "cannot be opened", path);
     while ((length = getline(&line, &room, file)) > 0) {
         struct corpus_case *item = &cases[*count];
         place.line++;
@@ -397,17 +424,24 @@ const struct corpus_case *corpus_read(const char *path, size_t *count)
             check_case(&place, item);
             *count += 1;
         } else if (item->name != NULL) {
-            read_line(&place, item, line);
+            read_line(&place, version, item, line);
         } else if (strncmp(line, "packet  ", 8) == 0 && *count < most - 1) {
             item->name = strdup(line + 8);
             item->line = place.line;
         } else {
-            end_with(&place, "no case begins like this, or there are too many", line);
+            corpus_end_with(&place, "no case begins like this, or there are too many", line);
         }
     }
     if (*count == 0 || cases[*count].name != NULL)
-        end_with(&place, "no empty line behind the last case", path);
+        corpus_end_with(&place, "no empty line behind the last case", path);
     free(line);
     fclose(file);
     return cases;
+}
+
+const struct corpus_case *corpus_read(const char *path, size_t *count)
+{
+    const struct corpus_version version = {corpus_statuses, corpus_status_count, new_packet};
+
+    return corpus_read_version(path, &version, count);
 }

@@ -161,7 +161,7 @@ START_TEST(every_status_is_produced)
         if (cases[i].has_bytes)
             result = mqtt_decode(&packet, cases[i].bytes.bytes, cases[i].bytes.length);
         else
-            result = mqtt_encode(NULL, 0, &cases[i].packet);
+            result = mqtt_encode(NULL, 0, cases[i].packet);
         if (result < 0)
             produced[-result] = true;
     }

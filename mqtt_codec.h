@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * mqtt_codec.h: encodes and decodes MQTT 3.1.1 packets, all fourteen types, in both directions.
+ * mqtt_codec.h: encodes and decodes MQTT 3.1.1 and MQTT 5.0 packets, all types, in both directions.
  *
  * Every function is pure: no I/O, no allocation, no state, no globals, no clock. A decoder refuses
  * every packet that the standard calls malformed. It reports the rule that the packet breaks and
  * where the offending field begins. An encoder refuses to write such a packet. It reports the rule,
  * but neither the byte nor which of many filters breaks it. Section numbers and tags such as
- * [MQTT-3.1.2-22] refer to the OASIS Standard "MQTT Version 3.1.1" of 29 October 2014.
+ * [MQTT-3.1.2-22] refer to the OASIS Standard "MQTT Version 3.1.1" of 29 October 2014. In the parts
+ * from "BEGIN MQTT 5.0" to "END MQTT 5.0" they refer to "MQTT Version 5.0" of 7 March 2019. Names
+ * with mqtt_v5_ are of MQTT 5.0. All others are of MQTT 3.1.1 or shared by both versions.
  *
  * A client decodes a stream with this loop. `bytes` holds the `length` bytes received so far:
  *
@@ -41,9 +43,9 @@
  *   Order    If a packet breaks several rules, decoders and encoders report the first in the order
  *            of its bytes.
  *
- * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, END OF THE
- * INTERFACE, and then the implementation by sections of the standard; packet types that share code
- * stand together.
+ * Sections: CONFIGURATION, TYPES, DECODE, ENCODE, STRINGS AND TOPICS, EXPLANATIONS, the same for
+ * MQTT 5.0, END OF THE INTERFACE, and then the implementation by sections of the standard, first of
+ * MQTT 3.1.1, then of MQTT 5.0; packet types that share code stand together.
  */
 #if !defined(MQTT_CODEC_SINGLE_HEADER_H)
 #define MQTT_CODEC_SINGLE_HEADER_H
@@ -220,7 +222,26 @@ enum mqtt_status {
     MQTT_ERROR_TOPIC_NAME_WILDCARD = -40,        /* D PE # or + in a topic name      MQTT-4.7.1-1 */
     MQTT_ERROR_FILTER_MULTI_LEVEL = -41,         /* D  E # misplaced                 MQTT-4.7.1-2 */
     MQTT_ERROR_FILTER_SINGLE_LEVEL = -42,        /* D  E + misplaced                 MQTT-4.7.1-3 */
-    MQTT_ERROR_PAYLOAD_MISSING = -43             /*    E payload has a length, data is NULL       */
+    MQTT_ERROR_PAYLOAD_MISSING = -43,            /*    E payload has a length, data is NULL       */
+    /* BEGIN MQTT 5.0 */
+    MQTT_ERROR_INTEGER_NOT_SHORTEST = -44,  /* DHPE more bytes than needed        MQTT-1.5.5-1 */
+    MQTT_ERROR_INTEGER_TOO_LONG = -45,      /* D PE the fourth byte is not the last      1.5.5 */
+    MQTT_ERROR_PROPERTIES_MISSING = -46,    /* D P  no whole property length      MQTT-2.2.2-1 */
+    MQTT_ERROR_PROPERTIES_PAST_END = -47,   /* D P  longer than the packet             2.2.2.1 */
+    MQTT_ERROR_PROPERTY_ID = -48,           /* D PE unknown, or not in this packet     2.2.2.2 */
+    MQTT_ERROR_PROPERTY_DIRECTION = -49,    /* D  E not from this side                 2.2.2.2 */
+    MQTT_ERROR_PROPERTY_CUT = -50,          /* D PE longer than the properties         2.2.2.2 */
+    MQTT_ERROR_PROPERTY_TWICE = -51,        /* D PE allowed only once                    2.2.2 */
+    MQTT_ERROR_PROPERTY_VALUE = -52,        /* D PE number out of its range              2.2.2 */
+    MQTT_ERROR_TOPIC_ALIAS_ZERO = -53,      /* D PE topic alias 0                 MQTT-3.3.2-8 */
+    MQTT_ERROR_TOPIC_MISSING = -54,         /* D PE no topic and no topic alias        3.3.2.1 */
+    MQTT_ERROR_AUTHENTICATION_METHOD = -55, /* D  E missing                               4.12 */
+    MQTT_ERROR_REASON_CODE = -56,           /* D  E not of this packet or side             2.4 */
+    MQTT_ERROR_SUBSCRIPTION_OPTIONS = -57,  /* D  E reserved bits not 0           MQTT-3.8.3-5 */
+    MQTT_ERROR_RETAIN_HANDLING = -58,       /* D  E not 0, 1 or 2                      3.8.3.1 */
+    MQTT_ERROR_NO_LOCAL_SHARED = -59,       /* D  E shared, no local 1            MQTT-3.8.3-4 */
+    MQTT_ERROR_SHARE_NAME = -60             /* D  E $share/... of another form           4.8.2 */
+    /* END MQTT 5.0 */
 };
 
 /* A string: UTF-8 text [1.5.3]. */
@@ -517,6 +538,498 @@ MQTTI_API const char *mqtt_packet_type_name(enum mqtt_packet_type type);
  * connection, 1 [MQTT-3.1.2-2] or 2 [MQTT-3.1.3-8]. Returns -1 if it closes without a CONNACK
  * [MQTT-3.1.4-1]. */
 MQTTI_API int32_t mqtt_connack_code_for(int32_t status);
+
+/* BEGIN MQTT 5.0 */
+
+/* ---------------------------------------------------------------------------------------------
+ * MQTT 5.0: TYPES
+ *
+ * Both versions share what stands above of results, statuses, strings, topic names and matching,
+ * and mqtt_encode_pingreq and mqtt_encode_pingresp.
+ *
+ * The CONNECT decides the version of a connection. A server for both versions asks
+ * mqtt_decode_protocol_level about the first packet. A client that gets MQTT_ERROR_PROTOCOL_LEVEL
+ * for the CONNACK talks to a server of 3.1.1.
+ * ------------------------------------------------------------------------------------------- */
+
+/* Packet types, Table 2-1 [2.1.2]. The value 0 is reserved. */
+enum mqtt_v5_packet_type {
+    MQTT_V5_CONNECT = 1,      /* client to server: opens a connection [3.1] */
+    MQTT_V5_CONNACK = 2,      /* server to client: answers CONNECT [3.2] */
+    MQTT_V5_PUBLISH = 3,      /* both ways: an application message [3.3] */
+    MQTT_V5_PUBACK = 4,       /* both ways: answers PUBLISH at QoS 1 [3.4] */
+    MQTT_V5_PUBREC = 5,       /* both ways: answers PUBLISH at QoS 2 [3.5] */
+    MQTT_V5_PUBREL = 6,       /* both ways: answers PUBREC [3.6] */
+    MQTT_V5_PUBCOMP = 7,      /* both ways: answers PUBREL [3.7] */
+    MQTT_V5_SUBSCRIBE = 8,    /* client to server: asks for subscriptions [3.8] */
+    MQTT_V5_SUBACK = 9,       /* server to client: answers SUBSCRIBE [3.9] */
+    MQTT_V5_UNSUBSCRIBE = 10, /* client to server: ends subscriptions [3.10] */
+    MQTT_V5_UNSUBACK = 11,    /* server to client: answers UNSUBSCRIBE [3.11] */
+    MQTT_V5_PINGREQ = 12,     /* client to server: the client is alive [3.12] */
+    MQTT_V5_PINGRESP = 13,    /* server to client: answers PINGREQ [3.13] */
+    MQTT_V5_DISCONNECT = 14,  /* both ways: ends the connection [3.14] */
+    MQTT_V5_AUTH = 15         /* both ways: a step of the authentication [3.15] */
+};
+
+/* Properties, Table 2-4: the member of `as` that each has, and what it means [2.2.2.2] */
+enum mqtt_v5_property_id {
+    MQTT_V5_PROPERTY_PAYLOAD_FORMAT_INDICATOR = 0x01,     /* number: 1 if the payload is UTF-8 */
+    MQTT_V5_PROPERTY_MESSAGE_EXPIRY_INTERVAL = 0x02,      /* number: seconds */
+    MQTT_V5_PROPERTY_CONTENT_TYPE = 0x03,                 /* string */
+    MQTT_V5_PROPERTY_RESPONSE_TOPIC = 0x08,               /* string: a topic name */
+    MQTT_V5_PROPERTY_CORRELATION_DATA = 0x09,             /* bytes */
+    MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER = 0x0B,      /* number: 1 to 268,435,455; any number of
+                                                             them in a PUBLISH from a server */
+    MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL = 0x11,      /* number: seconds */
+    MQTT_V5_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER = 0x12,   /* string */
+    MQTT_V5_PROPERTY_SERVER_KEEP_ALIVE = 0x13,            /* number: 16 bits, seconds */
+    MQTT_V5_PROPERTY_AUTHENTICATION_METHOD = 0x15,        /* string */
+    MQTT_V5_PROPERTY_AUTHENTICATION_DATA = 0x16,          /* bytes */
+    MQTT_V5_PROPERTY_REQUEST_PROBLEM_INFORMATION = 0x17,  /* number: 0 or 1 */
+    MQTT_V5_PROPERTY_WILL_DELAY_INTERVAL = 0x18,          /* number: seconds */
+    MQTT_V5_PROPERTY_REQUEST_RESPONSE_INFORMATION = 0x19, /* number: 0 or 1 */
+    MQTT_V5_PROPERTY_RESPONSE_INFORMATION = 0x1A,         /* string */
+    MQTT_V5_PROPERTY_SERVER_REFERENCE = 0x1C,             /* string */
+    MQTT_V5_PROPERTY_REASON_STRING = 0x1F,                /* string */
+    MQTT_V5_PROPERTY_RECEIVE_MAXIMUM = 0x21,              /* number: 1 to 65,535 */
+    MQTT_V5_PROPERTY_TOPIC_ALIAS_MAXIMUM = 0x22,          /* number: 16 bits */
+    MQTT_V5_PROPERTY_TOPIC_ALIAS = 0x23,                  /* number: 1 to 65,535 */
+    MQTT_V5_PROPERTY_MAXIMUM_QOS = 0x24,                  /* number: 0 or 1 */
+    MQTT_V5_PROPERTY_RETAIN_AVAILABLE = 0x25,             /* number: 0 or 1 */
+    MQTT_V5_PROPERTY_USER_PROPERTY = 0x26,                /* pair; any number of them */
+    MQTT_V5_PROPERTY_MAXIMUM_PACKET_SIZE = 0x27,          /* number: bytes, not 0 */
+    MQTT_V5_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE = 0x28,    /* number: 0 or 1 */
+    MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIERS_AVAILABLE = 0x29, /* number: 0 or 1 */
+    MQTT_V5_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE = 0x2A       /* number: 0 or 1 */
+};
+
+/* Reason codes, Table 2-6, and the packets that have them [2.4]. 0x80 and above mean failure.
+ * PUBACK stands for PUBREC too, and PUBREL for PUBCOMP. */
+enum mqtt_v5_reason_code {
+    MQTT_V5_REASON_SUCCESS = 0x00,              /* CONNACK, PUBACK, PUBREL, UNSUBACK, AUTH */
+    MQTT_V5_REASON_NORMAL_DISCONNECTION = 0x00, /* DISCONNECT */
+    MQTT_V5_REASON_GRANTED_QOS_0 = 0x00,        /* SUBACK */
+    MQTT_V5_REASON_GRANTED_QOS_1 = 0x01,        /* SUBACK */
+    MQTT_V5_REASON_GRANTED_QOS_2 = 0x02,        /* SUBACK */
+    MQTT_V5_REASON_DISCONNECT_WITH_WILL_MESSAGE = 0x04,  /* DISCONNECT from a client */
+    MQTT_V5_REASON_NO_MATCHING_SUBSCRIBERS = 0x10,       /* PUBACK from a server */
+    MQTT_V5_REASON_NO_SUBSCRIPTION_EXISTED = 0x11,       /* UNSUBACK */
+    MQTT_V5_REASON_CONTINUE_AUTHENTICATION = 0x18,       /* AUTH */
+    MQTT_V5_REASON_RE_AUTHENTICATE = 0x19,               /* AUTH from a client */
+    MQTT_V5_REASON_UNSPECIFIED_ERROR = 0x80,             /* CONNACK, PUBACK, SUBACK, UNSUBACK,
+                                                             DISCONNECT */
+    MQTT_V5_REASON_MALFORMED_PACKET = 0x81,              /* CONNACK, DISCONNECT */
+    MQTT_V5_REASON_PROTOCOL_ERROR = 0x82,                /* CONNACK, DISCONNECT */
+    MQTT_V5_REASON_IMPLEMENTATION_SPECIFIC_ERROR = 0x83, /* as 0x80 */
+    MQTT_V5_REASON_UNSUPPORTED_PROTOCOL_VERSION = 0x84,  /* CONNACK */
+    MQTT_V5_REASON_CLIENT_IDENTIFIER_NOT_VALID = 0x85,   /* CONNACK */
+    MQTT_V5_REASON_BAD_USER_NAME_OR_PASSWORD = 0x86,     /* CONNACK */
+    MQTT_V5_REASON_NOT_AUTHORIZED = 0x87,                /* as 0x80; DISCONNECT from a server */
+    MQTT_V5_REASON_SERVER_UNAVAILABLE = 0x88,            /* CONNACK */
+    MQTT_V5_REASON_SERVER_BUSY = 0x89,                   /* CONNACK, DISCONNECT from a server */
+    MQTT_V5_REASON_BANNED = 0x8A,                        /* CONNACK */
+    MQTT_V5_REASON_SERVER_SHUTTING_DOWN = 0x8B,          /* DISCONNECT from a server */
+    MQTT_V5_REASON_BAD_AUTHENTICATION_METHOD = 0x8C,     /* CONNACK, DISCONNECT */
+    MQTT_V5_REASON_KEEP_ALIVE_TIMEOUT = 0x8D,            /* DISCONNECT from a server */
+    MQTT_V5_REASON_SESSION_TAKEN_OVER = 0x8E,            /* DISCONNECT from a server */
+    MQTT_V5_REASON_TOPIC_FILTER_INVALID = 0x8F,          /* SUBACK, UNSUBACK, DISCONNECT from a
+                                                             server */
+    MQTT_V5_REASON_TOPIC_NAME_INVALID = 0x90,            /* CONNACK, PUBACK, DISCONNECT */
+    MQTT_V5_REASON_PACKET_IDENTIFIER_IN_USE = 0x91,      /* PUBACK, SUBACK, UNSUBACK */
+    MQTT_V5_REASON_PACKET_IDENTIFIER_NOT_FOUND = 0x92,   /* PUBREL */
+    MQTT_V5_REASON_RECEIVE_MAXIMUM_EXCEEDED = 0x93,      /* DISCONNECT */
+    MQTT_V5_REASON_TOPIC_ALIAS_INVALID = 0x94,           /* DISCONNECT */
+    MQTT_V5_REASON_PACKET_TOO_LARGE = 0x95,              /* CONNACK, DISCONNECT */
+    MQTT_V5_REASON_MESSAGE_RATE_TOO_HIGH = 0x96,         /* DISCONNECT */
+    MQTT_V5_REASON_QUOTA_EXCEEDED = 0x97,                /* CONNACK, PUBACK, SUBACK, DISCONNECT */
+    MQTT_V5_REASON_ADMINISTRATIVE_ACTION = 0x98,         /* DISCONNECT */
+    MQTT_V5_REASON_PAYLOAD_FORMAT_INVALID = 0x99,        /* CONNACK, PUBACK, DISCONNECT */
+    MQTT_V5_REASON_RETAIN_NOT_SUPPORTED = 0x9A,          /* CONNACK, DISCONNECT from a server */
+    MQTT_V5_REASON_QOS_NOT_SUPPORTED = 0x9B,             /* CONNACK, DISCONNECT */
+    MQTT_V5_REASON_USE_ANOTHER_SERVER = 0x9C,            /* CONNACK, DISCONNECT from a server */
+    MQTT_V5_REASON_SERVER_MOVED = 0x9D,                  /* CONNACK, DISCONNECT from a server */
+    MQTT_V5_REASON_SHARED_SUBSCRIPTIONS_NOT_SUPPORTED = 0x9E, /* SUBACK, DISCONNECT from a server */
+    MQTT_V5_REASON_CONNECTION_RATE_EXCEEDED = 0x9F, /* CONNACK, DISCONNECT from a server */
+    MQTT_V5_REASON_MAXIMUM_CONNECT_TIME = 0xA0,     /* DISCONNECT from a server */
+    MQTT_V5_REASON_SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1, /* as 0x9E */
+    MQTT_V5_REASON_WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED = 0xA2    /* as 0x9E */
+};
+
+/* The fixed header: the beginning of every packet [2.1.1]. */
+struct mqtt_v5_fixed_header {
+    uint32_t remaining_length;     /* number of bytes that follow the fixed header [2.1.4] */
+    enum mqtt_v5_packet_type type; /* packet type [2.1.2] */
+    uint8_t flags;                 /* bits 3 to 0 of the first byte [2.1.3] */
+};
+
+/* A pair of strings: the value of a user property [1.5.7]. */
+struct mqtt_v5_pair {
+    struct mqtt_string name;  /* may be empty; several pairs can have the same name */
+    struct mqtt_string value; /* may be empty */
+};
+
+/* A property: an identifier and its value [2.2.2.2]. */
+struct mqtt_v5_property {
+    uint8_t id; /* enum mqtt_v5_property_id; says which member of `as` is set */
+    union {
+        struct mqtt_v5_pair pair;  /* user property */
+        struct mqtt_string string; /* text */
+        struct mqtt_bytes bytes;   /* binary data */
+        uint32_t number;           /* any other value */
+    } as;                          /* value; Table 2-4 says of what type */
+};
+
+/* The bit of a property in `without`. No packet can hold two properties of the same bit. */
+#define MQTT_V5_WITHOUT(property_id) ((uint32_t)1 << (property_id) % 31)
+
+/* The properties of a packet or a will [2.2.2]. mqtt_v5_next_property and mqtt_v5_find_property
+ * read both a sender's and a decoded packet.
+ *
+ * An encoder writes the properties in `encoded`, except those that `without` names, and then those
+ * in `list`. So a server forwards what it has received without copying it, leaves out the topic
+ * alias, which belongs to one connection [3.3.2.3.4], and adds a message expiry interval of its own
+ * [MQTT-3.3.2-6]. `encoded` is checked as by a decoder. Of a property that is left out only the
+ * identifier is checked, and where its value ends. Only what the packet or a will can hold can be
+ * left out, so a will's properties go into a PUBLISH without the will delay interval. */
+struct mqtt_v5_properties {
+    const struct mqtt_v5_property *list; /* a sender's array; NULL when decoded */
+    size_t count;                        /* number of properties in `list`; 0 when decoded */
+    struct mqtt_bytes encoded;           /* properties as received, without their length */
+    uint32_t without;                    /* sum of MQTT_V5_WITHOUT(...), different ones */
+};
+
+/* A will: the message that the server publishes if the connection ends without a normal DISCONNECT
+ * [3.1.2.5]. */
+struct mqtt_v5_will {
+    uint8_t qos;                          /* 0, 1 or 2 [3.1.2.6] */
+    bool retain;                          /* true: the server retains the message [3.1.2.7] */
+    struct mqtt_string topic;             /* topic name [3.1.3.3] */
+    struct mqtt_bytes payload;            /* payload [3.1.3.4] */
+    struct mqtt_v5_properties properties; /* will properties [3.1.3.2] */
+};
+
+/* A CONNECT: it opens a connection [3.1]. Where a has_ member is false, encoders ignore the field
+ * and decoders leave it unset. To send a field, set its has_ member. */
+struct mqtt_v5_connect {
+    uint16_t keep_alive; /* longest time between packets in seconds; 0: off [3.1.2.10] */
+    bool clean_start;    /* true: the server discards the session [3.1.2.4] */
+    bool has_will;       /* true: there is a will [3.1.2.5] */
+    bool has_user_name;  /* true: there is a user name [3.1.2.8] */
+    bool has_password;   /* true: there is a password; needs no user name [3.1.2.9] */
+    struct mqtt_v5_properties properties; /* CONNECT properties [3.1.2.11] */
+    struct mqtt_string client_id;         /* client identifier; the server may allow an empty one
+                                             [3.1.3.1] */
+    struct mqtt_string user_name;         /* user name, if has_user_name [3.1.3.5] */
+    struct mqtt_bytes password;           /* password, if has_password [3.1.3.6] */
+    struct mqtt_v5_will will;             /* will, if has_will [3.1.2.5] */
+};
+
+/* A CONNACK: it answers a CONNECT [3.2]. */
+struct mqtt_v5_connack {
+    bool session_present;                 /* true: the server has kept the session [3.2.2.1.1] */
+    uint8_t reason_code;                  /* enum mqtt_v5_reason_code [3.2.2.2] */
+    struct mqtt_v5_properties properties; /* CONNACK properties [3.2.2.3] */
+};
+
+/* A PUBLISH: it carries an application message [3.3]. */
+struct mqtt_v5_publish {
+    uint16_t packet_id;        /* not 0; at QoS 0 encoders ignore it, decoders set 0 [3.3.2.2] */
+    uint8_t qos;               /* 0, 1 or 2 [3.3.1.2] */
+    bool dup;                  /* true: sent before, perhaps; false at QoS 0 [3.3.1.1] */
+    bool retain;               /* true: to be retained, or was retained [3.3.1.3] */
+    struct mqtt_string topic;  /* topic name; empty: the topic alias stands for it [3.3.2.1] */
+    struct mqtt_bytes payload; /* application message [3.3.3] */
+    struct mqtt_v5_properties properties; /* PUBLISH properties [3.3.2.3] */
+};
+
+/* An acknowledgement: PUBACK, PUBREC, PUBREL or PUBCOMP [3.4 to 3.7]. */
+struct mqtt_v5_ack {
+    uint16_t packet_id;  /* that of the packet which it acknowledges; not 0 [2.2.1] */
+    uint8_t reason_code; /* enum mqtt_v5_reason_code [3.4.2.1 and so on] */
+    struct mqtt_v5_properties properties; /* properties [3.4.2.2 and so on] */
+};
+
+/* A subscription: one entry of a SUBSCRIBE [3.8.3]. The order of the members never changes. */
+struct mqtt_v5_subscription {
+    struct mqtt_string filter; /* topic filter, or $share/NAME/FILTER [4.7, 4.8.2] */
+    uint8_t qos;               /* most QoS that is wanted: 0, 1 or 2 [3.8.3.1] */
+    bool no_local;             /* true: not what the client itself publishes; false if shared */
+    bool retain_as_published;  /* true: forwarded with the RETAIN flag of the publisher */
+    uint8_t retain_handling;   /* retained messages: 0 sent, 1 sent if it is new, 2 not sent */
+};
+
+/* A SUBSCRIBE: it asks for subscriptions [3.8]. mqtt_v5_next_subscription reads both a sender's
+ * and a decoded packet. */
+struct mqtt_v5_subscribe {
+    uint16_t packet_id;                               /* not 0 [2.2.1] */
+    const struct mqtt_v5_subscription *subscriptions; /* a sender's array; NULL when decoded */
+    size_t count;                                     /* number of subscriptions, not 0 */
+    struct mqtt_bytes encoded;            /* payload as received, when decoded [3.8.3] */
+    struct mqtt_v5_properties properties; /* SUBSCRIBE properties [3.8.2.1] */
+};
+
+/* An UNSUBSCRIBE: it ends subscriptions [3.10]. mqtt_v5_next_filter reads both a sender's and a
+ * decoded packet. */
+struct mqtt_v5_unsubscribe {
+    uint16_t packet_id;                   /* not 0 [2.2.1] */
+    const struct mqtt_string *filters;    /* a sender's array; NULL when decoded [3.10.3] */
+    size_t count;                         /* number of topic filters, not 0 */
+    struct mqtt_bytes encoded;            /* payload as received, when decoded [3.10.3] */
+    struct mqtt_v5_properties properties; /* UNSUBSCRIBE properties [3.10.2.1] */
+};
+
+/* A SUBACK or UNSUBACK: it answers a SUBSCRIBE or UNSUBSCRIBE [3.9, 3.11]. */
+struct mqtt_v5_suback {
+    uint16_t packet_id;          /* that of the packet which it acknowledges; not 0 [2.2.1] */
+    const uint8_t *reason_codes; /* array of enum mqtt_v5_reason_code [3.9.3, 3.11.3] */
+    size_t count;                /* number of reason codes, not 0 */
+    struct mqtt_v5_properties properties; /* properties [3.9.2.1, 3.11.2.1] */
+};
+
+/* A DISCONNECT, which ends the connection, or an AUTH, a step of the authentication [3.14, 3.15].
+ * */
+struct mqtt_v5_disconnect {
+    uint8_t reason_code;                  /* enum mqtt_v5_reason_code [3.14.2.1, 3.15.2.1] */
+    struct mqtt_v5_properties properties; /* properties [3.14.2.2, 3.15.2.2] */
+};
+
+/* A packet of any type, and where it breaks a rule. */
+struct mqtt_v5_packet {
+    uint32_t error_offset; /* after an error: index of the first byte of what breaks the rule, or of
+                              where a missing field belongs. For a string, and for a list of
+                              properties, it is the first byte of its length. An error within a
+                              property is reported at the identifier of the property. */
+    enum mqtt_v5_packet_type type; /* says which member of `as` is set. After an error: the type in
+                                      the first byte, even if that is the reserved 0. */
+    union {
+        struct mqtt_v5_connect connect;         /* CONNECT */
+        struct mqtt_v5_connack connack;         /* CONNACK */
+        struct mqtt_v5_publish publish;         /* PUBLISH */
+        struct mqtt_v5_ack ack;                 /* PUBACK, PUBREC, PUBREL, PUBCOMP */
+        struct mqtt_v5_subscribe subscribe;     /* SUBSCRIBE */
+        struct mqtt_v5_suback suback;           /* SUBACK */
+        struct mqtt_v5_suback unsuback;         /* UNSUBACK */
+        struct mqtt_v5_unsubscribe unsubscribe; /* UNSUBSCRIBE */
+        struct mqtt_v5_disconnect disconnect;   /* DISCONNECT */
+        struct mqtt_v5_disconnect auth;         /* AUTH */
+    } as;                                       /* PINGREQ and PINGRESP have no member */
+};
+
+/* ---------------------------------------------------------------------------------------------
+ * MQTT 5.0: DECODE
+ *
+ * In enum mqtt_status the letters stand for the functions of 5.0 too: D for mqtt_v5_decode,
+ * mqtt_v5_decode_from_client and mqtt_v5_decode_from_server, H for mqtt_v5_decode_fixed_header, P
+ * for mqtt_v5_decode_publish_header and the mqtt_v5_publish_set functions, E for encoders. The
+ * differences:
+ *
+ *   - PASSWORD_WITHOUT_USER_NAME, CLIENT_ID, CONNECT_RETURN_CODE and SUBACK_RETURN_CODE are never
+ *     returned: 5.0 has no such rule, or MQTT_ERROR_REASON_CODE stands for it.
+ *   - MQTT_ERROR_PROTOCOL_LEVEL also reports the CONNACK of a 3.1.1 server, as soon as its first
+ *     two bytes are there. So it is an H too.
+ *   - MQTT_ERROR_TRAILING_BYTES also reports bytes after the properties of a packet that has no
+ *     payload.
+ *   - MQTT_ERROR_SUBACK_NO_RETURN_CODE is UNSUBACK's too.
+ * ------------------------------------------------------------------------------------------- */
+
+/* Reads the protocol level of a CONNECT, whatever its version: 3 is MQTT 3.1, 4 is MQTT 3.1.1, 5 is
+ * MQTT 5.0. Only the bytes up to the level need to be there. Returns their number;
+ * MQTT_PACKET_INCOMPLETE; MQTT_ERROR_TYPE if it is another packet, MQTT_ERROR_FLAGS,
+ * MQTT_ERROR_REMAINING_LENGTH or MQTT_ERROR_PROTOCOL_NAME if it is no CONNECT of any version
+ * [3.1.2.2]. */
+MQTTI_API int32_t mqtt_decode_protocol_level(uint8_t *level, const void *bytes, size_t length);
+
+/* Decodes any packet, from either side: for inspectors, tests and proxies. It takes what one of the
+ * two sides may send. Returns the size of the packet, MQTT_PACKET_INCOMPLETE, or any status with a
+ * D except MQTT_ERROR_DIRECTION [3]. */
+MQTTI_API int32_t mqtt_v5_decode(struct mqtt_v5_packet *packet, const void *bytes, size_t length);
+
+/* For servers: as mqtt_v5_decode, but takes only what clients may send. A type is refused with
+ * MQTT_ERROR_DIRECTION, a property with MQTT_ERROR_PROPERTY_DIRECTION, a reason code with
+ * MQTT_ERROR_REASON_CODE [2.1.2, 3.3.4, Tables 3-10 and 3-11]. */
+MQTTI_API int32_t mqtt_v5_decode_from_client(struct mqtt_v5_packet *packet, const void *bytes,
+                                             size_t length);
+
+/* For clients: as mqtt_v5_decode, but takes only what servers may send, with the same statuses
+ * [2.1.2, 3.14.2.2.2, Tables 3-10 and 3-11]. */
+MQTTI_API int32_t mqtt_v5_decode_from_server(struct mqtt_v5_packet *packet, const void *bytes,
+                                             size_t length);
+
+/* Decodes and checks only the fixed header, so that a caller can limit the size of a packet before
+ * buffering it. Returns the size of the header, 2 to 5, or any status with an H [2.1]. It does not
+ * say where an error lies. */
+MQTTI_API int32_t mqtt_v5_decode_fixed_header(struct mqtt_v5_fixed_header *header,
+                                              const void *bytes, size_t length);
+
+/* Decodes a PUBLISH of which only the bytes before the payload need to be there, so that a large
+ * payload streams through a small buffer. Sets `payload.length` to the length of the whole payload
+ * and `payload.data` to NULL. Returns the number of bytes before the payload, or any status with a
+ * P except MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It does not say where an error lies. It does not
+ * know the side: a server has to refuse a subscription identifier from a client by itself
+ * [MQTT-3.3.4-6]. */
+MQTTI_API int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publish, const void *bytes,
+                                                size_t length);
+
+/* Decodes a variable byte integer of 1 to 4 bytes. Returns the number of bytes,
+ * MQTT_PACKET_INCOMPLETE, MQTT_ERROR_INTEGER_TOO_LONG if the fourth byte announces a fifth, or
+ * MQTT_ERROR_INTEGER_NOT_SHORTEST [1.5.5]. */
+MQTTI_API int32_t mqtt_v5_decode_integer(uint32_t *value, const void *bytes, size_t length);
+
+/* Give the entries of a list one by one, in order. Start with *position = 0 and call until the
+ * result is false. They read decoded packets and a sender's array alike, properties in both too.
+ * They stay in bounds and come to an end even in bytes that no decoder has checked [2.2.2, 3.8.3,
+ * 3.10.3]. */
+MQTTI_API bool mqtt_v5_next_property(const struct mqtt_v5_properties *properties, size_t *position,
+                                     struct mqtt_v5_property *out);
+MQTTI_API bool mqtt_v5_next_subscription(const struct mqtt_v5_subscribe *subscribe,
+                                         size_t *position, struct mqtt_v5_subscription *out);
+MQTTI_API bool mqtt_v5_next_filter(const struct mqtt_v5_unsubscribe *unsubscribe, size_t *position,
+                                   struct mqtt_string *out);
+
+/* Finds the first property of an identifier. If there is none, returns false and leaves *out as it
+ * is, so it can hold the default [2.2.2]. */
+MQTTI_API bool mqtt_v5_find_property(const struct mqtt_v5_properties *properties,
+                                     enum mqtt_v5_property_id id, struct mqtt_v5_property *out);
+
+/* ---------------------------------------------------------------------------------------------
+ * MQTT 5.0: ENCODE
+ *
+ * As above: every encoder returns the number of bytes written, or with a NULL buffer the number it
+ * would write, which is what a maximum packet size is compared with; MQTT_ERROR_BUFFER_TOO_SMALL; or
+ * the status of the first rule that the packet breaks. They write the shortest form of a packet.
+ * Encoders do not know the side, and refuse only what neither side may send.
+ *
+ * "Statuses" lists those without MQTT_ERROR_. For properties and strings every encoder may also
+ * return PACKET_TOO_LARGE, PROPERTY_ID, PROPERTY_TWICE, PROPERTY_VALUE, FIELD_TOO_LONG,
+ * ILL_FORMED_UTF8 and NULL_CHARACTER, and if `encoded` is not empty PROPERTY_CUT, INTEGER_TOO_LONG
+ * and INTEGER_NOT_SHORTEST.
+ * ------------------------------------------------------------------------------------------- */
+
+/* Encodes any packet, also a decoded one: that gives a packet of the same fields in the shortest
+ * form. Use another buffer than the one it was decoded from. Returns the size, or any status with
+ * an E. A type other than 1 to 15 is RESERVED_TYPE [3]. */
+MQTTI_API int32_t mqtt_v5_encode(void *buffer, size_t capacity,
+                                 const struct mqtt_v5_packet *packet);
+
+/* Encodes a CONNECT [3.1]. Statuses: WILL_QOS, AUTHENTICATION_METHOD; for the will topic and a
+ * response topic also TOPIC_EMPTY, TOPIC_NAME_WILDCARD. */
+MQTTI_API int32_t mqtt_v5_encode_connect(void *buffer, size_t capacity,
+                                         const struct mqtt_v5_connect *connect);
+
+/* Encodes a CONNACK [3.2]. Statuses: SESSION_PRESENT, REASON_CODE. */
+MQTTI_API int32_t mqtt_v5_encode_connack(void *buffer, size_t capacity,
+                                         const struct mqtt_v5_connack *connack);
+
+/* Encodes a PUBLISH [3.3]. Statuses: QOS, DUP, TOPIC_EMPTY (a response topic),
+ * TOPIC_NAME_WILDCARD, PACKET_ID_ZERO, TOPIC_ALIAS_ZERO, TOPIC_MISSING, PAYLOAD_MISSING. */
+MQTTI_API int32_t mqtt_v5_encode_publish(void *buffer, size_t capacity,
+                                         const struct mqtt_v5_publish *publish);
+
+/* Encodes only what stands before the payload of a PUBLISH, and returns the size of that [3.3]:
+ * for writev, and for one payload that is sent to many subscribers. `payload.length` counts in the
+ * remaining length, `payload.data` is not read. Statuses: as mqtt_v5_encode_publish, without
+ * PAYLOAD_MISSING. */
+MQTTI_API int32_t mqtt_v5_encode_publish_header(void *buffer, size_t capacity,
+                                                const struct mqtt_v5_publish *publish);
+
+/* Encode an acknowledgement, of 4 bytes if it has neither reason code nor properties [3.4 to 3.7].
+ * Statuses: PACKET_ID_ZERO, REASON_CODE. */
+MQTTI_API int32_t mqtt_v5_encode_puback(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_ack *ack);
+MQTTI_API int32_t mqtt_v5_encode_pubrec(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_ack *ack);
+MQTTI_API int32_t mqtt_v5_encode_pubrel(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_ack *ack);
+MQTTI_API int32_t mqtt_v5_encode_pubcomp(void *buffer, size_t capacity,
+                                         const struct mqtt_v5_ack *ack);
+
+/* Encodes a SUBSCRIBE from a sender's array [3.8]. Statuses: PACKET_ID_ZERO, SUBSCRIBE_NO_FILTER,
+ * TOPIC_EMPTY, SHARE_NAME, FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL, REQUESTED_QOS,
+ * RETAIN_HANDLING, NO_LOCAL_SHARED. A decoded packet has no array and is SUBSCRIBE_NO_FILTER; use
+ * mqtt_v5_encode for it. */
+MQTTI_API int32_t mqtt_v5_encode_subscribe(void *buffer, size_t capacity,
+                                           const struct mqtt_v5_subscribe *subscribe);
+
+/* Encodes a SUBACK [3.9]. Statuses: PACKET_ID_ZERO, SUBACK_NO_RETURN_CODE, REASON_CODE. */
+MQTTI_API int32_t mqtt_v5_encode_suback(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_suback *suback);
+
+/* Encodes an UNSUBSCRIBE from a sender's array [3.10]. Statuses: PACKET_ID_ZERO,
+ * UNSUBSCRIBE_NO_FILTER, TOPIC_EMPTY, SHARE_NAME, FILTER_MULTI_LEVEL, FILTER_SINGLE_LEVEL. A
+ * decoded packet has no array and is UNSUBSCRIBE_NO_FILTER; use mqtt_v5_encode for it. */
+MQTTI_API int32_t mqtt_v5_encode_unsubscribe(void *buffer, size_t capacity,
+                                             const struct mqtt_v5_unsubscribe *unsubscribe);
+
+/* Encodes an UNSUBACK [3.11]. Statuses: PACKET_ID_ZERO, SUBACK_NO_RETURN_CODE, REASON_CODE. */
+MQTTI_API int32_t mqtt_v5_encode_unsuback(void *buffer, size_t capacity,
+                                          const struct mqtt_v5_suback *unsuback);
+
+/* Encodes a DISCONNECT [3.14]. Statuses: REASON_CODE; PROPERTY_DIRECTION if only a client may send
+ * one of the reason code and the session expiry interval, and only a server the other. */
+MQTTI_API int32_t mqtt_v5_encode_disconnect(void *buffer, size_t capacity,
+                                            const struct mqtt_v5_disconnect *disconnect);
+
+/* Encodes an AUTH [3.15]. Statuses: REASON_CODE, AUTHENTICATION_METHOD. */
+MQTTI_API int32_t mqtt_v5_encode_auth(void *buffer, size_t capacity,
+                                      const struct mqtt_v5_disconnect *auth);
+
+/* Encodes one property, to build `encoded` from [2.2.2.2]. It knows no packet. Statuses:
+ * PROPERTY_ID if the identifier is unknown, PROPERTY_VALUE, TOPIC_ALIAS_ZERO, FIELD_TOO_LONG,
+ * ILL_FORMED_UTF8, NULL_CHARACTER, TOPIC_EMPTY, TOPIC_NAME_WILDCARD. */
+MQTTI_API int32_t mqtt_v5_encode_property(void *buffer, size_t capacity,
+                                          const struct mqtt_v5_property *property);
+
+/* Change an encoded PUBLISH in place. Only the bytes before the payload need to be there. Set the
+ * DUP flag to send it again [MQTT-3.3.1-1], set or clear RETAIN to forward it [MQTT-3.3.1-12]
+ * [MQTT-3.3.1-13], set the packet id for the next receiver [3.3.2.2]. Return the number of bytes
+ * before the payload, or any status with a P and no change. At QoS 0 setting DUP is MQTT_ERROR_DUP
+ * (clearing it succeeds), and setting the packet id is MQTT_ERROR_PACKET_ID_AT_QOS_0. A packet id
+ * of 0 is MQTT_ERROR_PACKET_ID_ZERO. */
+MQTTI_API int32_t mqtt_v5_publish_set_dup(void *bytes, size_t length, bool dup);
+MQTTI_API int32_t mqtt_v5_publish_set_retain(void *bytes, size_t length, bool retain);
+MQTTI_API int32_t mqtt_v5_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_id);
+
+/* ---------------------------------------------------------------------------------------------
+ * MQTT 5.0: TOPICS, PAYLOADS, EXPLANATIONS
+ * ------------------------------------------------------------------------------------------- */
+
+/* True if the string is valid, not empty, and each wildcard is in its place [4.7]. A filter that
+ * begins with $share/ must be that of a shared subscription [4.8.2]. */
+MQTTI_API bool mqtt_v5_topic_filter_is_valid(struct mqtt_string filter);
+
+/* Takes the topic filter of a shared subscription, $share/NAME/FILTER, apart: true, with NAME and
+ * FILTER. For any other: false, with an empty name and the filter itself, so *matched is always
+ * what mqtt_topic_matches needs [4.8.2]. Works on valid filters; any other is only read in bounds.
+ * */
+MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_string *share_name,
+                                     struct mqtt_string *matched);
+
+/* True if the payload is well-formed UTF-8 of any length. U+0000 is allowed [3.3.2.3.2]. */
+MQTTI_API bool mqtt_v5_payload_is_utf8(struct mqtt_bytes payload);
+
+/* Returns one plain sentence for a status, or for any other number. Never NULL. */
+MQTTI_API const char *mqtt_v5_status_message(int32_t status);
+
+/* Returns the statement of the standard that the status reports in a packet of this type
+ * ("MQTT-3.3.2-8"), or the section if it has no number ("3.3.2.3"). Some statuses stand for other
+ * statements in other packets; if that of the packet is not known, `type` may be any other value.
+ * Returns "" where no rule of 5.0 is broken, for MQTT_ERROR_TYPE, and for numbers that are no
+ * status. Never NULL. */
+MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_type type);
+
+/* Returns the reason code to answer with before the connection is closed: 0x81, 0x82, 0x84, 0x94 or
+ * 0x95, in a CONNACK until the connection is accepted, then in a DISCONNECT [4.13, MQTT-3.14.0-1].
+ * Returns -1 if the peer has broken no rule. */
+MQTTI_API int32_t mqtt_v5_reason_code_for(int32_t status);
+
+/* Return the name in Table 2-1, 2-6 or 2-4, and "Reserved" for any other value. 0x00 is "Success",
+ * but "Normal disconnection" in a DISCONNECT and "Granted QoS 0" in a SUBACK [2.1.2, 2.4, 2.2.2.2].
+ * */
+MQTTI_API const char *mqtt_v5_packet_type_name(enum mqtt_v5_packet_type type);
+MQTTI_API const char *mqtt_v5_reason_code_name(uint8_t code, enum mqtt_v5_packet_type type);
+MQTTI_API const char *mqtt_v5_property_name(enum mqtt_v5_property_id id);
+
+/* END MQTT 5.0 */
 
 #if defined(__cplusplus)
 }
@@ -2370,6 +2883,2256 @@ MQTTI_API int32_t mqtt_connack_code_for(int32_t status)
         return MQTT_CONNACK_CODE_REFUSED_IDENTIFIER; /* [MQTT-3.1.3-8] */
     return -1;                                       /* [MQTT-3.1.4-1] */
 }
+
+/* BEGIN MQTT 5.0 */
+
+/* ============================================================================================
+ * MQTT 5.0. From here to "END MQTT 5.0" sections and tags are those of its standard.
+ * 1.5 Data representations, 4.8.2 shared subscriptions
+ * ========================================================================================== */
+
+MQTTI_API int32_t mqtt_v5_decode_integer(uint32_t *value, const void *bytes, size_t length)
+{
+    const uint8_t *const digits = (const uint8_t *)bytes;
+    uint32_t integer = 0;
+    const int32_t size = mqtt_decode_remaining_length(&integer, bytes, length);
+
+    if (size == MQTT_ERROR_REMAINING_LENGTH)
+        return MQTT_ERROR_INTEGER_TOO_LONG; /* 1.5.5 */
+    if (size > 1 && digits[size - 1] == 0)
+        return MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+    if (size > 0)
+        *value = integer;
+    return size;
+}
+
+MQTTI_API bool mqtt_v5_payload_is_utf8(struct mqtt_bytes payload)
+{
+    const uint8_t *const s = payload.data;
+    const size_t length = payload.length;
+    size_t i = 0;
+
+    while (i < length) {
+        size_t next = i + 1; /* after U+0000, which is allowed */
+        if (s[i] >= 0x80) {
+            next = mqtti_skip_characters(s, length, i, 0);
+            if (next == i)
+                next = i + mqtti_sequence_size(s + i, length - i);
+        } else if (s[i] > 0) {
+            next = mqtti_skip_plain(s, length, i, 0);
+        }
+        if (next == i)
+            return false;
+        i = next;
+    }
+    return true;
+}
+
+/* True if the topic filter begins with "$share/". */
+MQTTI_SHARED bool mqtti_v5_is_shared(struct mqtt_string filter)
+{
+    const char *const s = filter.data;
+
+    return filter.length >= 7 && s[0] == '$' && s[1] == 's' && s[2] == 'h' && s[3] == 'a' &&
+           s[4] == 'r' && s[5] == 'e' && s[6] == '/';
+}
+
+/* Where FILTER begins in $share/NAME/FILTER; 0 if the filter has not this form. */
+MQTTI_SHARED size_t mqtti_v5_matched_part(struct mqtt_string filter)
+{
+    size_t i = 7;
+
+    while (i < filter.length && filter.data[i] != '/' && filter.data[i] != '+' &&
+           filter.data[i] != '#')
+        i++;
+    return i > 7 && filter.length - i > 1 && filter.data[i] == '/' ? i + 1 : 0;
+}
+
+MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_string *share_name,
+                                     struct mqtt_string *matched)
+{
+    const size_t start = mqtti_v5_is_shared(filter) ? mqtti_v5_matched_part(filter) : 0;
+
+    share_name->data = filter.data;
+    share_name->length = 0;
+    *matched = filter;
+    if (start == 0)
+        return false;
+    share_name->data += 7;
+    share_name->length = start - 8;
+    matched->data += start;
+    matched->length -= start;
+    return true;
+}
+
+/* Checks a topic filter of at most 65,535 bytes. */
+MQTTI_ASIDE int32_t mqtti_v5_check_filter(struct mqtt_string filter)
+{
+    const uint8_t *const s = (const uint8_t *)filter.data;
+    size_t start = 0;
+
+    if (mqtti_v5_is_shared(filter)) {
+        const int32_t status = mqtti_check_string(s, filter.length, MQTTI_STRING);
+        if (status < 0)
+            return status;
+        start = mqtti_v5_matched_part(filter);
+        if (start == 0)
+            return MQTT_ERROR_SHARE_NAME; /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
+    }
+    return mqtti_check_string(s + start, filter.length - start, MQTTI_TOPIC_FILTER);
+}
+
+MQTTI_ENTRY bool mqtt_v5_topic_filter_is_valid(struct mqtt_string filter)
+{
+    return !mqtti_is_too_long(filter.length) && mqtti_v5_check_filter(filter) == 0;
+}
+
+/* ============================================================================================
+ * 2.1 Fixed header
+ * ========================================================================================== */
+
+/* Table 2-1 (sides) and Table 2-2 (flags), with the least remaining lengths of chapter 3, for every
+ * type but PUBLISH. The bits are those of mqtti_type_rules. 0 stands for the reserved type. */
+static inline unsigned mqtti_v5_type_rules(unsigned type)
+{
+    static const uint8_t rules[16] = {
+        0,
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 12,               /* CONNECT, of 3.1.1 too */
+        MQTTI_SERVER | MQTTI_LENGTH_1 * 3,                /* CONNACK */
+        0,                                                /* PUBLISH: its rules depend on its QoS */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_LENGTH_1 * 2, /* PUBACK */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_LENGTH_1 * 2, /* PUBREC */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_LENGTH_1 * 2 | MQTTI_FLAG_1, /* PUBREL [MQTT-3.6.1-1] */
+        MQTTI_CLIENT | MQTTI_SERVER | MQTTI_LENGTH_1 * 2,                /* PUBCOMP */
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 3 | MQTTI_FLAG_1, /* SUBSCRIBE [MQTT-3.8.1-1] */
+        MQTTI_SERVER | MQTTI_LENGTH_1 * 3,                /* SUBACK */
+        MQTTI_CLIENT | MQTTI_LENGTH_1 * 3 | MQTTI_FLAG_1, /* UNSUBSCRIBE [MQTT-3.10.1-1] */
+        MQTTI_SERVER | MQTTI_LENGTH_1 * 3,                /* UNSUBACK */
+        MQTTI_CLIENT | MQTTI_EXACT,                       /* PINGREQ */
+        MQTTI_SERVER | MQTTI_EXACT,                       /* PINGRESP */
+        MQTTI_CLIENT | MQTTI_SERVER,                      /* DISCONNECT [MQTT-3.14.1-1] */
+        MQTTI_CLIENT | MQTTI_SERVER,                      /* AUTH [MQTT-3.15.1-1] */
+    };
+    return rules[type];
+}
+
+/* Decodes the fixed header of a packet that `senders` may send: MQTTI_CLIENT, MQTTI_SERVER or both.
+ * At least one byte is there. Sets the type even if it returns an error. */
+MQTTI_INLINE int32_t mqtti_v5_read_fixed_header(struct mqtt_v5_fixed_header *header,
+                                                const uint8_t *bytes, size_t length,
+                                                unsigned senders)
+{
+    const unsigned type = bytes[0] / 16u;
+    unsigned rules = MQTTI_LENGTH_1 * 3;
+    uint32_t least;
+    int32_t size;
+
+    header->type = (enum mqtt_v5_packet_type)type;
+    header->flags = bytes[0] % 16;
+    if (type == MQTT_V5_PUBLISH) {
+        const int32_t status = mqtti_check_publish_flags(header->flags);
+        if (status < 0) /* [MQTT-3.3.1-2] [MQTT-3.3.1-4] */
+            return status;
+        if (mqtti_publish_qos(header->flags) != 0)
+            rules += MQTTI_LENGTH_1 * 2; /* packet id */
+    } else {
+        rules = mqtti_v5_type_rules(type);
+        if ((rules & senders) == 0) /* Table 2-1 */
+            return rules == 0 ? MQTT_ERROR_RESERVED_TYPE : MQTT_ERROR_DIRECTION;
+        if (header->flags != (rules & MQTTI_FLAG_1))
+            return MQTT_ERROR_FLAGS; /* [MQTT-2.1.3-1] */
+    }
+    if (length > 1 && bytes[1] < 128) { /* the usual case: one byte */
+        header->remaining_length = bytes[1];
+        size = 2;
+    } else {
+        size = mqtt_decode_remaining_length(&header->remaining_length, bytes + 1, length - 1);
+        if (size < 0)
+            return size;
+        if (bytes[size] == 0)
+            return MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+        size++;
+    }
+    if (type == MQTT_V5_CONNACK && header->remaining_length == 2)
+        return MQTT_ERROR_PROTOCOL_LEVEL; /* a CONNACK of 3.1.1 */
+    least = rules / MQTTI_LENGTH_1;
+    if (header->remaining_length < least ||
+        (header->remaining_length > least && (rules & MQTTI_EXACT) != 0))
+        return MQTT_ERROR_REMAINING_LENGTH; /* 2.1.4 */
+    return size;
+}
+
+MQTTI_API int32_t mqtt_v5_decode_fixed_header(struct mqtt_v5_fixed_header *header,
+                                              const void *bytes, size_t length)
+{
+    if (length == 0)
+        return MQTT_PACKET_INCOMPLETE;
+    return mqtti_v5_read_fixed_header(header, (const uint8_t *)bytes, length,
+                                      MQTTI_CLIENT | MQTTI_SERVER);
+}
+
+/* ============================================================================================
+ * 2.2.2 Properties
+ * ========================================================================================== */
+
+/* Types of value. Below MQTTI_V5_BINARY they are numbers. */
+enum {
+    MQTTI_V5_BYTE = 1, /* 0 or 1: no property has another value */
+    MQTTI_V5_TWO_BYTES = 2,
+    MQTTI_V5_FOUR_BYTES = 4,
+    MQTTI_V5_INTEGER = 5, /* variable byte integer */
+    MQTTI_V5_BINARY = 6,
+    MQTTI_V5_STRING = 7,
+    MQTTI_V5_TOPIC = 8,
+    MQTTI_V5_PAIR = 9,
+    MQTTI_V5_NOT_ZERO = 16 /* added to the type of a number */
+};
+
+/* Where properties are allowed. The number of the bit is one less than the packet type. A will has
+ * the number of PINGRESP, which has no properties. */
+enum {
+    MQTTI_V5_WILL = MQTT_V5_PINGRESP,
+    MQTTI_V5_IN_WILL = 1 << (MQTTI_V5_WILL - 1),
+    MQTTI_V5_IN_CONNECT = 1 << (MQTT_V5_CONNECT - 1),
+    MQTTI_V5_IN_CONNACK = 1 << (MQTT_V5_CONNACK - 1),
+    MQTTI_V5_IN_PUBLISH = 1 << (MQTT_V5_PUBLISH - 1),
+    MQTTI_V5_IN_SUBSCRIBE = 1 << (MQTT_V5_SUBSCRIBE - 1),
+    MQTTI_V5_IN_DISCONNECT = 1 << (MQTT_V5_DISCONNECT - 1),
+    MQTTI_V5_IN_AUTH = 1 << (MQTT_V5_AUTH - 1),
+    MQTTI_V5_IN_MESSAGE = MQTTI_V5_IN_PUBLISH | MQTTI_V5_IN_WILL,
+    MQTTI_V5_IN_CONNECTION = MQTTI_V5_IN_CONNECT | MQTTI_V5_IN_CONNACK,
+    MQTTI_V5_IN_LOGIN = MQTTI_V5_IN_CONNECTION | MQTTI_V5_IN_AUTH,
+    MQTTI_V5_IN_ANSWERS = MQTTI_V5_IN_CONNACK | 1 << (MQTT_V5_PUBACK - 1) |
+                          1 << (MQTT_V5_PUBREC - 1) | 1 << (MQTT_V5_PUBREL - 1) |
+                          1 << (MQTT_V5_PUBCOMP - 1) | 1 << (MQTT_V5_SUBACK - 1) |
+                          1 << (MQTT_V5_UNSUBACK - 1) | MQTTI_V5_IN_DISCONNECT | MQTTI_V5_IN_AUTH,
+    MQTTI_V5_IN_ALL = MQTTI_V5_IN_ANSWERS | MQTTI_V5_IN_MESSAGE | MQTTI_V5_IN_CONNECT |
+                      MQTTI_V5_IN_SUBSCRIBE | 1 << (MQTT_V5_UNSUBSCRIBE - 1)
+};
+
+/* The place of the type in mqtti_v5_rule, above the bits of the packets. */
+#define MQTTI_V5_TYPE_1 ((uint32_t)0x10000)
+
+/* Table 2-4, by identifier. 0 stands for those that it does not have. */
+static inline uint32_t mqtti_v5_rule(unsigned id)
+{
+    static const uint32_t rules[] = {
+        0,                                                     /* 0x00 */
+        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x01 Payload Format Indicator */
+        MQTTI_V5_IN_MESSAGE |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES,               /* 0x02 Message Expiry Interval */
+        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x03 Content Type */
+        0,
+        0,
+        0,
+        0,                                                       /* 0x04 to 0x07 */
+        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_TOPIC,  /* 0x08 Response Topic */
+        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_BINARY, /* 0x09 Correlation Data */
+        0,                                                       /* 0x0A */
+        MQTTI_V5_IN_PUBLISH | MQTTI_V5_IN_SUBSCRIBE |
+            MQTTI_V5_TYPE_1 *
+                (MQTTI_V5_INTEGER + MQTTI_V5_NOT_ZERO), /* 0x0B Subscription Identifier */
+        0,
+        0,
+        0,
+        0,
+        0, /* 0x0C to 0x10 */
+        MQTTI_V5_IN_CONNECTION | MQTTI_V5_IN_DISCONNECT |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES, /* 0x11 Session Expiry Interval */
+        MQTTI_V5_IN_CONNACK |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x12 Assigned Client Identifier */
+        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_TWO_BYTES, /* 0x13 Server Keep Alive */
+        0,                                                          /* 0x14 */
+        MQTTI_V5_IN_LOGIN | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING,      /* 0x15 Authentication Method */
+        MQTTI_V5_IN_LOGIN | MQTTI_V5_TYPE_1 * MQTTI_V5_BINARY,      /* 0x16 Authentication Data */
+        MQTTI_V5_IN_CONNECT |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x17 Request Problem Information */
+        MQTTI_V5_IN_WILL | MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES, /* 0x18 Will Delay Interval */
+        MQTTI_V5_IN_CONNECT |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x19 Request Response Information */
+        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x1A Response Information */
+        0,                                                       /* 0x1B */
+        MQTTI_V5_IN_CONNACK | MQTTI_V5_IN_DISCONNECT |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x1C Server Reference */
+        0,
+        0,                                                       /* 0x1D to 0x1E */
+        MQTTI_V5_IN_ANSWERS | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x1F Reason String */
+        0,                                                       /* 0x20 */
+        MQTTI_V5_IN_CONNECTION |
+            MQTTI_V5_TYPE_1 * (MQTTI_V5_TWO_BYTES + MQTTI_V5_NOT_ZERO), /* 0x21 Receive Maximum */
+        MQTTI_V5_IN_CONNECTION |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_TWO_BYTES, /* 0x22 Topic Alias Maximum */
+        MQTTI_V5_IN_PUBLISH |
+            MQTTI_V5_TYPE_1 * (MQTTI_V5_TWO_BYTES + MQTTI_V5_NOT_ZERO), /* 0x23 Topic Alias */
+        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE,          /* 0x24 Maximum QoS */
+        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE,          /* 0x25 Retain Available */
+        MQTTI_V5_IN_ALL | MQTTI_V5_TYPE_1 * MQTTI_V5_PAIR,              /* 0x26 User Property */
+        MQTTI_V5_IN_CONNECTION |
+            MQTTI_V5_TYPE_1 *
+                (MQTTI_V5_FOUR_BYTES + MQTTI_V5_NOT_ZERO), /* 0x27 Maximum Packet Size */
+        MQTTI_V5_IN_CONNACK |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x28 Wildcard Subscription Available */
+        MQTTI_V5_IN_CONNACK |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x29 Subscription Identifiers Available */
+        MQTTI_V5_IN_CONNACK |
+            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x2A Shared Subscription Available */
+    };
+    return id < sizeof rules / sizeof rules[0] ? rules[id] : 0;
+}
+
+/* The type of value, without MQTTI_V5_NOT_ZERO; 0 if there is no such property. */
+static inline unsigned mqtti_v5_type(uint32_t rule)
+{
+    return rule / MQTTI_V5_TYPE_1 % MQTTI_V5_NOT_ZERO;
+}
+
+/* A list of properties: where it stands, and what is known of it so far. */
+struct mqtti_v5_list {
+    unsigned packet;  /* packet type, or MQTTI_V5_WILL */
+    unsigned senders; /* sides that may send the packet: MQTTI_CLIENT, MQTTI_SERVER or both */
+    uint32_t seen;    /* MQTT_V5_WITHOUT of each property that is there */
+    uint32_t without; /* MQTT_V5_WITHOUT of each property that is left out */
+    uint32_t length;  /* what an encoder has measured */
+    int32_t status;   /* and the first rule that is broken */
+};
+
+/* MQTT_V5_WITHOUT of a property that exists, without a division. */
+static inline uint32_t mqtti_v5_bit(unsigned id)
+{
+    return (uint32_t)1 << (id < 31 ? id : id - 31);
+}
+
+/* Checks an identifier: that the packet can have it, from this side, and for the first time. */
+MQTTI_SHARED int32_t mqtti_v5_check_identifier(struct mqtti_v5_list *list, unsigned id,
+                                               uint32_t rule)
+{
+    const uint32_t seen = list->seen;
+
+    if ((rule >> (list->packet - 1) & 1) == 0)
+        return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
+    list->seen = seen | mqtti_v5_bit(id);
+    if (id == MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER && list->packet == MQTT_V5_PUBLISH)
+        return (list->senders & MQTTI_SERVER) != 0
+                   ? 0                              /* as often as wanted [3.3.2.3.8] */
+                   : MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.3.4-6] */
+    if (id == MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL && list->packet == MQTT_V5_DISCONNECT &&
+        (list->senders & MQTTI_CLIENT) == 0)
+        return MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.14.2-2] */
+    if (seen == list->seen && id != MQTT_V5_PROPERTY_USER_PROPERTY)
+        return MQTT_ERROR_PROPERTY_TWICE; /* 3.1.2.11.2 and so on */
+    return 0;
+}
+
+MQTTI_SHARED int32_t mqtti_v5_check_number(uint32_t rule, unsigned id, uint32_t number)
+{
+    uint32_t most = MQTT_REMAINING_LENGTH_MAX; /* of a variable byte integer */
+
+    if (number == 0 && rule >= MQTTI_V5_TYPE_1 * MQTTI_V5_NOT_ZERO)
+        return id == MQTT_V5_PROPERTY_TOPIC_ALIAS ? MQTT_ERROR_TOPIC_ALIAS_ZERO /* [MQTT-3.3.2-8] */
+                                                  : MQTT_ERROR_PROPERTY_VALUE;
+    if (mqtti_v5_type(rule) == MQTTI_V5_FOUR_BYTES)
+        most = UINT32_MAX;
+    else if (mqtti_v5_type(rule) == MQTTI_V5_TWO_BYTES)
+        most = 65535;
+    else if (mqtti_v5_type(rule) == MQTTI_V5_BYTE)
+        most = 1;
+    return number > most ? MQTT_ERROR_PROPERTY_VALUE : 0;
+}
+
+/* What a string is checked for. */
+static inline enum mqtti_kind mqtti_v5_kind(unsigned type)
+{
+    return type == MQTTI_V5_TOPIC ? MQTTI_TOPIC_NAME : MQTTI_STRING;
+}
+
+/* The value of a property that is read. */
+struct mqtti_v5_value {
+    uint32_t number;
+    struct mqtt_bytes field;  /* string, binary data, or the name of a pair */
+    struct mqtt_bytes second; /* the value of a pair */
+};
+
+/* Reads a value up to its end, and checks no more. */
+MQTTI_SHARED int32_t mqtti_v5_read_value(struct mqtti_reader *reader, unsigned type,
+                                         struct mqtti_v5_value *value)
+{
+    int32_t size = (int32_t)type;
+
+    value->number = 0;
+    value->second.data = NULL;
+    value->second.length = 0;
+    if (type >= MQTTI_V5_BINARY) {
+        if (mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &value->field) < 0)
+            return MQTT_ERROR_PROPERTY_CUT;
+        if (type == MQTTI_V5_PAIR &&
+            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &value->second) < 0)
+            return MQTT_ERROR_PROPERTY_CUT;
+        return 0;
+    }
+    if (type == MQTTI_V5_INTEGER) {
+        size = mqtt_decode_remaining_length(&value->number, reader->at, reader->left);
+        if (size == MQTT_ERROR_REMAINING_LENGTH)
+            return MQTT_ERROR_INTEGER_TOO_LONG; /* 1.5.5 */
+        if (size < 0)
+            return MQTT_ERROR_PROPERTY_CUT;
+    } else if (reader->left < type) {
+        return MQTT_ERROR_PROPERTY_CUT;
+    } else if (type == MQTTI_V5_BYTE) {
+        value->number = reader->at[0];
+    } else {
+        value->number = mqtti_get_u16(reader->at);
+        if (type == MQTTI_V5_FOUR_BYTES)
+            value->number = value->number * 65536 + mqtti_get_u16(reader->at + 2);
+    }
+    mqtti_skip(reader, (size_t)size);
+    return 0;
+}
+
+/* Reads a value and checks it. If the property is left out, only the end of the value matters. */
+MQTTI_INLINE int32_t mqtti_v5_check_value(struct mqtti_reader *reader, uint32_t rule, unsigned id,
+                                          bool is_left_out)
+{
+    const unsigned type = mqtti_v5_type(rule);
+    const size_t before = reader->left;
+    struct mqtti_v5_value value;
+    int32_t status = mqtti_v5_read_value(reader, type, &value);
+
+    if (status < 0 || is_left_out)
+        return status;
+    if (type < MQTTI_V5_BINARY) {
+        const size_t size = before - reader->left;
+        if (type == MQTTI_V5_INTEGER && size > mqtti_remaining_length_size(value.number))
+            return MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+        return mqtti_v5_check_number(rule, id, value.number);
+    }
+    if (type > MQTTI_V5_BINARY) /* [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] and so on */
+        status = mqtti_check_string(value.field.data, value.field.length, mqtti_v5_kind(type));
+    if (status == 0 && type == MQTTI_V5_PAIR) /* [MQTT-1.5.7-1] */
+        status = mqtti_check_string(value.second.data, value.second.length, MQTTI_STRING);
+    return status;
+}
+
+/* Checks properties up to the end of `reader`. An error leaves it at the property that it is about.
+ * */
+MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
+                                               struct mqtti_v5_list *list)
+{
+    while (reader->left > 0) {
+        struct mqtti_reader next = *reader;
+        const unsigned id = next.at[0];
+        const uint32_t rule = mqtti_v5_rule(id);
+        const bool is_left_out = list->without != 0 &&
+                                 (rule & (1u << (list->packet - 1) | MQTTI_V5_IN_WILL)) != 0 &&
+                                 (list->without & mqtti_v5_bit(id)) != 0;
+        int32_t status = is_left_out ? 0 : mqtti_v5_check_identifier(list, id, rule);
+
+        mqtti_skip(&next, 1);
+        if (status == 0)
+            status = mqtti_v5_check_value(&next, rule, id, is_left_out);
+        if (status < 0)
+            return status;
+        *reader = next;
+    }
+    return 0;
+}
+
+/* Properties as a decoder gives them. */
+static inline void mqtti_v5_set_properties(struct mqtt_v5_properties *properties,
+                                           const uint8_t *encoded, size_t length)
+{
+    properties->list = NULL;
+    properties->count = 0;
+    properties->encoded.data = encoded;
+    properties->encoded.length = length;
+    properties->without = 0;
+}
+
+/* Reads a property length and the properties. Returns MQTT_V5_WITHOUT of each, or a status. */
+MQTTI_INLINE int32_t mqtti_v5_read_list(struct mqtti_reader *reader, unsigned packet,
+                                        unsigned senders, struct mqtt_v5_properties *properties)
+{
+    struct mqtti_v5_list list = {packet, senders, 0, 0, 0, 0};
+    struct mqtti_reader inner;
+    uint32_t length = 0;
+    int32_t result = 1;
+
+    if (!MQTTI_FOR_SIZE && reader->left > 0 && reader->at[0] < 128) /* the usual case: one byte */
+        length = reader->at[0];
+    else
+        result = mqtt_v5_decode_integer(&length, reader->at, reader->left);
+    if (result < 0)
+        return result == MQTT_PACKET_INCOMPLETE ? MQTT_ERROR_PROPERTIES_MISSING /* [MQTT-2.2.2-1] */
+                                                : result;
+    if (length > reader->left - (size_t)result)
+        return MQTT_ERROR_PROPERTIES_PAST_END; /* 2.2.2.1 */
+    inner.at = reader->at + result;
+    inner.left = (size_t)length;
+    mqtti_v5_set_properties(properties, inner.at, inner.left);
+    result = mqtti_v5_check_properties(&inner, &list);
+    mqtti_skip(reader, (size_t)(inner.at - reader->at));
+    return result < 0 ? result : (int32_t)list.seen;
+}
+
+MQTTI_ASIDE int32_t mqtti_v5_read_some_properties(struct mqtti_reader *reader, unsigned packet,
+                                                  unsigned senders,
+                                                  struct mqtt_v5_properties *properties)
+{
+    return mqtti_v5_read_list(reader, packet, senders, properties);
+}
+
+/* As mqtti_v5_read_list, for packets that seldom have properties. */
+MQTTI_INLINE int32_t mqtti_v5_read_properties(struct mqtti_reader *reader, unsigned packet,
+                                              unsigned senders,
+                                              struct mqtt_v5_properties *properties)
+{
+    struct mqtti_reader copy = *reader; /* the caller's can then be in registers */
+    int32_t result = 0;
+
+    if (MQTTI_FOR_SIZE)
+        return mqtti_v5_read_some_properties(reader, packet, senders, properties);
+    if (copy.left > 0 && copy.at[0] == 0) {
+        mqtti_skip(&copy, 1);
+        mqtti_v5_set_properties(properties, NULL, 0);
+    } else {
+        result = mqtti_v5_read_some_properties(&copy, packet, senders, properties);
+    }
+    *reader = copy;
+    return result;
+}
+
+MQTTI_API bool mqtt_v5_next_property(const struct mqtt_v5_properties *properties, size_t *position,
+                                     struct mqtt_v5_property *out)
+{
+    const struct mqtt_bytes encoded = properties->encoded;
+
+    while (*position < encoded.length) {
+        struct mqtti_reader reader = {encoded.data + *position, encoded.length - *position};
+        const uint8_t id = reader.at[0];
+        const unsigned type = mqtti_v5_type(mqtti_v5_rule(id));
+        struct mqtti_v5_value value;
+
+        mqtti_skip(&reader, 1);
+        if (type == 0 || mqtti_v5_read_value(&reader, type, &value) < 0)
+            return false;
+        *position = encoded.length - reader.left;
+        if ((properties->without & mqtti_v5_bit(id)) != 0)
+            continue;
+        out->id = id;
+        if (type < MQTTI_V5_BINARY) {
+            out->as.number = value.number;
+        } else if (type == MQTTI_V5_BINARY) {
+            out->as.bytes = value.field;
+        } else if (type < MQTTI_V5_PAIR) {
+            out->as.string = mqtti_string_of(value.field);
+        } else {
+            out->as.pair.name = mqtti_string_of(value.field);
+            out->as.pair.value = mqtti_string_of(value.second);
+        }
+        return true;
+    }
+    if (*position - encoded.length >= properties->count)
+        return false;
+    *out = properties->list[*position - encoded.length];
+    *position += 1;
+    return true;
+}
+
+MQTTI_API bool mqtt_v5_find_property(const struct mqtt_v5_properties *properties,
+                                     enum mqtt_v5_property_id id, struct mqtt_v5_property *out)
+{
+    struct mqtt_v5_property property;
+    size_t position = 0;
+
+    while (mqtt_v5_next_property(properties, &position, &property)) {
+        if (property.id == id) {
+            *out = property;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Writes a number, or while the writer measures checks it and adds its size. */
+static inline void mqtti_v5_write_number(struct mqtti_writer *writer, uint32_t rule, unsigned id,
+                                         uint32_t number)
+{
+    const unsigned type = mqtti_v5_type(rule);
+
+    if (writer->at == NULL) {
+        if (writer->status == 0)
+            writer->status = mqtti_v5_check_number(rule, id, number);
+        mqtti_measure(writer, type == MQTTI_V5_INTEGER ? mqtti_remaining_length_size(number) : type,
+                      0);
+    } else if (type == MQTTI_V5_BYTE) {
+        writer->at = mqtti_put_u8(writer->at, (uint8_t)number);
+    } else if (type == MQTTI_V5_INTEGER) {
+        writer->at = mqtti_put_remaining_length(writer->at, number);
+    } else {
+        if (type == MQTTI_V5_FOUR_BYTES)
+            writer->at = mqtti_put_u16(writer->at, (uint16_t)(number / 65536));
+        writer->at = mqtti_put_u16(writer->at, (uint16_t)(number % 65536));
+    }
+}
+
+/* Writes a property. While the writer measures, checks its value and adds the size of that. */
+MQTTI_SHARED void mqtti_v5_write_property(struct mqtti_writer *writer, uint32_t rule,
+                                          const struct mqtt_v5_property *property)
+{
+    const unsigned type = mqtti_v5_type(rule);
+    const struct mqtt_string *string = &property->as.string;
+
+    if (writer->at != NULL)
+        writer->at = mqtti_put_u8(writer->at, property->id);
+    if (type < MQTTI_V5_BINARY) {
+        mqtti_v5_write_number(writer, rule, property->id, property->as.number);
+    } else if (type == MQTTI_V5_BINARY) {
+        mqtti_write_field(writer, property->as.bytes.data, property->as.bytes.length, MQTTI_BINARY);
+    } else {
+        if (type == MQTTI_V5_PAIR) { /* [MQTT-1.5.7-1] */
+            string = &property->as.pair.name;
+            mqtti_write_field(writer, string->data, string->length, MQTTI_STRING);
+            string = &property->as.pair.value;
+        }
+        mqtti_write_field(writer, string->data, string->length, mqtti_v5_kind(type));
+    }
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_property(void *buffer, size_t capacity,
+                                            const struct mqtt_v5_property *property)
+{
+    const uint32_t rule = mqtti_v5_rule(property->id);
+    struct mqtti_writer writer = {NULL, 1, 0};
+
+    if (mqtti_v5_type(rule) == 0)
+        return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
+    mqtti_v5_write_property(&writer, rule, property);
+    if (writer.status < 0)
+        return writer.status;
+    if (buffer != NULL) {
+        if (capacity < writer.length)
+            return MQTT_ERROR_BUFFER_TOO_SMALL;
+        writer.at = (uint8_t *)buffer;
+        mqtti_v5_write_property(&writer, rule, property);
+    }
+    return (int32_t)writer.length;
+}
+
+/* Writes the properties in `encoded` that are not left out, or while the writer measures takes off
+ * the size of the others. They have been checked. */
+MQTTI_ASIDE void mqtti_v5_leave_out(struct mqtti_writer *writer,
+                                    const struct mqtt_v5_properties *properties)
+{
+    struct mqtti_reader reader = {properties->encoded.data, properties->encoded.length};
+
+    while (reader.left > 0) {
+        const uint8_t *const start = reader.at;
+        const bool is_left_out = (properties->without & mqtti_v5_bit(start[0])) != 0;
+        struct mqtti_v5_value value;
+        size_t size;
+
+        mqtti_skip(&reader, 1);
+        mqtti_v5_read_value(&reader, mqtti_v5_type(mqtti_v5_rule(start[0])), &value);
+        size = (size_t)(reader.at - start);
+        if (writer->at == NULL)
+            writer->length -= is_left_out ? (uint32_t)size : 0;
+        else if (!is_left_out)
+            writer->at = mqtti_put_bytes(writer->at, start, size);
+    }
+}
+
+/* Writes properties without their length, or while the writer measures checks them and adds their
+ * size. */
+MQTTI_SHARED void mqtti_v5_write_list(struct mqtti_writer *writer, struct mqtti_v5_list *list,
+                                      const struct mqtt_v5_properties *properties)
+{
+    const struct mqtt_bytes encoded = properties->encoded;
+    size_t i;
+
+    if (writer->at == NULL) {
+        struct mqtti_reader reader = {encoded.data, encoded.length};
+        list->without = properties->without;
+        mqtti_measure(writer, 0, encoded.length);
+        writer->status = writer->length > MQTT_REMAINING_LENGTH_MAX
+                             ? MQTT_ERROR_PACKET_TOO_LARGE /* 2.1.4 */
+                             : mqtti_v5_check_properties(&reader, list);
+    } else if (!MQTTI_FOR_SIZE && properties->without == 0) {
+        writer->at = mqtti_put_bytes(writer->at, encoded.data, encoded.length);
+    }
+    if (writer->status == 0 && (MQTTI_FOR_SIZE || properties->without != 0))
+        mqtti_v5_leave_out(writer, properties);
+    if (writer->at == NULL)
+        mqtti_measure(writer, 0, properties->count); /* an identifier each */
+    for (i = 0; i < properties->count; i++) {
+        const unsigned id = properties->list[i].id;
+        const uint32_t rule = mqtti_v5_rule(id);
+        if (writer->at == NULL && writer->status == 0)
+            writer->status = mqtti_v5_check_identifier(list, id, rule);
+        mqtti_v5_write_property(writer, rule, &properties->list[i]);
+    }
+}
+
+MQTTI_ASIDE void mqtti_v5_measure_list(struct mqtti_v5_list *list,
+                                       const struct mqtt_v5_properties *properties)
+{
+    struct mqtti_writer writer = {NULL, 0, 0};
+
+    mqtti_v5_write_list(&writer, list, properties);
+    list->length = writer.length;
+    list->status = writer.status;
+}
+
+MQTTI_ASIDE uint8_t *mqtti_v5_put_list(uint8_t *at, struct mqtti_v5_list *list,
+                                       const struct mqtt_v5_properties *properties)
+{
+    struct mqtti_writer writer = {at, 0, 0};
+
+    mqtti_v5_write_list(&writer, list, properties);
+    return writer.at;
+}
+
+/* Writes properties with their length, or while the writer measures checks them and adds their
+ * size. */
+MQTTI_SHARED void mqtti_v5_write_properties(struct mqtti_writer *writer, struct mqtti_v5_list *list,
+                                            const struct mqtt_v5_properties *properties)
+{
+    const bool is_empty = !MQTTI_FOR_SIZE && properties->encoded.length + properties->count == 0;
+
+    if (writer->at != NULL) {
+        writer->at = mqtti_put_remaining_length(writer->at, list->length);
+        if (!is_empty)
+            writer->at = mqtti_v5_put_list(writer->at, list, properties);
+        return;
+    }
+    if (!is_empty)
+        mqtti_v5_measure_list(list, properties);
+    if (writer->status == 0)
+        writer->status = list->status;
+    mqtti_measure(writer, mqtti_remaining_length_size(list->length) + list->length, 0);
+}
+
+/* ============================================================================================
+ * 2.4 Reason codes
+ * ========================================================================================== */
+
+/* Packets with reason codes. The number of the bit is one less than the packet type. In a
+ * DISCONNECT and an AUTH it stands for a server; a client has those of PINGREQ and PINGRESP. */
+enum {
+    MQTTI_V5_OF_CONNACK = 1 << (MQTT_V5_CONNACK - 1),
+    MQTTI_V5_OF_PUBACK = 1 << (MQTT_V5_PUBACK - 1) | 1 << (MQTT_V5_PUBREC - 1),
+    MQTTI_V5_OF_PUBREL = 1 << (MQTT_V5_PUBREL - 1) | 1 << (MQTT_V5_PUBCOMP - 1),
+    MQTTI_V5_OF_SUBACK = 1 << (MQTT_V5_SUBACK - 1),
+    MQTTI_V5_OF_UNSUBACK = 1 << (MQTT_V5_UNSUBACK - 1),
+    MQTTI_V5_OF_SERVER = 1 << (MQTT_V5_DISCONNECT - 1),
+    MQTTI_V5_OF_CLIENT = 1 << (MQTT_V5_PINGREQ - 1),
+    MQTTI_V5_OF_BOTH = MQTTI_V5_OF_SERVER | MQTTI_V5_OF_CLIENT,
+    MQTTI_V5_OF_SERVER_AUTH = 1 << (MQTT_V5_AUTH - 1),
+    MQTTI_V5_OF_CLIENT_AUTH = 1 << (MQTT_V5_PINGRESP - 1),
+    MQTTI_V5_OF_REQUESTS =
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_PUBACK | MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_UNSUBACK
+};
+
+/* The row of a reason code in Table 2-6. 3 stands for those that it does not have, like 0x03. */
+static inline unsigned mqtti_v5_code_row(unsigned code)
+{
+    if (code >= 0x80)
+        return code <= 0xA2 ? code - 0x80 + 9 : 3;
+    if (code == 0x10 || code == 0x11)
+        return code - 0x10 + 5;
+    if (code == 0x18 || code == 0x19)
+        return code - 0x18 + 7;
+    return code <= 0x04 ? code : 3;
+}
+
+/* The sides that may send this reason code in this packet: MQTTI_CLIENT, MQTTI_SERVER, both, or 0.
+ * Table 2-6, with the sides of Tables 3-4, 3-5, 3-10 and 3-11. */
+MQTTI_SHARED unsigned mqtti_v5_code_senders(unsigned packet, unsigned code)
+{
+    static const uint16_t rows[] = {
+        MQTTI_V5_OF_REQUESTS | MQTTI_V5_OF_PUBREL | MQTTI_V5_OF_BOTH |
+            MQTTI_V5_OF_SERVER_AUTH,                       /* 0x00 */
+        MQTTI_V5_OF_SUBACK,                                /* 0x01 */
+        MQTTI_V5_OF_SUBACK,                                /* 0x02 */
+        0,                                                 /* any other */
+        MQTTI_V5_OF_CLIENT,                                /* 0x04 */
+        MQTTI_V5_OF_PUBACK,                                /* 0x10, from a server */
+        MQTTI_V5_OF_UNSUBACK,                              /* 0x11 */
+        MQTTI_V5_OF_SERVER_AUTH | MQTTI_V5_OF_CLIENT_AUTH, /* 0x18 */
+        MQTTI_V5_OF_CLIENT_AUTH,                           /* 0x19 */
+        MQTTI_V5_OF_REQUESTS | MQTTI_V5_OF_BOTH,           /* 0x80 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_BOTH,            /* 0x81 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_BOTH,            /* 0x82 */
+        MQTTI_V5_OF_REQUESTS | MQTTI_V5_OF_BOTH,           /* 0x83 */
+        MQTTI_V5_OF_CONNACK,                               /* 0x84 */
+        MQTTI_V5_OF_CONNACK,                               /* 0x85 */
+        MQTTI_V5_OF_CONNACK,                               /* 0x86 */
+        MQTTI_V5_OF_REQUESTS | MQTTI_V5_OF_SERVER,         /* 0x87 */
+        MQTTI_V5_OF_CONNACK,                               /* 0x88 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_SERVER,          /* 0x89 */
+        MQTTI_V5_OF_CONNACK,                               /* 0x8A */
+        MQTTI_V5_OF_SERVER,                                /* 0x8B */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_BOTH,            /* 0x8C, not in Table 3-10 */
+        MQTTI_V5_OF_SERVER,                                /* 0x8D */
+        MQTTI_V5_OF_SERVER,                                /* 0x8E */
+        MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_UNSUBACK | MQTTI_V5_OF_SERVER,                   /* 0x8F */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_PUBACK | MQTTI_V5_OF_BOTH,                      /* 0x90 */
+        MQTTI_V5_OF_PUBACK | MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_UNSUBACK,                   /* 0x91 */
+        MQTTI_V5_OF_PUBREL,                                                               /* 0x92 */
+        MQTTI_V5_OF_BOTH,                                                                 /* 0x93 */
+        MQTTI_V5_OF_BOTH,                                                                 /* 0x94 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_BOTH,                                           /* 0x95 */
+        MQTTI_V5_OF_BOTH,                                                                 /* 0x96 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_PUBACK | MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_BOTH, /* 0x97 */
+        MQTTI_V5_OF_BOTH,                                                                 /* 0x98 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_PUBACK | MQTTI_V5_OF_BOTH,                      /* 0x99 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_SERVER,                                         /* 0x9A */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_BOTH,   /* 0x9B, from a client too: 3.3.4 */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_SERVER, /* 0x9C */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_SERVER, /* 0x9D */
+        MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_SERVER,  /* 0x9E */
+        MQTTI_V5_OF_CONNACK | MQTTI_V5_OF_SERVER, /* 0x9F */
+        MQTTI_V5_OF_SERVER,                       /* 0xA0 */
+        MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_SERVER,  /* 0xA1 */
+        MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_SERVER,  /* 0xA2 */
+    };
+    const unsigned row = rows[mqtti_v5_code_row(code)];
+    const unsigned bit = packet - 1;
+    const unsigned client_bit = packet < MQTT_V5_DISCONNECT ? bit : bit - 2;
+
+    if (code == MQTT_V5_REASON_NO_MATCHING_SUBSCRIBERS) /* Tables 3-4 and 3-5 */
+        return (row >> bit & 1) * MQTTI_SERVER;
+    return (row >> bit & 1) * MQTTI_SERVER + (row >> client_bit & 1) * MQTTI_CLIENT;
+}
+
+/* Reads the rest of a packet that ends with a reason code and properties. Where both or the
+ * properties are left out, they are 0x00 and none [3.4.2.1, 3.4.2.2.1, 3.14.2.1, 3.14.2.2.1,
+ * 3.15.2.1]. */
+MQTTI_ASIDE int32_t mqtti_v5_read_reason(struct mqtti_reader *reader, unsigned packet,
+                                         unsigned senders, uint8_t *reason_code,
+                                         struct mqtt_v5_properties *properties)
+{
+    int32_t result;
+
+    *reason_code = reader->left == 0 ? 0 : reader->at[0];
+    senders &= mqtti_v5_code_senders(packet, *reason_code);
+    if (senders == 0)
+        return MQTT_ERROR_REASON_CODE; /* [MQTT-3.2.2-8] [MQTT-3.4.2-1] and so on */
+    mqtti_v5_set_properties(properties, NULL, 0);
+    if (reader->left == 0)
+        return 0;
+    mqtti_skip(reader, 1);
+    if (reader->left == 0 && packet != MQTT_V5_AUTH)
+        return 0;
+    result = mqtti_v5_read_properties(reader, packet, senders, properties);
+    if (result < 0)
+        return result;
+    if (packet == MQTT_V5_AUTH && (*reason_code != 0 || properties->encoded.length > 0) &&
+        ((uint32_t)result & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_AUTHENTICATION_METHOD)) == 0)
+        return MQTT_ERROR_AUTHENTICATION_METHOD;             /* [MQTT-4.12.0-5] 3.15.2.2.2 */
+    return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES : 0; /* Table 2-5 */
+}
+
+/* Encodes a CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT or AUTH. `before` is what stands
+ * before the reason code: the connect acknowledge flags, a packet id, or nothing. */
+MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsigned first_byte,
+                                            unsigned before, uint8_t reason_code,
+                                            const struct mqtt_v5_properties *properties)
+{
+    const unsigned packet = first_byte / 16;
+    const bool has_flags = packet == MQTT_V5_CONNACK;
+    const bool has_id = packet >= MQTT_V5_PUBACK && packet <= MQTT_V5_PUBCOMP;
+    struct mqtti_v5_list list = {packet, mqtti_v5_code_senders(packet, reason_code), 0, 0, 0, 0};
+    struct mqtti_writer writer = {NULL, 0, 0};
+    bool has_code = true;
+    bool has_properties = true;
+    int32_t result;
+
+    if (has_id && before == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-5] */
+    else if (has_flags && before != 0 && reason_code != 0)
+        writer.status = MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-6] */
+    else if (list.senders == 0)
+        writer.status = MQTT_ERROR_REASON_CODE; /* [MQTT-3.2.2-8] [MQTT-3.4.2-1] and so on */
+    mqtti_v5_write_properties(&writer, &list, properties);
+    if (list.length == 0 && !has_flags) { /* the shortest form */
+        has_code = reason_code != 0;
+        has_properties = false;
+        writer.length = 0;
+    }
+    if (writer.status == 0 && packet == MQTT_V5_AUTH && has_code &&
+        (list.seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_AUTHENTICATION_METHOD)) == 0)
+        writer.status = MQTT_ERROR_AUTHENTICATION_METHOD; /* [MQTT-4.12.0-5] 3.15.2.2.2 */
+    writer.length += (has_flags ? 1u : 0u) + (has_id ? 2u : 0u) + (has_code ? 1u : 0u);
+    result = mqtti_begin_packet(&writer, buffer, capacity, first_byte, 0);
+    if (writer.at != NULL) {
+        if (has_flags)
+            writer.at = mqtti_put_u8(writer.at, before);
+        if (has_id)
+            writer.at = mqtti_put_u16(writer.at, (uint16_t)before);
+        if (has_code)
+            writer.at = mqtti_put_u8(writer.at, reason_code);
+        if (has_properties)
+            mqtti_v5_write_properties(&writer, &list, properties);
+    }
+    return result;
+}
+
+/* ============================================================================================
+ * What decoders share
+ * ========================================================================================== */
+
+/* Goes back to a place that has been read. */
+static inline void mqtti_v5_back(struct mqtti_reader *reader, const void *to)
+{
+    reader->left += (size_t)(reader->at - (const uint8_t *)to);
+    reader->at = (const uint8_t *)to;
+}
+
+MQTTI_SHARED int32_t mqtti_v5_read_string(struct mqtti_reader *reader, enum mqtti_kind kind,
+                                          int32_t missing, struct mqtt_string *string)
+{
+    struct mqtt_bytes field = {NULL, 0};
+    const int32_t status = mqtti_read_field(reader, kind, missing, &field);
+
+    *string = mqtti_string_of(field);
+    return status;
+}
+
+/* Begins to decode a packet, as mqtti_begin_decode does. Sets the type even if it returns an error.
+ * */
+MQTTI_INLINE int32_t mqtti_v5_begin_decode(struct mqtt_v5_packet *packet, struct mqtti_reader *body,
+                                           const uint8_t *bytes, size_t length, unsigned senders)
+{
+    struct mqtt_v5_fixed_header header;
+    int32_t size;
+
+    if (length == 0)
+        return MQTT_PACKET_INCOMPLETE;
+    size = mqtti_v5_read_fixed_header(&header, bytes, length, senders);
+    packet->type = header.type;
+    if (size < 0) { /* a rule of the first byte, or of the remaining length */
+        packet->error_offset = size == MQTT_ERROR_INTEGER_NOT_SHORTEST ||
+                                       size == MQTT_ERROR_REMAINING_LENGTH ||
+                                       size == MQTT_ERROR_PROTOCOL_LEVEL
+                                   ? 1
+                                   : 0;
+        return size;
+    }
+#if SIZE_MAX < 0xFFFFFFFF
+    if (header.remaining_length > SIZE_MAX - (size_t)size) {
+        packet->error_offset = 1;
+        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.1.4 */
+    }
+#endif
+    body->at = bytes + size;
+    body->left = (size_t)header.remaining_length;
+    return length - (size_t)size < body->left ? MQTT_PACKET_INCOMPLETE : size;
+}
+
+/* Ends the decoding of a packet of `size` bytes, as mqtti_end_decode does. */
+static inline int32_t mqtti_v5_end_decode(struct mqtt_v5_packet *packet,
+                                          const struct mqtti_reader *reader, size_t size,
+                                          int32_t status)
+{
+    if (status >= 0)
+        return (int32_t)size;
+    packet->error_offset = (uint32_t)(size - reader->left);
+    return status;
+}
+
+/* ============================================================================================
+ * 3.1 CONNECT
+ * ========================================================================================== */
+
+MQTTI_API int32_t mqtt_decode_protocol_level(uint8_t *level, const void *bytes, size_t length)
+{
+    const uint8_t *at = (const uint8_t *)bytes;
+    const char *name = "MQTT";
+    uint32_t remaining_length = 0;
+    size_t name_length;
+    size_t start;
+    size_t i;
+    int32_t size;
+
+    if (length == 0)
+        return MQTT_PACKET_INCOMPLETE;
+    if (at[0] / 16 != MQTT_CONNECT)
+        return MQTT_ERROR_TYPE; /* 2.1.2 */
+    if (at[0] % 16 != 0)
+        return MQTT_ERROR_FLAGS; /* [MQTT-2.1.3-1] */
+    size = mqtt_decode_remaining_length(&remaining_length, at + 1, length - 1);
+    if (size < 0)
+        return size;
+    if (remaining_length < 2)
+        return MQTT_ERROR_REMAINING_LENGTH; /* 2.1.4 */
+    start = 1 + (size_t)size + 2;
+    if (length < start)
+        return MQTT_PACKET_INCOMPLETE;
+    name_length = mqtti_get_u16(at + start - 2);
+    if (remaining_length - 2 <= name_length)
+        return MQTT_ERROR_REMAINING_LENGTH; /* 2.1.4 */
+    if (name_length == 6)
+        name = "MQIsdp"; /* of MQTT 3.1 */
+    else if (name_length != 4)
+        return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
+    for (i = 0; i < name_length && i < length - start; i++) {
+        if (at[start + i] != (uint8_t)name[i])
+            return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
+    }
+    if (length - start <= name_length)
+        return MQTT_PACKET_INCOMPLETE;
+    *level = at[start + name_length];
+    return (int32_t)(start + name_length) + 1;
+}
+
+/* Reads the variable header up to the properties. The least remaining length promises its bytes. */
+static inline int32_t mqtti_v5_read_connect_header(struct mqtti_reader *reader,
+                                                   struct mqtt_v5_connect *connect)
+{
+    const uint8_t *const name = reader->at;
+    const bool is_too_short = reader->left == MQTTI_CONNECT_HEADER_SIZE + 2;
+    unsigned flags;
+    int32_t status;
+
+    if (mqtti_get_u16(name) != 4 || mqtti_get_u16(name + 2) != 'M' * 256 + 'Q' ||
+        mqtti_get_u16(name + 4) != 'T' * 256 + 'T')
+        return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
+    mqtti_skip(reader, 6);
+    if (reader->at[0] != 5)
+        return MQTT_ERROR_PROTOCOL_LEVEL; /* [MQTT-3.1.2-2] */
+    if (is_too_short) {                   /* for a property length and a client id */
+        mqtti_v5_back(reader, name - 1);
+        return MQTT_ERROR_REMAINING_LENGTH; /* 2.1.4 */
+    }
+    mqtti_skip(reader, 1);
+    flags = reader->at[0];
+    /* The rules are those of 3.1.1, except that a password needs no user name [3.1.2.9]. */
+    status = mqtti_check_connect_flags(flags | MQTTI_CONNECT_USER_NAME);
+    if (status < 0) /* [MQTT-3.1.2-3] [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13] */
+        return status;
+    connect->clean_start = (flags & MQTTI_CONNECT_CLEAN_SESSION) != 0;
+    connect->has_will = (flags & MQTTI_CONNECT_WILL) != 0;
+    connect->will.qos = mqtti_will_qos(flags);
+    connect->will.retain = (flags & MQTTI_CONNECT_WILL_RETAIN) != 0;
+    connect->has_password = (flags & MQTTI_CONNECT_PASSWORD) != 0;
+    connect->has_user_name = (flags & MQTTI_CONNECT_USER_NAME) != 0;
+    mqtti_skip(reader, 1);
+    connect->keep_alive = mqtti_get_u16(reader->at);
+    mqtti_skip(reader, 2);
+    return 0;
+}
+
+/* True if the properties of a CONNECT have authentication data without a method. */
+static inline bool mqtti_v5_lacks_method(uint32_t seen)
+{
+    return (seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_AUTHENTICATION_DATA)) != 0 &&
+           (seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_AUTHENTICATION_METHOD)) == 0;
+}
+
+static inline int32_t mqtti_v5_read_will(struct mqtti_reader *reader, struct mqtt_v5_will *will)
+{
+    int32_t status =
+        mqtti_v5_read_properties(reader, MQTTI_V5_WILL, MQTTI_CLIENT, &will->properties);
+
+    if (status < 0) /* 3.1.3.2 */
+        return status;
+    status = mqtti_v5_read_string(reader, MQTTI_TOPIC_NAME, MQTT_ERROR_WILL_MISSING, &will->topic);
+    if (status < 0) /* [MQTT-3.1.3-11] */
+        return status;
+    return mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_WILL_MISSING,
+                            &will->payload); /* 3.1.3.4 */
+}
+
+/* The fields of the payload stand in this order [MQTT-3.1.3-1]. */
+static inline int32_t mqtti_v5_read_connect_fields(struct mqtti_reader *reader,
+                                                   struct mqtt_v5_connect *connect)
+{
+    int32_t status = mqtti_v5_read_connect_header(reader, connect);
+
+    if (status == 0)
+        status =
+            mqtti_v5_read_properties(reader, MQTT_V5_CONNECT, MQTTI_CLIENT, &connect->properties);
+    if (status < 0)
+        return status;
+    if (mqtti_v5_lacks_method((uint32_t)status))
+        return MQTT_ERROR_AUTHENTICATION_METHOD; /* 3.1.2.11.10 */
+    status =
+        mqtti_v5_read_string(reader, MQTTI_STRING, MQTT_ERROR_FIELD_PAST_END, &connect->client_id);
+    if (status == 0 && connect->has_will) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] [MQTT-3.1.2-9] */
+        status = mqtti_v5_read_will(reader, &connect->will);
+    if (status == 0 && connect->has_user_name) /* [MQTT-3.1.2-17] [MQTT-3.1.3-12] */
+        status = mqtti_v5_read_string(reader, MQTTI_STRING, MQTT_ERROR_USER_NAME_MISSING,
+                                      &connect->user_name);
+    if (status == 0 && connect->has_password) /* [MQTT-3.1.2-19] 3.1.3.6 */
+        status =
+            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PASSWORD_MISSING, &connect->password);
+    if (status < 0)
+        return status;
+    /* No flag announces what is left [MQTT-3.1.2-16] [MQTT-3.1.2-18]. */
+    return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES : 0; /* 3.1.3 */
+}
+
+MQTTI_ASIDE int32_t mqtti_v5_read_connect(struct mqtti_reader *reader,
+                                          struct mqtt_v5_connect *connect)
+{
+    struct mqtti_reader copy = *reader; /* can be in registers */
+    const int32_t status = mqtti_v5_read_connect_fields(&copy, connect);
+
+    *reader = copy;
+    return status;
+}
+
+/* The connect flags of a packet that has been checked. */
+static inline unsigned mqtti_v5_connect_flags(const struct mqtt_v5_connect *connect)
+{
+    unsigned flags = mqtti_flag(connect->clean_start, MQTTI_CONNECT_CLEAN_SESSION) +
+                     mqtti_flag(connect->has_password, MQTTI_CONNECT_PASSWORD) +
+                     mqtti_flag(connect->has_user_name, MQTTI_CONNECT_USER_NAME);
+
+    if (connect->has_will)
+        flags += MQTTI_CONNECT_WILL + connect->will.qos * (unsigned)MQTTI_CONNECT_WILL_QOS_1 +
+                 mqtti_flag(connect->will.retain, MQTTI_CONNECT_WILL_RETAIN);
+    return flags;
+}
+
+/* The properties and the fields of the payload, in this order [MQTT-3.1.3-1]. */
+MQTTI_SHARED void mqtti_v5_write_connect(struct mqtti_writer *writer,
+                                         const struct mqtt_v5_connect *connect,
+                                         struct mqtti_v5_list *list,
+                                         struct mqtti_v5_list *will_list)
+{
+    mqtti_v5_write_properties(writer, list, &connect->properties);
+    if (writer->status == 0 && mqtti_v5_lacks_method(list->seen))
+        writer->status = MQTT_ERROR_AUTHENTICATION_METHOD; /* 3.1.2.11.10 */
+    mqtti_write_field(writer, connect->client_id.data, connect->client_id.length,
+                      MQTTI_STRING); /* [MQTT-3.1.3-4] */
+    if (connect->has_will) {
+        mqtti_v5_write_properties(writer, will_list, &connect->will.properties);
+        mqtti_write_field(writer, connect->will.topic.data, connect->will.topic.length,
+                          MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-11] */
+        mqtti_write_field(writer, connect->will.payload.data, connect->will.payload.length,
+                          MQTTI_BINARY); /* 3.1.3.4 */
+    }
+    if (connect->has_user_name)
+        mqtti_write_field(writer, connect->user_name.data, connect->user_name.length,
+                          MQTTI_STRING); /* [MQTT-3.1.3-12] */
+    if (connect->has_password)
+        mqtti_write_field(writer, connect->password.data, connect->password.length,
+                          MQTTI_BINARY); /* 3.1.3.6 */
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_connect(void *buffer, size_t capacity,
+                                           const struct mqtt_v5_connect *connect)
+{
+    static const uint8_t name_and_version[7] = {0, 4, 'M', 'Q', 'T', 'T', 5}; /* 3.1.2.1, 3.1.2.2 */
+    struct mqtti_v5_list list = {MQTT_V5_CONNECT, MQTTI_CLIENT, 0, 0, 0, 0};
+    struct mqtti_v5_list will_list = {MQTTI_V5_WILL, MQTTI_CLIENT, 0, 0, 0, 0};
+    struct mqtti_writer writer = {NULL, MQTTI_CONNECT_HEADER_SIZE, 0};
+    int32_t result;
+
+    if (connect->has_will && connect->will.qos > 2)
+        writer.status = MQTT_ERROR_WILL_QOS; /* [MQTT-3.1.2-12] */
+    mqtti_v5_write_connect(&writer, connect, &list, &will_list);
+    result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_V5_CONNECT * 16, 0);
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_bytes(writer.at, name_and_version, sizeof name_and_version);
+        writer.at = mqtti_put_u8(writer.at, mqtti_v5_connect_flags(connect));
+        writer.at = mqtti_put_u16(writer.at, connect->keep_alive);
+        mqtti_v5_write_connect(&writer, connect, &list, &will_list);
+    }
+    return result;
+}
+
+/* ============================================================================================
+ * 3.2 CONNACK
+ * ========================================================================================== */
+
+/* The least remaining length promises the flags and the reason code. */
+static inline int32_t mqtti_v5_read_connack(struct mqtti_reader *reader,
+                                            struct mqtt_v5_connack *connack)
+{
+    const uint8_t flags = reader->at[0];
+
+    if (flags > 1)
+        return MQTT_ERROR_CONNACK_FLAGS; /* [MQTT-3.2.2-1] */
+    if (flags == 1 && reader->at[1] != 0)
+        return MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-6] */
+    connack->session_present = flags == 1;
+    mqtti_skip(reader, 1);
+    return mqtti_v5_read_reason(reader, MQTT_V5_CONNACK, MQTTI_SERVER, &connack->reason_code,
+                                &connack->properties);
+}
+
+MQTTI_API int32_t mqtt_v5_encode_connack(void *buffer, size_t capacity,
+                                         const struct mqtt_v5_connack *connack)
+{
+    return mqtti_v5_encode_reason(buffer, capacity, MQTT_V5_CONNACK * 16, connack->session_present,
+                                  connack->reason_code, &connack->properties);
+}
+
+/* ============================================================================================
+ * 3.3 PUBLISH
+ * ========================================================================================== */
+
+static inline void mqtti_v5_set_publish_flags(struct mqtt_v5_publish *publish, unsigned flags)
+{
+    publish->qos = mqtti_publish_qos(flags);
+    publish->dup = (flags & MQTTI_PUBLISH_DUP) != 0;
+    publish->retain = (flags & MQTTI_PUBLISH_RETAIN) != 0;
+}
+
+/* True if there is neither a topic name nor a topic alias. Goes back to the topic name. */
+static inline bool mqtti_v5_lacks_topic(struct mqtti_reader *reader,
+                                        const struct mqtt_v5_publish *publish, uint32_t seen)
+{
+    if (publish->topic.length > 0 || (seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_TOPIC_ALIAS)) != 0)
+        return false;
+    mqtti_v5_back(reader, publish->topic.data - 2);
+    return true;
+}
+
+/* Reads a PUBLISH. */
+MQTTI_ASIDE int32_t mqtti_v5_read_publish(struct mqtti_reader *reader,
+                                          struct mqtt_v5_publish *publish, unsigned flags,
+                                          unsigned senders)
+{
+    /* The topic name can be empty. The least remaining length promises its length. */
+    const enum mqtti_kind kind = mqtti_get_u16(reader->at) == 0 ? MQTTI_BINARY : MQTTI_TOPIC_NAME;
+    int32_t status = mqtti_v5_read_string(reader, kind, MQTT_ERROR_FIELD_PAST_END, &publish->topic);
+
+    mqtti_v5_set_publish_flags(publish, flags);
+    publish->packet_id = 0;
+    if (status == 0 && publish->qos > 0)
+        status = reader->left < 2 ? MQTT_ERROR_PACKET_ID_MISSING /* 2.2.1 */
+                                  : mqtti_read_packet_id(reader, &publish->packet_id);
+    if (status < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] [MQTT-2.2.1-3] [MQTT-2.2.1-4] */
+        return status;
+    status = mqtti_v5_read_properties(reader, MQTT_V5_PUBLISH, senders, &publish->properties);
+    if (status < 0)
+        return status;
+    publish->payload.data = reader->at;
+    publish->payload.length = reader->left;
+    return mqtti_v5_lacks_topic(reader, publish, (uint32_t)status) ? MQTT_ERROR_TOPIC_MISSING
+                                                                   : 0; /* 3.3.2.1 */
+}
+
+/* Decodes a PUBLISH from its properties on. */
+MQTTI_ASIDE int32_t mqtti_v5_end_publish(struct mqtt_v5_packet *packet, struct mqtti_reader body,
+                                         size_t size, unsigned senders)
+{
+    struct mqtt_v5_publish *const publish = &packet->as.publish;
+    int32_t result = mqtti_v5_read_list(&body, MQTT_V5_PUBLISH, senders, &publish->properties);
+
+    publish->payload.data = body.at;
+    publish->payload.length = body.left;
+    if (result >= 0 && mqtti_v5_lacks_topic(&body, publish, (uint32_t)result))
+        result = MQTT_ERROR_TOPIC_MISSING; /* 3.3.2.1 */
+    return mqtti_v5_end_decode(packet, &body, size, result);
+}
+
+/* The usual PUBLISH: it has arrived whole, and its topic name is plain or empty. */
+MQTTI_INLINE int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packet,
+                                                   const uint8_t *bytes, size_t length,
+                                                   unsigned senders)
+{
+    struct mqtt_v5_publish *const publish = &packet->as.publish;
+    const unsigned flags = bytes[0] % 16;
+    struct mqtti_reader reader = {bytes + 2, 0};
+    uint32_t remaining_length = bytes[1];
+    uint32_t size;
+    size_t topic_length;
+
+    if (mqtti_check_publish_flags((uint8_t)flags) != 0)
+        return 0;
+    if (bytes[1] >= 128) {
+        const int32_t n = mqtt_v5_decode_integer(&remaining_length, bytes + 1, length - 1);
+        if (n < 0)
+            return 0;
+        reader.at = bytes + 1 + n;
+    }
+    size = (uint32_t)(reader.at - bytes) + remaining_length;
+    if (length < size || remaining_length < 3)
+        return 0;
+    reader.left = (size_t)remaining_length;
+    packet->type = MQTT_V5_PUBLISH;
+    mqtti_v5_set_publish_flags(publish, flags);
+    topic_length = mqtti_get_u16(reader.at);
+    mqtti_skip(&reader, 2);
+    if (topic_length > reader.left ||
+        (topic_length > 0 &&
+         mqtti_left_to_check(reader.at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0))
+        return 0;
+    publish->topic.data = (const char *)reader.at;
+    publish->topic.length = topic_length;
+    mqtti_skip(&reader, topic_length);
+    publish->packet_id = 0;
+    if (mqtti_publish_qos(flags) != 0) {
+        if (reader.left < 3) /* also for the property length */
+            return 0;
+        publish->packet_id = mqtti_get_u16(reader.at);
+        if (publish->packet_id == 0)
+            return 0;
+        mqtti_skip(&reader, 2);
+    }
+    if (topic_length == 0 || reader.left == 0 || reader.at[0] != 0)
+        return mqtti_v5_end_publish(packet, reader, (size_t)size, senders);
+    mqtti_skip(&reader, 1);
+    mqtti_v5_set_properties(&publish->properties, NULL, 0);
+    publish->payload.data = reader.at;
+    publish->payload.length = reader.left;
+    return (int32_t)size;
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publish,
+                                                  const void *bytes, size_t length)
+{
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtt_v5_fixed_header header;
+    struct mqtti_reader reader;
+    uint32_t needed;
+    uint32_t list_length;
+    uint32_t payload_length;
+    int32_t size;
+    int32_t status;
+
+    if (length > 0 && at[0] / 16 != MQTT_V5_PUBLISH)
+        return MQTT_ERROR_TYPE; /* 2.1.2 */
+    size = mqtt_v5_decode_fixed_header(&header, bytes, length);
+    if (size < 0)
+        return size;
+    reader.at = at + size;
+    reader.left = length - (size_t)size;
+    if (reader.left > header.remaining_length)
+        reader.left = (size_t)header.remaining_length;
+    if (reader.left < 2)
+        return MQTT_PACKET_INCOMPLETE;
+    needed = 2u + (uint32_t)mqtti_get_u16(reader.at);
+    if (needed > header.remaining_length)
+        return MQTT_ERROR_FIELD_PAST_END; /* 1.5.4 */
+    if (mqtti_publish_qos(header.flags) != 0)
+        needed += 2;
+    if (needed >= header.remaining_length) { /* the packet id or the property length is missing */
+        needed = header.remaining_length;
+    } else {
+        if (reader.left <= needed)
+            return MQTT_PACKET_INCOMPLETE;
+        status = mqtt_v5_decode_integer(&list_length, reader.at + needed,
+                                        (size_t)(reader.left - needed));
+        if (status == MQTT_PACKET_INCOMPLETE && reader.left < header.remaining_length)
+            return MQTT_PACKET_INCOMPLETE;
+        if (status > 0 && list_length <= header.remaining_length - needed - (uint32_t)status)
+            needed += (uint32_t)status + list_length;
+        else /* the property length is refused below */
+            needed = (uint32_t)reader.left;
+    }
+    if (reader.left < needed)
+        return MQTT_PACKET_INCOMPLETE;
+    reader.left = (size_t)needed;
+    status = mqtti_v5_read_publish(&reader, publish, header.flags, MQTTI_CLIENT | MQTTI_SERVER);
+    if (status < 0)
+        return status;
+    payload_length = header.remaining_length - needed;
+#if SIZE_MAX < 0xFFFFFFFF
+    if (payload_length > SIZE_MAX)
+        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.1.4 */
+#endif
+    publish->payload.data = NULL;
+    publish->payload.length = (size_t)payload_length;
+    return size + (int32_t)needed;
+}
+
+/* `elsewhere` is 0, or the length of a payload that is not written here. */
+MQTTI_SHARED int32_t mqtti_v5_write_publish(void *buffer, size_t capacity,
+                                            const struct mqtt_v5_publish *publish, size_t elsewhere)
+{
+    const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) +
+                           publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 +
+                           mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
+    const struct mqtt_string topic = publish->topic;
+    const struct mqtt_bytes payload = publish->payload;
+    const enum mqtti_kind kind = topic.length == 0 ? MQTTI_BINARY : MQTTI_TOPIC_NAME;
+    struct mqtti_v5_list list = {MQTT_V5_PUBLISH, MQTTI_CLIENT | MQTTI_SERVER, 0, 0, 0, 0};
+    struct mqtti_writer writer = {NULL, publish->qos == 0 ? 0u : 2u, 0};
+    int32_t result;
+
+    if (publish->qos > 2)
+        return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
+    if (publish->qos == 0 && publish->dup)
+        return MQTT_ERROR_DUP;                                  /* [MQTT-3.3.1-2] */
+    mqtti_write_field(&writer, topic.data, topic.length, kind); /* [MQTT-3.3.2-1] */
+    if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-4] */
+    mqtti_v5_write_properties(&writer, &list, &publish->properties);
+    if (writer.status == 0 && topic.length == 0 &&
+        (list.seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_TOPIC_ALIAS)) == 0)
+        writer.status = MQTT_ERROR_TOPIC_MISSING; /* 3.3.2.1 */
+    mqtti_measure(&writer, 0, payload.length);
+    if (writer.status == 0 && payload.data == NULL && elsewhere < payload.length)
+        writer.status = MQTT_ERROR_PAYLOAD_MISSING;
+    result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_V5_PUBLISH * 16 + flags,
+                                (uint32_t)elsewhere);
+    if (writer.at != NULL) {
+        mqtti_write_field(&writer, topic.data, topic.length, kind);
+        if (publish->qos > 0) /* [MQTT-2.2.1-2] */
+            writer.at = mqtti_put_u16(writer.at, publish->packet_id);
+        mqtti_v5_write_properties(&writer, &list, &publish->properties);
+        if (elsewhere < payload.length)
+            mqtti_put_bytes(writer.at, payload.data, payload.length);
+    }
+    return result;
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_publish(void *buffer, size_t capacity,
+                                           const struct mqtt_v5_publish *publish)
+{
+    return mqtti_v5_write_publish(buffer, capacity, publish, 0);
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_publish_header(void *buffer, size_t capacity,
+                                                  const struct mqtt_v5_publish *publish)
+{
+    return mqtti_v5_write_publish(buffer, capacity, publish, publish->payload.length);
+}
+
+MQTTI_API int32_t mqtt_v5_publish_set_dup(void *bytes, size_t length, bool dup)
+{
+    uint8_t *const first_byte = (uint8_t *)bytes;
+    struct mqtt_v5_publish publish;
+    const int32_t size = mqtt_v5_decode_publish_header(&publish, bytes, length);
+
+    if (size < 0)
+        return size;
+    if (dup && publish.qos == 0)
+        return MQTT_ERROR_DUP; /* [MQTT-3.3.1-2] */
+    if (publish.dup != dup)
+        *first_byte ^= MQTTI_PUBLISH_DUP;
+    return size;
+}
+
+MQTTI_API int32_t mqtt_v5_publish_set_retain(void *bytes, size_t length, bool retain)
+{
+    uint8_t *const first_byte = (uint8_t *)bytes;
+    struct mqtt_v5_publish publish;
+    const int32_t size = mqtt_v5_decode_publish_header(&publish, bytes, length);
+
+    if (size < 0)
+        return size;
+    if (publish.retain != retain)
+        *first_byte ^= MQTTI_PUBLISH_RETAIN;
+    return size;
+}
+
+MQTTI_API int32_t mqtt_v5_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_id)
+{
+    uint8_t *const at = (uint8_t *)bytes;
+    struct mqtt_v5_publish publish;
+    const int32_t size = mqtt_v5_decode_publish_header(&publish, bytes, length);
+
+    if (size < 0)
+        return size;
+    if (publish.qos == 0)
+        return MQTT_ERROR_PACKET_ID_AT_QOS_0; /* [MQTT-2.2.1-2] */
+    if (packet_id == 0)
+        return MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-4] */
+    mqtti_put_u16(at + ((const uint8_t *)publish.topic.data - at) + publish.topic.length,
+                  packet_id);
+    return size;
+}
+
+/* ============================================================================================
+ * 3.4 PUBACK, 3.5 PUBREC, 3.6 PUBREL, 3.7 PUBCOMP
+ * ========================================================================================== */
+
+static inline int32_t mqtti_v5_read_ack(struct mqtti_reader *reader, unsigned packet,
+                                        unsigned senders, struct mqtt_v5_ack *ack)
+{
+    const int32_t status = mqtti_read_packet_id(reader, &ack->packet_id);
+
+    if (status < 0) /* [MQTT-2.2.1-5] */
+        return status;
+    return mqtti_v5_read_reason(reader, packet, senders, &ack->reason_code, &ack->properties);
+}
+
+/* The usual acknowledgement, without properties: four bytes, or five with a reason code. */
+MQTTI_INLINE int32_t mqtti_v5_decode_usual_ack(struct mqtt_v5_packet *packet, const uint8_t *bytes,
+                                               size_t length, unsigned senders)
+{
+    struct mqtt_v5_ack *const ack = &packet->as.ack;
+    const unsigned type = bytes[0] / 16u;
+    const int32_t size = 2 + bytes[1];
+
+    if (type < MQTT_V5_PUBACK || type > MQTT_V5_PUBCOMP ||
+        bytes[0] % 16u != (type == MQTT_V5_PUBREL ? (unsigned)MQTTI_FLAG_1 : 0u))
+        return 0;
+    if (size < 4 || size > 5 || length < (size_t)size)
+        return 0;
+    packet->type = (enum mqtt_v5_packet_type)type;
+    ack->packet_id = mqtti_get_u16(bytes + 2);
+    ack->reason_code = size == 4 ? 0 : bytes[4];
+    mqtti_v5_set_properties(&ack->properties, NULL, 0);
+    if (ack->packet_id == 0 ||
+        (size == 5 && (mqtti_v5_code_senders(type, ack->reason_code) & senders) == 0))
+        return 0;
+    return size;
+}
+
+/* Most acknowledgements have no more than 3.1.1's. */
+MQTTI_SHARED int32_t mqtti_v5_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
+                                         const struct mqtt_v5_ack *ack)
+{
+    if (!MQTTI_FOR_SIZE && ack->reason_code == 0 && ack->properties.count == 0 &&
+        ack->properties.encoded.length == 0)
+        return mqtti_encode_ack(buffer, capacity, first_byte, ack->packet_id);
+    return mqtti_v5_encode_reason(buffer, capacity, first_byte, ack->packet_id, ack->reason_code,
+                                  &ack->properties);
+}
+
+MQTTI_API int32_t mqtt_v5_encode_puback(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_ack *ack)
+{
+    return mqtti_v5_encode_ack(buffer, capacity, MQTT_V5_PUBACK * 16, ack);
+}
+
+MQTTI_API int32_t mqtt_v5_encode_pubrec(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_ack *ack)
+{
+    return mqtti_v5_encode_ack(buffer, capacity, MQTT_V5_PUBREC * 16, ack);
+}
+
+MQTTI_API int32_t mqtt_v5_encode_pubrel(void *buffer, size_t capacity,
+                                        const struct mqtt_v5_ack *ack)
+{
+    return mqtti_v5_encode_ack(buffer, capacity, MQTT_V5_PUBREL * 16 + MQTTI_FLAG_1,
+                               ack); /* [MQTT-3.6.1-1] */
+}
+
+MQTTI_API int32_t mqtt_v5_encode_pubcomp(void *buffer, size_t capacity,
+                                         const struct mqtt_v5_ack *ack)
+{
+    return mqtti_v5_encode_ack(buffer, capacity, MQTT_V5_PUBCOMP * 16, ack);
+}
+
+/* ============================================================================================
+ * 3.8 SUBSCRIBE, 3.10 UNSUBSCRIBE, 3.9 SUBACK, 3.11 UNSUBACK: a packet id, properties and a list
+ * ========================================================================================== */
+
+/* Subscription Options [3.8.3.1, Figure 3-20] */
+enum {
+    MQTTI_V5_OPTIONS_QOS_1 = 0x01,
+    MQTTI_V5_OPTIONS_NO_LOCAL = 0x04,
+    MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED = 0x08,
+    MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 = 0x10,
+    MQTTI_V5_OPTIONS_RESERVED = 0xC0
+};
+
+static inline int32_t mqtti_v5_check_options(unsigned options, struct mqtt_string filter)
+{
+    if ((options & MQTTI_V5_OPTIONS_RESERVED) != 0)
+        return MQTT_ERROR_SUBSCRIPTION_OPTIONS; /* [MQTT-3.8.3-5] */
+    if (options % 4 == 3)
+        return MQTT_ERROR_REQUESTED_QOS; /* 3.8.3.1 */
+    if (options / MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 == 3)
+        return MQTT_ERROR_RETAIN_HANDLING; /* 3.8.3.1 */
+    if ((options & MQTTI_V5_OPTIONS_NO_LOCAL) != 0 && mqtti_v5_is_shared(filter))
+        return MQTT_ERROR_NO_LOCAL_SHARED; /* [MQTT-3.8.3-4] */
+    return 0;
+}
+
+/* Reads the topic filters up to the end of the packet. In a SUBSCRIBE subscription options follow
+ * each. Returns their number or a status [3.8.3, 3.10.3]. */
+MQTTI_ASIDE int32_t mqtti_v5_read_filters(struct mqtti_reader *reader, unsigned packet)
+{
+    int32_t count = 0;
+
+    do {
+        struct mqtt_string filter;
+        int32_t status = mqtti_v5_read_string(
+            reader, MQTTI_BINARY, mqtti_no_filter((enum mqtt_packet_type)packet), &filter);
+        if (status < 0) /* [MQTT-3.8.3-2] [MQTT-3.10.3-2] */
+            return status;
+        status = mqtti_v5_check_filter(filter);
+        if (status < 0) { /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
+            mqtti_v5_back(reader, filter.data - 2);
+            return status;
+        }
+        if (packet == MQTT_V5_SUBSCRIBE) {
+            if (reader->left == 0)
+                return MQTT_ERROR_REQUESTED_QOS_MISSING; /* 3.8.3 */
+            status = mqtti_v5_check_options(reader->at[0], filter);
+            if (status < 0)
+                return status;
+            mqtti_skip(reader, 1);
+        }
+        count++;
+    } while (reader->left > 0);
+    return count;
+}
+
+/* Reads the reason codes up to the end of the packet [3.9.3, 3.11.3]. */
+static inline int32_t mqtti_v5_read_codes(struct mqtti_reader *reader, unsigned packet)
+{
+    if (reader->left == 0)
+        return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* Table 2-5 [MQTT-3.8.4-6] */
+    while (reader->left > 0) {
+        if (mqtti_v5_code_senders(packet, reader->at[0]) == 0)
+            return MQTT_ERROR_REASON_CODE; /* [MQTT-3.9.3-2] [MQTT-3.11.3-2] */
+        mqtti_skip(reader, 1);
+    }
+    return 0;
+}
+
+/* Reads the packet id and the properties of the four packets [3.8.2, 3.9.2, 3.10.2, 3.11.2]. */
+static inline int32_t mqtti_v5_read_list_header(struct mqtti_reader *reader, unsigned packet,
+                                                uint16_t *packet_id,
+                                                struct mqtt_v5_properties *properties)
+{
+    const int32_t status = mqtti_read_packet_id(reader, packet_id);
+
+    if (status < 0) /* [MQTT-2.2.1-3] [MQTT-2.2.1-6] */
+        return status;
+    return mqtti_v5_read_properties(reader, packet, MQTTI_CLIENT | MQTTI_SERVER, properties);
+}
+
+static inline int32_t mqtti_v5_read_subscribe(struct mqtti_reader *reader,
+                                              struct mqtt_v5_subscribe *subscribe)
+{
+    int32_t result = mqtti_v5_read_list_header(reader, MQTT_V5_SUBSCRIBE, &subscribe->packet_id,
+                                               &subscribe->properties);
+
+    if (result < 0)
+        return result;
+    subscribe->subscriptions = NULL;
+    subscribe->encoded.data = reader->at;
+    subscribe->encoded.length = reader->left;
+    result = mqtti_v5_read_filters(reader, MQTT_V5_SUBSCRIBE);
+    subscribe->count = (size_t)result;
+    return result;
+}
+
+static inline int32_t mqtti_v5_read_unsubscribe(struct mqtti_reader *reader,
+                                                struct mqtt_v5_unsubscribe *unsubscribe)
+{
+    int32_t result = mqtti_v5_read_list_header(reader, MQTT_V5_UNSUBSCRIBE, &unsubscribe->packet_id,
+                                               &unsubscribe->properties);
+
+    if (result < 0)
+        return result;
+    unsubscribe->filters = NULL;
+    unsubscribe->encoded.data = reader->at;
+    unsubscribe->encoded.length = reader->left;
+    result = mqtti_v5_read_filters(reader, MQTT_V5_UNSUBSCRIBE);
+    unsubscribe->count = (size_t)result;
+    return result;
+}
+
+static inline int32_t mqtti_v5_read_suback(struct mqtti_reader *reader, unsigned packet,
+                                           struct mqtt_v5_suback *suback)
+{
+    const int32_t status =
+        mqtti_v5_read_list_header(reader, packet, &suback->packet_id, &suback->properties);
+
+    if (status < 0)
+        return status;
+    suback->reason_codes = reader->at;
+    suback->count = reader->left;
+    return mqtti_v5_read_codes(reader, packet);
+}
+
+MQTTI_API bool mqtt_v5_next_subscription(const struct mqtt_v5_subscribe *subscribe,
+                                         size_t *position, struct mqtt_v5_subscription *out)
+{
+    unsigned options;
+
+    if (subscribe->subscriptions != NULL) {
+        if (*position >= subscribe->count)
+            return false;
+        *out = subscribe->subscriptions[*position];
+        *position += 1;
+        return true;
+    }
+    if (!mqtti_next_encoded(subscribe->encoded, position, 1, &out->filter))
+        return false;
+    options = subscribe->encoded.data[*position - 1];
+    out->qos = options % 4;
+    out->no_local = (options & MQTTI_V5_OPTIONS_NO_LOCAL) != 0;
+    out->retain_as_published = (options & MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED) != 0;
+    out->retain_handling = options / MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 % 4;
+    return true;
+}
+
+MQTTI_API bool mqtt_v5_next_filter(const struct mqtt_v5_unsubscribe *unsubscribe, size_t *position,
+                                   struct mqtt_string *out)
+{
+    if (unsubscribe->filters != NULL) {
+        if (*position >= unsubscribe->count)
+            return false;
+        *out = unsubscribe->filters[*position];
+        *position += 1;
+        return true;
+    }
+    return mqtti_next_encoded(unsubscribe->encoded, position, 0, out);
+}
+
+/* A sender's packet: `subscriptions` in a SUBSCRIBE, `filters` in an UNSUBSCRIBE. */
+struct mqtti_v5_filters {
+    unsigned packet;
+    uint16_t packet_id;
+    size_t count;
+    const struct mqtt_v5_subscription *subscriptions;
+    const struct mqtt_string *filters;
+    const struct mqtt_v5_properties *properties;
+};
+
+/* Subscription Options. What is too large is 3, which is never valid. */
+static inline unsigned mqtti_v5_options(const struct mqtt_v5_subscription *subscription)
+{
+    const unsigned qos = subscription->qos;
+    const unsigned retain_handling = subscription->retain_handling;
+
+    return (qos < 3 ? qos : 3) + mqtti_flag(subscription->no_local, MQTTI_V5_OPTIONS_NO_LOCAL) +
+           mqtti_flag(subscription->retain_as_published, MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED) +
+           (retain_handling < 3 ? retain_handling : 3) * MQTTI_V5_OPTIONS_RETAIN_HANDLING_1;
+}
+
+MQTTI_SHARED void mqtti_v5_write_filters(struct mqtti_writer *writer,
+                                         const struct mqtti_v5_filters *list)
+{
+    size_t i;
+
+    for (i = 0; i < list->count; i++) {
+        const bool has_options = list->packet == MQTT_V5_SUBSCRIBE;
+        const struct mqtt_string filter =
+            has_options ? list->subscriptions[i].filter : list->filters[i];
+        mqtti_write_field(writer, filter.data, filter.length, MQTTI_BINARY);
+        if (writer->at == NULL && writer->status == 0)
+            writer->status = mqtti_v5_check_filter(filter); /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
+        if (has_options) {
+            const unsigned options = mqtti_v5_options(&list->subscriptions[i]);
+            if (writer->at != NULL)
+                writer->at = mqtti_put_u8(writer->at, options);
+            else if (writer->status == 0)
+                writer->status = mqtti_v5_check_options(options, filter);
+        }
+    }
+}
+
+MQTTI_SHARED int32_t mqtti_v5_encode_filters(void *buffer, size_t capacity,
+                                             const struct mqtti_v5_filters *filters)
+{
+    struct mqtti_v5_list list = {filters->packet, MQTTI_CLIENT, 0, 0, 0, 0};
+    struct mqtti_writer writer = {NULL, MQTTI_PACKET_ID_SIZE, 0};
+    int32_t result;
+
+    if (filters->packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] */
+    mqtti_v5_write_properties(&writer, &list, filters->properties);
+    if (writer.status == 0 && filters->count == 0)
+        writer.status = mqtti_no_filter((enum mqtt_packet_type)filters->packet);
+    mqtti_v5_write_filters(&writer, filters);
+    if (filters->packet == MQTT_V5_SUBSCRIBE)
+        mqtti_measure(&writer, 0, filters->count); /* subscription options each */
+    result = mqtti_begin_packet(&writer, buffer, capacity, filters->packet * 16 + MQTTI_FLAG_1,
+                                0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_u16(writer.at, filters->packet_id);
+        mqtti_v5_write_properties(&writer, &list, filters->properties);
+        mqtti_v5_write_filters(&writer, filters);
+    }
+    return result;
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_subscribe(void *buffer, size_t capacity,
+                                             const struct mqtt_v5_subscribe *subscribe)
+{
+    const struct mqtti_v5_filters filters = {MQTT_V5_SUBSCRIBE,
+                                             subscribe->packet_id,
+                                             subscribe->subscriptions == NULL ? 0
+                                                                              : subscribe->count,
+                                             subscribe->subscriptions,
+                                             NULL,
+                                             &subscribe->properties};
+
+    return mqtti_v5_encode_filters(buffer, capacity, &filters);
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_unsubscribe(void *buffer, size_t capacity,
+                                               const struct mqtt_v5_unsubscribe *unsubscribe)
+{
+    const struct mqtti_v5_filters filters = {MQTT_V5_UNSUBSCRIBE,
+                                             unsubscribe->packet_id,
+                                             unsubscribe->filters == NULL ? 0 : unsubscribe->count,
+                                             NULL,
+                                             unsubscribe->filters,
+                                             &unsubscribe->properties};
+
+    return mqtti_v5_encode_filters(buffer, capacity, &filters);
+}
+
+/* Encodes a packet whose payload exists as bytes: a SUBACK or UNSUBACK, or a decoded SUBSCRIBE or
+ * UNSUBSCRIBE. The decoder's functions check it. */
+MQTTI_SHARED int32_t mqtti_v5_encode_payload(void *buffer, size_t capacity, unsigned packet,
+                                             uint16_t packet_id,
+                                             const struct mqtt_v5_properties *properties,
+                                             const uint8_t *payload, size_t length)
+{
+    const bool has_codes = packet == MQTT_V5_SUBACK || packet == MQTT_V5_UNSUBACK;
+    struct mqtti_v5_list list = {packet, MQTTI_CLIENT | MQTTI_SERVER, 0, 0, 0, 0};
+    struct mqtti_writer writer = {NULL, MQTTI_PACKET_ID_SIZE, 0};
+    struct mqtti_reader reader = {payload, length};
+    int32_t result;
+
+    if (packet_id == 0)
+        writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-6] */
+    mqtti_v5_write_properties(&writer, &list, properties);
+    mqtti_measure(&writer, 0, length);
+    if (writer.status == 0 && writer.length <= MQTT_REMAINING_LENGTH_MAX)
+        writer.status = has_codes ? mqtti_v5_read_codes(&reader, packet)
+                                  : mqtti_v5_read_filters(&reader, packet);
+    result = mqtti_begin_packet(&writer, buffer, capacity,
+                                packet * 16 + (has_codes ? 0u : (unsigned)MQTTI_FLAG_1),
+                                0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
+    if (writer.at != NULL) {
+        writer.at = mqtti_put_u16(writer.at, packet_id);
+        mqtti_v5_write_properties(&writer, &list, properties);
+        mqtti_put_bytes(writer.at, payload, length);
+    }
+    return result;
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_suback(void *buffer, size_t capacity,
+                                          const struct mqtt_v5_suback *suback)
+{
+    return mqtti_v5_encode_payload(buffer, capacity, MQTT_V5_SUBACK, suback->packet_id,
+                                   &suback->properties, suback->reason_codes, suback->count);
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_encode_unsuback(void *buffer, size_t capacity,
+                                            const struct mqtt_v5_suback *unsuback)
+{
+    return mqtti_v5_encode_payload(buffer, capacity, MQTT_V5_UNSUBACK, unsuback->packet_id,
+                                   &unsuback->properties, unsuback->reason_codes, unsuback->count);
+}
+
+/* ============================================================================================
+ * 3.14 DISCONNECT, 3.15 AUTH
+ * ========================================================================================== */
+
+MQTTI_API int32_t mqtt_v5_encode_disconnect(void *buffer, size_t capacity,
+                                            const struct mqtt_v5_disconnect *disconnect)
+{
+    return mqtti_v5_encode_reason(buffer, capacity, MQTT_V5_DISCONNECT * 16, 0,
+                                  disconnect->reason_code, &disconnect->properties);
+}
+
+MQTTI_API int32_t mqtt_v5_encode_auth(void *buffer, size_t capacity,
+                                      const struct mqtt_v5_disconnect *auth)
+{
+    return mqtti_v5_encode_reason(buffer, capacity, MQTT_V5_AUTH * 16, 0, auth->reason_code,
+                                  &auth->properties);
+}
+
+/* DISCONNECT or AUTH. */
+static inline int32_t mqtti_v5_read_disconnect(struct mqtti_reader *reader, unsigned packet,
+                                               unsigned senders,
+                                               struct mqtt_v5_disconnect *disconnect)
+{
+    return mqtti_v5_read_reason(reader, packet, senders, &disconnect->reason_code,
+                                &disconnect->properties);
+}
+
+/* ============================================================================================
+ * Any packet
+ * ========================================================================================== */
+
+/* Decodes the most frequent packets by a short path. Returns the size of a valid packet. After any
+ * other result the general decoder decides. */
+MQTTI_INLINE int32_t mqtti_v5_decode_usual(struct mqtt_v5_packet *packet, const uint8_t *bytes,
+                                           size_t length, unsigned senders)
+{
+    if (MQTTI_FOR_SIZE || length < 4)
+        return 0;
+    if (bytes[0] / 16 == MQTT_V5_PUBLISH)
+        return mqtti_v5_decode_usual_publish(packet, bytes, length, senders);
+    return mqtti_v5_decode_usual_ack(packet, bytes, length, senders);
+}
+
+/* What both sides send. */
+MQTTI_INLINE int32_t mqtti_v5_read_from_both(struct mqtt_v5_packet *packet,
+                                             struct mqtti_reader *body, unsigned flags,
+                                             unsigned senders)
+{
+    switch (packet->type) {
+    case MQTT_V5_PUBLISH:
+        return mqtti_v5_read_publish(body, &packet->as.publish, flags, senders);
+    case MQTT_V5_PUBACK:
+    case MQTT_V5_PUBREC:
+    case MQTT_V5_PUBREL:
+    case MQTT_V5_PUBCOMP:
+        return mqtti_v5_read_ack(body, packet->type, senders, &packet->as.ack);
+    case MQTT_V5_DISCONNECT:
+        return mqtti_v5_read_disconnect(body, packet->type, senders, &packet->as.disconnect);
+    case MQTT_V5_AUTH:
+        return mqtti_v5_read_disconnect(body, packet->type, senders, &packet->as.auth);
+    default: /* PINGREQ, PINGRESP */
+        return 0;
+    }
+}
+
+MQTTI_INLINE int32_t mqtti_v5_read_from_client(struct mqtt_v5_packet *packet,
+                                               struct mqtti_reader *body, unsigned flags,
+                                               unsigned senders)
+{
+    switch (packet->type) {
+    case MQTT_V5_CONNECT:
+        return mqtti_v5_read_connect(body, &packet->as.connect);
+    case MQTT_V5_SUBSCRIBE:
+        return mqtti_v5_read_subscribe(body, &packet->as.subscribe);
+    case MQTT_V5_UNSUBSCRIBE:
+        return mqtti_v5_read_unsubscribe(body, &packet->as.unsubscribe);
+    default:
+        return mqtti_v5_read_from_both(packet, body, flags, senders);
+    }
+}
+
+MQTTI_INLINE int32_t mqtti_v5_read_from_server(struct mqtt_v5_packet *packet,
+                                               struct mqtti_reader *body, unsigned flags,
+                                               unsigned senders)
+{
+    switch (packet->type) {
+    case MQTT_V5_CONNACK:
+        return mqtti_v5_read_connack(body, &packet->as.connack);
+    case MQTT_V5_SUBACK:
+        return mqtti_v5_read_suback(body, packet->type, &packet->as.suback);
+    case MQTT_V5_UNSUBACK:
+        return mqtti_v5_read_suback(body, packet->type, &packet->as.unsuback);
+    default:
+        return mqtti_v5_read_from_both(packet, body, flags, senders);
+    }
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_decode(struct mqtt_v5_packet *packet, const void *bytes, size_t length)
+{
+    const unsigned senders = MQTTI_CLIENT | MQTTI_SERVER;
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtti_reader body;
+    int32_t result = mqtti_v5_decode_usual(packet, at, length, senders);
+    size_t size;
+
+    if (result != 0)
+        return result;
+    result = mqtti_v5_begin_decode(packet, &body, at, length, senders);
+    if (result < 0)
+        return result;
+    size = (size_t)result + body.left;
+    if ((mqtti_v5_type_rules(packet->type) & MQTTI_CLIENT) != 0)
+        result = mqtti_v5_read_from_client(packet, &body, at[0], senders);
+    else
+        result = mqtti_v5_read_from_server(packet, &body, at[0], senders);
+    return mqtti_v5_end_decode(packet, &body, size, result);
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_decode_from_client(struct mqtt_v5_packet *packet, const void *bytes,
+                                               size_t length)
+{
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtti_reader body;
+    int32_t result = mqtti_v5_decode_usual(packet, at, length, MQTTI_CLIENT);
+    size_t size;
+
+    if (result != 0)
+        return result;
+    result = mqtti_v5_begin_decode(packet, &body, at, length, MQTTI_CLIENT);
+    if (result < 0)
+        return result;
+    size = (size_t)result + body.left;
+    result = mqtti_v5_read_from_client(packet, &body, at[0], MQTTI_CLIENT);
+    return mqtti_v5_end_decode(packet, &body, size, result);
+}
+
+MQTTI_ENTRY int32_t mqtt_v5_decode_from_server(struct mqtt_v5_packet *packet, const void *bytes,
+                                               size_t length)
+{
+    const uint8_t *const at = (const uint8_t *)bytes;
+    struct mqtti_reader body;
+    int32_t result = mqtti_v5_decode_usual(packet, at, length, MQTTI_SERVER);
+    size_t size;
+
+    if (result != 0)
+        return result;
+    result = mqtti_v5_begin_decode(packet, &body, at, length, MQTTI_SERVER);
+    if (result < 0)
+        return result;
+    size = (size_t)result + body.left;
+    result = mqtti_v5_read_from_server(packet, &body, at[0], MQTTI_SERVER);
+    return mqtti_v5_end_decode(packet, &body, size, result);
+}
+
+MQTTI_ALONE int32_t mqtt_v5_encode(void *buffer, size_t capacity,
+                                   const struct mqtt_v5_packet *packet)
+{
+    const struct mqtt_v5_subscribe *const subscribe = &packet->as.subscribe;
+    const struct mqtt_v5_unsubscribe *const unsubscribe = &packet->as.unsubscribe;
+    const unsigned first_byte = (unsigned)packet->type * 16;
+
+    switch (packet->type) {
+    case MQTT_V5_CONNECT:
+        return mqtt_v5_encode_connect(buffer, capacity, &packet->as.connect);
+    case MQTT_V5_CONNACK:
+        return mqtt_v5_encode_connack(buffer, capacity, &packet->as.connack);
+    case MQTT_V5_PUBLISH:
+        return mqtt_v5_encode_publish(buffer, capacity, &packet->as.publish);
+    case MQTT_V5_PUBREL:
+        return mqtt_v5_encode_pubrel(buffer, capacity, &packet->as.ack);
+    case MQTT_V5_PUBACK:
+    case MQTT_V5_PUBREC:
+    case MQTT_V5_PUBCOMP:
+        return mqtti_v5_encode_ack(buffer, capacity, first_byte, &packet->as.ack);
+    case MQTT_V5_SUBSCRIBE:
+        if (subscribe->subscriptions == NULL)
+            return mqtti_v5_encode_payload(buffer, capacity, MQTT_V5_SUBSCRIBE,
+                                           subscribe->packet_id, &subscribe->properties,
+                                           subscribe->encoded.data, subscribe->encoded.length);
+        return mqtt_v5_encode_subscribe(buffer, capacity, subscribe);
+    case MQTT_V5_SUBACK:
+        return mqtt_v5_encode_suback(buffer, capacity, &packet->as.suback);
+    case MQTT_V5_UNSUBSCRIBE:
+        if (unsubscribe->filters == NULL)
+            return mqtti_v5_encode_payload(buffer, capacity, MQTT_V5_UNSUBSCRIBE,
+                                           unsubscribe->packet_id, &unsubscribe->properties,
+                                           unsubscribe->encoded.data, unsubscribe->encoded.length);
+        return mqtt_v5_encode_unsubscribe(buffer, capacity, unsubscribe);
+    case MQTT_V5_UNSUBACK:
+        return mqtt_v5_encode_unsuback(buffer, capacity, &packet->as.unsuback);
+    case MQTT_V5_PINGREQ:
+    case MQTT_V5_PINGRESP:
+        return mqtti_encode_empty(buffer, capacity, first_byte);
+    case MQTT_V5_DISCONNECT:
+        return mqtt_v5_encode_disconnect(buffer, capacity, &packet->as.disconnect);
+    case MQTT_V5_AUTH:
+        return mqtt_v5_encode_auth(buffer, capacity, &packet->as.auth);
+    default:
+        return MQTT_ERROR_RESERVED_TYPE; /* Table 2-1 */
+    }
+}
+
+/* ============================================================================================
+ * Explanations
+ * ========================================================================================== */
+
+struct mqtti_v5_explanation {
+    int16_t reason_code; /* the answer, or -1 */
+    const char *clause;
+    const char *message;
+};
+
+static inline const struct mqtti_v5_explanation *mqtti_v5_explain(int32_t status)
+{
+    static const struct mqtti_v5_explanation explanations[] = {
+        /*   0 */ {-1, "", "No error."},
+        /*  -1 */ {-1, "", "More bytes are needed."},
+        /*  -2 */ {-1, "", "The buffer is smaller than the packet."},
+        /*  -3 */ {0x95, "2.1.4", "The packet is too large for its length, or for this machine."},
+        /*  -4 */ {0x81, "2.1.2", "The packet type is not one of 1 to 15; 0 is reserved."},
+        /*  -5 */ {-1, "", "The packet is of another type."},
+        /*  -6 */ {0x82, "2.1.2", "This side may not send packets of this type."},
+        /*  -7 */ {0x81, "MQTT-2.1.3-1", "The fixed header flags are not those of this type."},
+        /*  -8 */ {0x81, "2.1.4", "The remaining length is not possible for this packet."},
+        /*  -9 */ {0x81, "2.3", "Bytes follow the last field that the packet can have."},
+        /* -10 */ {0x81, "1.5.4", "A field runs past the end of the packet."},
+        /* -11 */ {-1, "1.5.4", "A field is longer than 65,535 bytes."},
+        /* -12 */ {0x81, "MQTT-1.5.4-1", "A string is not well-formed UTF-8."},
+        /* -13 */ {0x81, "MQTT-1.5.4-2", "A string contains the null character U+0000."},
+        /* -14 */ {0x81, "2.2.1", "The packet identifier is missing."},
+        /* -15 */ {0x82, "MQTT-2.2.1-3", "The packet identifier is 0."},
+        /* -16 */ {-1, "MQTT-2.2.1-2", "A PUBLISH at QoS 0 has no packet identifier."},
+        /* -17 */ {0x84, "MQTT-3.1.2-1", "The protocol name is not MQTT."},
+        /* -18 */ {0x84, "MQTT-3.1.2-2", "The protocol version is not 5, which is MQTT 5.0."},
+        /* -19 */ {0x81, "MQTT-3.1.2-3", "The reserved connect flag is not 0."},
+        /* -20 */ {0x82, "MQTT-3.1.2-11", "The will QoS is not 0, but there is no will."},
+        /* -21 */ {0x82, "MQTT-3.1.2-13", "The will retain flag is 1, but there is no will."},
+        /* -22 */ {0x81, "MQTT-3.1.2-12", "The will QoS is not 0, 1 or 2."},
+        /* -23 */ {-1, "", "A password needs no user name in MQTT 5.0."},
+        /* -24 */ {-1, "", "A client identifier can be empty in MQTT 5.0."},
+        /* -25 */
+        {0x81, "MQTT-3.1.2-9", "The will flag is 1, but the topic or payload is missing."},
+        /* -26 */ {0x81, "MQTT-3.1.2-17", "The user name flag is 1, but the user name is missing."},
+        /* -27 */ {0x81, "MQTT-3.1.2-19", "The password flag is 1, but the password is missing."},
+        /* -28 */ {0x81, "MQTT-3.2.2-1", "A reserved connect acknowledge flag is not 0."},
+        /* -29 */ {0x82, "MQTT-3.2.2-6", "The session is present, but the connection is refused."},
+        /* -30 */ {-1, "", "A CONNACK of MQTT 5.0 has a reason code."},
+        /* -31 */ {0x82, "MQTT-3.3.1-2", "The DUP flag is 1 at QoS 0."},
+        /* -32 */ {0x81, "MQTT-3.3.1-4", "The QoS is not 0, 1 or 2."},
+        /* -33 */ {0x82, "MQTT-3.8.3-2", "The SUBSCRIBE has no topic filter."},
+        /* -34 */ {0x81, "3.8.3", "The subscription options after a topic filter are missing."},
+        /* -35 */ {0x82, "3.8.3.1", "The maximum QoS of a subscription is not 0, 1 or 2."},
+        /* -36 */ {0x81, "2.3", "The SUBACK or UNSUBACK has no reason code."},
+        /* -37 */ {-1, "", "A SUBACK of MQTT 5.0 has reason codes."},
+        /* -38 */ {0x82, "MQTT-3.10.3-2", "The UNSUBSCRIBE has no topic filter."},
+        /* -39 */ {0x82, "MQTT-4.7.3-1", "A topic name or topic filter is empty."},
+        /* -40 */ {0x82, "MQTT-4.7.0-1", "A topic name contains a wildcard."},
+        /* -41 */ {0x82, "MQTT-4.7.1-1", "The wildcard # is not the whole last level."},
+        /* -42 */ {0x82, "MQTT-4.7.1-2", "The wildcard + is not a whole level."},
+        /* -43 */ {-1, "", "The payload has a length, but its data is NULL."},
+        /* -44 */ {0x81, "MQTT-1.5.5-1", "A variable byte integer has more bytes than it needs."},
+        /* -45 */ {0x81, "1.5.5", "A variable byte integer has more than four bytes."},
+        /* -46 */ {0x81, "MQTT-2.2.2-1", "The property length is missing."},
+        /* -47 */ {0x81, "2.2.2.1", "The properties run past the end of the packet."},
+        /* -48 */ {0x81, "2.2.2.2", "A property is unknown, or not allowed in this packet."},
+        /* -49 */ {0x82, "2.2.2.2", "A property is not allowed from this side."},
+        /* -50 */ {0x81, "2.2.2.2", "A property runs past the end of the properties."},
+        /* -51 */ {0x82, "2.2.2", "A property is there twice that is allowed only once."},
+        /* -52 */ {0x82, "2.2.2", "The number of a property is out of its range."},
+        /* -53 */ {0x94, "MQTT-3.3.2-8", "The topic alias is 0."},
+        /* -54 */ {0x82, "3.3.2.1", "There is neither a topic name nor a topic alias."},
+        /* -55 */ {0x82, "4.12", "The authentication method is missing."},
+        /* -56 */ {0x82, "2.4", "The reason code is not one of this packet from this side."},
+        /* -57 */ {0x81, "MQTT-3.8.3-5", "A reserved bit of the subscription options is not 0."},
+        /* -58 */ {0x82, "3.8.3.1", "The retain handling of a subscription is not 0, 1 or 2."},
+        /* -59 */ {0x82, "MQTT-3.8.3-4", "The no local option of a shared subscription is 1."},
+        /* -60 */ {0x82, "4.8.2", "A filter begins with $share/, but is not $share/NAME/FILTER."},
+        /* any other */ {-1, "", "This number is not a status."},
+    };
+    const int32_t last = (int32_t)(sizeof explanations / sizeof explanations[0]) - 1;
+
+    if (status >= 0)
+        return &explanations[0];
+    return &explanations[status > -last ? -status : last];
+}
+
+MQTTI_API const char *mqtt_v5_status_message(int32_t status)
+{
+    return mqtti_v5_explain(status)->message;
+}
+
+MQTTI_API int32_t mqtt_v5_reason_code_for(int32_t status)
+{
+    return mqtti_v5_explain(status)->reason_code;
+}
+
+/* A rule that is another statement in this packet. */
+struct mqtti_v5_clause {
+    int32_t status;
+    enum mqtt_v5_packet_type type;
+    const char *clause;
+};
+
+MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_type type)
+{
+    static const struct mqtti_v5_clause clauses[] = {
+        {MQTT_ERROR_FLAGS, MQTT_V5_PUBREL, "MQTT-3.6.1-1"},
+        {MQTT_ERROR_FLAGS, MQTT_V5_SUBSCRIBE, "MQTT-3.8.1-1"},
+        {MQTT_ERROR_FLAGS, MQTT_V5_UNSUBSCRIBE, "MQTT-3.10.1-1"},
+        {MQTT_ERROR_FLAGS, MQTT_V5_DISCONNECT, "MQTT-3.14.1-1"},
+        {MQTT_ERROR_FLAGS, MQTT_V5_AUTH, "MQTT-3.15.1-1"},
+        {MQTT_ERROR_TRAILING_BYTES, MQTT_V5_CONNECT, "3.1.3"},
+        {MQTT_ERROR_PACKET_ID_ZERO, MQTT_V5_PUBACK, "MQTT-2.2.1-5"},
+        {MQTT_ERROR_PACKET_ID_ZERO, MQTT_V5_PUBREC, "MQTT-2.2.1-5"},
+        {MQTT_ERROR_PACKET_ID_ZERO, MQTT_V5_PUBREL, "MQTT-2.2.1-5"},
+        {MQTT_ERROR_PACKET_ID_ZERO, MQTT_V5_PUBCOMP, "MQTT-2.2.1-5"},
+        {MQTT_ERROR_PACKET_ID_ZERO, MQTT_V5_SUBACK, "MQTT-2.2.1-6"},
+        {MQTT_ERROR_PACKET_ID_ZERO, MQTT_V5_UNSUBACK, "MQTT-2.2.1-6"},
+        {MQTT_ERROR_SUBACK_NO_RETURN_CODE, MQTT_V5_SUBACK, "3.9.3"},
+        {MQTT_ERROR_SUBACK_NO_RETURN_CODE, MQTT_V5_UNSUBACK, "3.11.3"},
+        {MQTT_ERROR_PROPERTY_DIRECTION, MQTT_V5_PUBLISH, "MQTT-3.3.4-6"},
+        {MQTT_ERROR_PROPERTY_DIRECTION, MQTT_V5_DISCONNECT, "MQTT-3.14.2-2"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_CONNECT, "3.1.2.11"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_CONNACK, "3.2.2.3"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_PUBLISH, "3.3.2.3"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_PUBACK, "3.4.2.2"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_PUBREC, "3.5.2.2"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_PUBREL, "3.6.2.2"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_PUBCOMP, "3.7.2.2"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_SUBSCRIBE, "3.8.2.1"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_SUBACK, "3.9.2.1"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_UNSUBSCRIBE, "3.10.2.1"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_UNSUBACK, "3.11.2.1"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_DISCONNECT, "3.14.2.2"},
+        {MQTT_ERROR_PROPERTY_TWICE, MQTT_V5_AUTH, "3.15.2.2"},
+        {MQTT_ERROR_AUTHENTICATION_METHOD, MQTT_V5_CONNECT, "3.1.2.11.10"},
+        {MQTT_ERROR_AUTHENTICATION_METHOD, MQTT_V5_AUTH, "3.15.2.2.2"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_CONNACK, "MQTT-3.2.2-8"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_PUBACK, "MQTT-3.4.2-1"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_PUBREC, "MQTT-3.5.2-1"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_PUBREL, "MQTT-3.6.2-1"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_PUBCOMP, "MQTT-3.7.2-1"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_SUBACK, "MQTT-3.9.3-2"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_UNSUBACK, "MQTT-3.11.3-2"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_DISCONNECT, "MQTT-3.14.2-1"},
+        {MQTT_ERROR_REASON_CODE, MQTT_V5_AUTH, "MQTT-3.15.2-1"},
+    };
+    /* The rows of PROPERTY_TWICE are those of PROPERTY_VALUE too. */
+    const int32_t wanted = status == MQTT_ERROR_PROPERTY_VALUE ? MQTT_ERROR_PROPERTY_TWICE : status;
+    size_t i;
+
+    for (i = 0; i < sizeof clauses / sizeof clauses[0]; i++) {
+        if (clauses[i].status == wanted && clauses[i].type == type)
+            return clauses[i].clause;
+    }
+    return mqtti_v5_explain(status)->clause;
+}
+
+MQTTI_API const char *mqtt_v5_packet_type_name(enum mqtt_v5_packet_type type)
+{
+    if (type == MQTT_V5_AUTH)
+        return "AUTH";
+    return mqtt_packet_type_name((enum mqtt_packet_type)type);
+}
+
+/* The name at an index of names with a NUL behind each. */
+static inline const char *mqtti_v5_name(const char *names, unsigned index)
+{
+    for (; index > 0; index--) {
+        while (*names != '\0')
+            names++;
+        names++;
+    }
+    return names;
+}
+
+MQTTI_API const char *mqtt_v5_reason_code_name(uint8_t code, enum mqtt_v5_packet_type type)
+{
+    static const char names[] =
+        "Success\0Granted QoS 1\0Granted QoS 2\0Reserved\0Disconnect with Will Message\0"
+        "No matching subscribers\0No subscription existed\0Continue authentication\0"
+        "Re-authenticate\0Unspecified error\0Malformed Packet\0Protocol Error\0"
+        "Implementation specific error\0Unsupported Protocol Version\0"
+        "Client Identifier not valid\0Bad User Name or Password\0Not authorized\0"
+        "Server unavailable\0Server busy\0Banned\0Server shutting down\0"
+        "Bad authentication method\0Keep Alive timeout\0Session taken over\0"
+        "Topic Filter invalid\0Topic Name invalid\0Packet Identifier in use\0"
+        "Packet Identifier not found\0Receive Maximum exceeded\0Topic Alias invalid\0"
+        "Packet too large\0Message rate too high\0Quota exceeded\0Administrative action\0"
+        "Payload format invalid\0Retain not supported\0QoS not supported\0Use another server\0"
+        "Server moved\0Shared Subscriptions not supported\0Connection rate exceeded\0"
+        "Maximum connect time\0Subscription Identifiers not supported\0"
+        "Wildcard Subscriptions not supported";
+
+    if (code == 0 && type == MQTT_V5_DISCONNECT)
+        return "Normal disconnection";
+    if (code == 0 && type == MQTT_V5_SUBACK)
+        return "Granted QoS 0";
+    return mqtti_v5_name(names, mqtti_v5_code_row(code));
+}
+
+MQTTI_API const char *mqtt_v5_property_name(enum mqtt_v5_property_id id)
+{
+    static const char names[] = /* by identifier */
+        "Reserved\0Payload Format Indicator\0Message Expiry Interval\0Content Type\0\0\0\0\0"
+        "Response Topic\0Correlation Data\0\0Subscription Identifier\0\0\0\0\0\0"
+        "Session Expiry Interval\0Assigned Client Identifier\0Server Keep Alive\0\0"
+        "Authentication Method\0Authentication Data\0Request Problem Information\0"
+        "Will Delay Interval\0Request Response Information\0Response Information\0\0"
+        "Server Reference\0\0\0Reason String\0\0Receive Maximum\0Topic Alias Maximum\0"
+        "Topic Alias\0Maximum QoS\0Retain Available\0User Property\0Maximum Packet Size\0"
+        "Wildcard Subscription Available\0Subscription Identifiers Available\0"
+        "Shared Subscription Available";
+    const bool is_known = mqtti_v5_rule((unsigned)id) != 0;
+
+    return mqtti_v5_name(names, is_known ? (unsigned)id : 0);
+}
+
+#undef MQTTI_V5_TYPE_1
+
+/* END MQTT 5.0 */
 
 /* ============================================================================================
  * Blocks of bytes

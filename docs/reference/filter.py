@@ -16,8 +16,9 @@ DECLARATION = r"^(?=MQTTI_API |struct |enum |#define MQTT_)"
 def of_section(paragraph, number):
     """A group. A paragraph that begins with the name of a macro and a colon documents that macro."""
     text = re.sub(RULE, "", paragraph)
-    title = re.search(r"[A-Z][A-Z ]+", text)[0]
-    text = text.replace(title, f"@defgroup section{number} {title.capitalize()}", 1)
+    title = re.search(r"(?:MQTT 5\.0: )?[A-Z][A-Z, ]+", text)[0]
+    heading = title.capitalize().replace("Mqtt", "MQTT")
+    text = text.replace(title, f"@defgroup section{number} {heading}", 1)
     text = re.sub(r"^ \* (MQTT_\w+): ", r" * @def \1\n * ", text, flags=re.MULTILINE)
     parts = re.split(r"(?=@def MQTT)", text.replace("*/", "").replace("/*", "", 1))
     end = "/** @} */\n" if number else ""

@@ -110,12 +110,13 @@ def accepted_cases():
 
 
 def statuses():
-    """Of each status its message and clause, from the header."""
+    """Of each status of MQTT 3.1.1 its message and clause, from the header."""
     header = (ROOT / "mqtt_codec.h").read_text(encoding="utf-8")
+    of_3_1_1 = header.split("/* BEGIN MQTT 5.0 */")[0]
     texts = dict((number, (message, clause)) for number, clause, message in re.findall(
         r'/\* +(-\d+) \*/\s*\{"([^"]*)",\s*"([^"]*)"\}', header))  # fmt: skip
     return {name: texts[number]
-            for name, number in re.findall(r"\n    MQTT_ERROR_(\w+) = (-\d+)", header)}  # fmt: skip
+            for name, number in re.findall(r"\n    MQTT_ERROR_(\w+) = (-\d+)", of_3_1_1)}  # fmt: skip
 
 
 def shown_text(data):

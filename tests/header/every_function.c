@@ -1,4 +1,4 @@
-/* Starts every struct with = {0} and calls every function of the interface; linked to tests/header/implementation.c where
+/* Starts every struct of MQTT 3.1.1 with = {0} and calls every function of it; linked to tests/header/implementation.c where
  * MQTT_CODEC_DECLARE_ONLY is given, alone where it is not, and with a second file like it. */
 #include "mqtt_codec.h"
 

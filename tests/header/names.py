@@ -12,6 +12,7 @@ import sys
 TYPE = "the standard's name of the packet type; there too it has the standard's number"
 STRUCT = "the plainest name of what it holds"
 CALL = "the plainest name of what it does"
+VERSION = "3.1.1's name with that of the version; the other is private to one client"
 KEPT = {
     **dict.fromkeys(
         ("MQTT_CONNECT", "MQTT_CONNACK", "MQTT_PUBLISH", "MQTT_PUBACK", "MQTT_PUBREC", "MQTT_PUBREL",
@@ -21,6 +22,12 @@ KEPT = {
         ("mqtt_string", "mqtt_fixed_header", "mqtt_will", "mqtt_connect", "mqtt_connack",
          "mqtt_publish", "mqtt_ack", "mqtt_subscribe", "mqtt_suback", "mqtt_unsubscribe",
          "mqtt_packet"), STRUCT),
+    **dict.fromkeys(
+        ("mqtt_v5_connack", "mqtt_v5_publish", "mqtt_v5_ack", "mqtt_v5_subscription",
+         "mqtt_v5_suback", "mqtt_v5_disconnect", "mqtt_v5_encode_connect",
+         "mqtt_v5_encode_publish", "mqtt_v5_encode_puback", "mqtt_v5_encode_pubrec",
+         "mqtt_v5_encode_pubrel", "mqtt_v5_encode_pubcomp", "mqtt_v5_encode_subscribe",
+         "mqtt_v5_encode_unsubscribe", "mqtt_v5_encode_disconnect", "mqtt_v5_encode_auth"), VERSION),
     "mqtt_decode": CALL,
     "mqtt_encode": CALL,
 }  # fmt: skip
@@ -35,11 +42,13 @@ def space_of(kind):
 def public_names(project):
     """Yields (name, kind)."""
     for line in (project / "tests/header/interface.txt").read_text("utf-8").splitlines()[1:]:
-        kind, name, rest = (line.split(" ", 2) + [""])[:3]
+        kind, name, rest = (line.split(" ", 2) + ["", ""])[:3]
+        if kind == "unreleased":
+            continue
         if kind == "function":
             yield re.search(r"(\w+)\(", line)[1], "function"
         else:
-            yield name, kind
+            yield name.split("(")[0], kind
         if kind == "enum":
             yield rest.split()[0], "enumerator"
     header = (project / "mqtt_codec.h").read_text("utf-8")

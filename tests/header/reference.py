@@ -42,9 +42,9 @@ def documented(folder):
 
 def recorded(interface):
     for line in interface.splitlines()[1:]:
-        kind, first, second = (line.split(" ", 2) + [""])[:3]
+        kind, first, second = (line.split(" ", 2) + ["", ""])[:3]
         if kind == "macro":
-            yield first
+            yield first.split("(")[0]
         elif kind == "enum":
             yield first
             yield second.split()[0]
@@ -52,7 +52,7 @@ def recorded(interface):
             yield first
             outer = re.sub(r"union \{.*?\}", "union", second)
             yield from (f"{first}.{member}" for member in re.findall(r"(\w+);", outer))
-        else:
+        elif kind == "function":
             yield re.search(r"(\w+)\(", line)[1]
 
 

@@ -34,25 +34,33 @@ for level in -O0 -O2 -Os; do
     nm -u freestanding.o | awk '{ print $2 }' | grep -vx 'memcpy\|_GLOBAL_OFFSET_TABLE_' &&
         fail "$level: needs more than memcpy"
 
-    compile plain.o "$level" "$project/tests/header/every_function.c"
-    [ "$(nm --defined-only -g plain.o | awk '{ print $3 }')" = call_every_function ] ||
-        fail "$level: the plain mode defines an external name"
-    for object in implementation.o plain.o; do
+    for version in "" v5_; do
+        compile "plain$version.o" "$level" "$project/tests/header/every_${version}function.c"
+        [ "$(nm --defined-only -g "plain$version.o" | awk '{ print $3 }')" = \
+            "call_every_${version}function" ] ||
+            fail "$level: the plain mode defines an external name"
+    done
+    for object in implementation.o plain.o plainv5_.o; do
         nm "$object" | grep -i ' [bdcsg] ' && fail "$level: $object holds data that can be written"
     done
 
-    for side in client server; do
-        printf '%s\n' '#include "mqtt_codec.h"' 'int32_t f(struct mqtt_packet *p, const void *b);' \
-            'int32_t f(struct mqtt_packet *p, const void *b)' \
-            "{ return mqtt_decode_from_$side(p, b, 9); }" >"$side.c"
-        compile "$side.o" "$level" -fno-inline "$side.c"
-        nm "$side.o" | awk '{ print $3 }' | grep '^mqtti_\(read\|decode\)_' >"$side"
+    for version in "" v5_; do
+        for side in client server; do
+            printf '%s\n' '#include "mqtt_codec.h"' \
+                "int32_t f(struct mqtt_${version}packet *p, const void *b);" \
+                "int32_t f(struct mqtt_${version}packet *p, const void *b)" \
+                "{ return mqtt_${version}decode_from_$side(p, b, 9); }" >"$side.c"
+            compile "$side.o" "$level" -fno-inline "$side.c"
+            nm "$side.o" | awk '{ print $3 }' | grep "^mqtti_$version\(read\|decode\)_" >"$side"
+        done
+        grep 'connack\|suback\|codes\|return_code' client &&
+            fail "$level: a server links what a client decodes"
+        grep '_connect\|scri\|filter\|will' server &&
+            fail "$level: a client links what a server decodes"
+        if ! grep -q '_connect$' client || ! grep -q '_suback$' server; then
+            fail "$level: the decoders are not found by their names"
+        fi
     done
-    grep 'connack\|suback\|return_code' client && fail "$level: a server links what a client decodes"
-    grep 'connect\|scri\|filter' server && fail "$level: a client links what a server decodes"
-    if ! grep -q 'mqtti_decode_connect' client || ! grep -q 'mqtti_decode_suback' server; then
-        fail "$level: the decoders are not found by their names"
-    fi
 done
 
 compile plain.o "$project/tests/header/plain_then_implemented.c" 2>error &&

@@ -1,4 +1,4 @@
-/* A second file with the header, linked with every_function.c. */
+/* A third file with the header, linked with every_function.c and every_v5_function.c. */
 #include "mqtt_codec.h"
 
 #if MQTT_CODEC_VERSION < 1000 || MQTT_CODEC_VERSION != MQTT_CODEC_VERSION_MAJOR * 1000000 +        \
@@ -8,6 +8,7 @@
 #endif
 
 int call_every_function(void);
+int call_every_v5_function(void);
 
 int main(void)
 {
@@ -15,5 +16,5 @@ int main(void)
 
     if (mqtt_encode_puback(bytes, sizeof bytes, 1) != 4)
         return 1;
-    return call_every_function();
+    return call_every_function() + call_every_v5_function();
 }

@@ -47,12 +47,13 @@ build() { # OUTPUT FLAG-OR-FILE...: compiles, links and runs
     programs=$((programs + 1))
 }
 
+set -- "$here/every_function.c" "$here/every_v5_function.c"
 machine=$("$compiler" -dumpmachine)
-compiled_with_avx2() { # not run: this machine may not have it
+compiled_with_avx2() { # FILE: not run, this machine may not have it
     case $machine in x86_64*)
         # shellcheck disable=SC2086
         "$compiler" -x "$language" -std="$standard" "$level" $flags ${own-} -mavx2 -I"$project" -c \
-            -o "$work/avx2.o" "$here/callers.c"
+            -o "$work/avx2.o" "$here/$1"
         ;;
     esac
 }
@@ -65,18 +66,19 @@ for standard in $standards; do
         build twice "$here/included_twice.c"
         # shellcheck disable=SC2086
         build words $words "$here/included_twice.c"
-        build linked "$here/two_files.c" "$here/every_function.c"
-        build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$here/every_function.c" \
-            "$here/implementation.c"
+        build linked "$here/two_files.c" "$@"
+        build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$@" "$here/implementation.c"
         build implemented "$here/declared_then_implemented.c" "$here/included_twice.c"
         build callers "$here/callers.c"
-        build portable -DMQTT_CODEC_SIMD=0 "$here/two_files.c" "$here/every_function.c"
+        build v5_callers "$here/v5_callers.c"
+        build portable -DMQTT_CODEC_SIMD=0 "$here/two_files.c" "$@"
         build freestanding "$here/freestanding.c"
-        [ "$level" = -O0 ] || compiled_with_avx2
+        [ "$level" = -O0 ] || compiled_with_avx2 callers.c
     done
     for level in $more_levels; do
         build callers "$here/callers.c"
-        compiled_with_avx2
+        build v5_callers "$here/v5_callers.c"
+        compiled_with_avx2 callers.c
     done
 done
 echo "$compiler: $programs programs"

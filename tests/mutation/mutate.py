@@ -5,7 +5,7 @@ A change that no test notices is a survivor. Each is either killed by a new test
 survivors.txt beside this file with the reason why it changes nothing that can be seen. Exits
 non-zero if a survivor has no reason there, or if a reason stands there that is not needed.
 
-The tests are compiled once, against the declarations; of each mutant only the implementation is.
+Only the lines of MQTT 3.1.1 are changed. The tests are compiled once, against the declarations; of each mutant only the implementation is.
 With --every N, only each Nth of the changes is tried, from the Kth on; without it every sixth, which
 takes some minutes.
 """
@@ -104,8 +104,12 @@ def mutants(header):
     start = next(i for i, line in enumerate(lines) if line == " * END OF THE INTERFACE")
     start = next(i for i in range(start, len(lines)) if lines[i].startswith("static inline"))
     function, in_comment, in_table, conditions = "", False, False, [{}]  # the header's own #if
+    in_v5 = False
     for number in range(start, len(lines)):
         line = lines[number]
+        in_v5 = (in_v5 or line == "/* BEGIN MQTT 5.0 */") and line != "/* END MQTT 5.0 */"
+        if in_v5:
+            continue
         if in_comment or line.lstrip().startswith("/*") and "*/" not in line:
             in_comment = "*/" not in line
             continue

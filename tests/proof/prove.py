@@ -36,6 +36,8 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "header"))
+from parts import header_without_v5  # noqa: E402 pylint: disable=wrong-import-position
 TOOLS = {"frama-c": "frama-c-base", "why3": "why3", "z3": "z3", "cvc4": "cvc4"}
 RECORD = HERE / "proved.tsv"
 MACHINE = "-machdep gcc_x86_64"
@@ -337,6 +339,15 @@ def break_header(project, folder, jobs):
     return faults
 
 
+def without_v5(project, folder):
+    """A project whose header has no part for MQTT 5.0, which is not proved."""
+    copy = folder / "project"
+    copy.mkdir()
+    (copy / "docs").symlink_to(project / "docs")
+    (copy / "mqtt_codec.h").write_text(header_without_v5(project))
+    return copy
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("project", type=pathlib.Path)
@@ -357,6 +368,7 @@ def main():
         folder = pathlib.Path(name)
         os.environ["WHY3CONFIG"] = str(folder / "why3.conf")
         run("why3", "config", "detect")
+        project = without_v5(project, folder)
         if arguments.only:
             goals = prove_all(project, folder, arguments.only, arguments.jobs, MORE_SECONDS)
             faults, _ = compare(goals, set())

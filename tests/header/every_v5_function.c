@@ -1,0 +1,92 @@
+/* Starts every struct of MQTT 5.0 with = {0} and calls every function of it; linked as every_function.c is. */
+#include "mqtt_codec.h"
+
+int call_every_v5_function(void);
+
+int call_every_v5_function(void)
+{
+    uint8_t bytes[64];
+    struct mqtt_v5_packet packet = {0};
+    struct mqtt_v5_fixed_header header = {0};
+    struct mqtt_v5_connect connect = {0};
+    struct mqtt_v5_connack connack = {0};
+    struct mqtt_v5_publish publish = {0};
+    struct mqtt_v5_ack ack = {0};
+    struct mqtt_v5_subscribe subscribe = {0};
+    struct mqtt_v5_subscription subscription = {{NULL, 0}, 0, false, false, 0};
+    struct mqtt_v5_suback suback = {0};
+    struct mqtt_v5_unsubscribe unsubscribe = {0};
+    struct mqtt_v5_disconnect disconnect = {0};
+    struct mqtt_v5_property property = {0};
+    struct mqtt_v5_properties properties = {0};
+    struct mqtt_string text = mqtt_string_from("a/b");
+    uint32_t value = 0;
+    uint8_t level = 0;
+    size_t position = 0;
+    const uint8_t code = 0;
+    int faults = 0;
+
+    faults += mqtt_v5_encode_connect(bytes, 64, &connect) != 15;
+    faults += mqtt_decode_protocol_level(&level, bytes, 64) != 9 || level != 5;
+    faults += mqtt_v5_decode_from_client(&packet, bytes, 64) != 15;
+    faults += mqtt_v5_encode_connack(bytes, 64, &connack) != 5;
+    faults += mqtt_v5_decode_from_server(&packet, bytes, 64) != 5;
+    ack.packet_id = 1;
+    ack.reason_code = MQTT_V5_REASON_PACKET_IDENTIFIER_IN_USE;
+    faults += mqtt_v5_encode_puback(bytes, 64, &ack) != 5;
+    faults += mqtt_v5_encode_pubrec(bytes, 64, &ack) != 5;
+    ack.reason_code = MQTT_V5_REASON_PACKET_IDENTIFIER_NOT_FOUND;
+    faults += mqtt_v5_encode_pubrel(bytes, 64, &ack) != 5;
+    faults += mqtt_v5_encode_pubcomp(bytes, 64, &ack) != 5;
+    faults += mqtt_v5_decode_fixed_header(&header, bytes, 64) != 2;
+    property.id = MQTT_V5_PROPERTY_TOPIC_ALIAS;
+    property.as.number = 1;
+    properties.list = &property;
+    properties.count = 1;
+    faults += mqtt_v5_encode_property(bytes, 64, &property) != 3;
+    faults += !mqtt_v5_next_property(&properties, &position, &property);
+    faults += !mqtt_v5_find_property(&properties, MQTT_V5_PROPERTY_TOPIC_ALIAS, &property);
+    publish.topic = text;
+    publish.qos = 1;
+    publish.packet_id = 1;
+    publish.properties = properties;
+    faults += mqtt_v5_encode_publish(bytes, 64, &publish) != 13;
+    faults += mqtt_v5_encode_publish_header(bytes, 64, &publish) != 13;
+    faults += mqtt_v5_publish_set_dup(bytes, 64, true) != 13;
+    faults += mqtt_v5_publish_set_retain(bytes, 64, true) != 13;
+    faults += mqtt_v5_publish_set_packet_id(bytes, 64, 2) != 13;
+    faults += mqtt_v5_decode_publish_header(&publish, bytes, 64) != 13 || publish.packet_id != 2;
+    faults += mqtt_v5_decode(&packet, bytes, 64) != 13;
+    packet.as.publish.properties.without = MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_TOPIC_ALIAS);
+    faults += mqtt_v5_encode(NULL, 0, &packet) != 10;
+    subscription.filter = text;
+    subscribe.packet_id = 1;
+    subscribe.count = 1;
+    subscribe.subscriptions = &subscription;
+    faults += mqtt_v5_encode_subscribe(bytes, 64, &subscribe) != 11;
+    position = 0;
+    faults += !mqtt_v5_next_subscription(&subscribe, &position, &subscription);
+    suback.packet_id = 1;
+    suback.count = 1;
+    suback.reason_codes = &code;
+    faults += mqtt_v5_encode_suback(bytes, 64, &suback) != 6;
+    faults += mqtt_v5_encode_unsuback(bytes, 64, &suback) != 6;
+    unsubscribe.packet_id = 1;
+    unsubscribe.count = 1;
+    unsubscribe.filters = &text;
+    faults += mqtt_v5_encode_unsubscribe(bytes, 64, &unsubscribe) != 10;
+    position = 0;
+    faults += !mqtt_v5_next_filter(&unsubscribe, &position, &text);
+    faults += mqtt_v5_encode_disconnect(bytes, 64, &disconnect) != 2;
+    faults += mqtt_v5_encode_auth(bytes, 64, &disconnect) != 2;
+    faults += mqtt_v5_decode_integer(&value, bytes + 1, 1) != 1 || value != 0;
+    faults += !mqtt_v5_topic_filter_is_valid(text) + mqtt_v5_shared_filter(text, &text, &text);
+    faults += !mqtt_v5_payload_is_utf8(mqtt_bytes_from("a", 1));
+    faults += mqtt_v5_status_message(MQTT_PACKET_INCOMPLETE)[0] == '\0';
+    faults += mqtt_v5_status_clause(MQTT_ERROR_QOS, MQTT_V5_PUBLISH)[0] == '\0';
+    faults += mqtt_v5_reason_code_for(MQTT_ERROR_QOS) != MQTT_V5_REASON_MALFORMED_PACKET;
+    faults += mqtt_v5_packet_type_name(MQTT_V5_AUTH)[0] != 'A';
+    faults += mqtt_v5_reason_code_name(0, MQTT_V5_DISCONNECT)[0] != 'N';
+    faults += mqtt_v5_property_name(MQTT_V5_PROPERTY_USER_PROPERTY)[0] != 'U';
+    return faults;
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make_seeds.py FOLDER [MADE DEPFILE]: makes the seed corpora of the fuzz targets, FOLDER/TARGET/*.
 
-From tests/conformance/packets.txt, examples/captures/*.bin and the examples of the standard. Each
+From tests/conformance/packets.txt and packets_v5.txt, examples/captures/*.bin and the examples of the standard. Each
 file is named for what it holds. What is larger than 2 KB is left out: a fuzzer gets little done
 with it. The same inputs give the same files; a folder of a target is made anew. MADE and DEPFILE are
 for ninja: a file that says when this was, and the rule that names what was read.
@@ -15,6 +15,7 @@ import sys
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent
 PACKETS = PROJECT / "tests/conformance/packets.txt"
+V5_PACKETS = PROJECT / "tests/conformance/packets_v5.txt"
 CAPTURES = sorted((PROJECT / "examples/captures").glob("*.bin"))
 LARGEST = 2048
 PREFIX_LARGEST = 256  # what fuzz_prefix looks at
@@ -57,9 +58,9 @@ def parse_bytes(text):
     return result
 
 
-def read_cases():
+def read_cases(packets=PACKETS):
     """Of each case a dictionary of its lines."""
-    for group in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n", "", PACKETS.read_text())):
+    for group in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n", "", packets.read_text())):
         case = dict(line.split(None, 1) for line in group.splitlines() if " " in line.strip())
         if case:
             yield case
@@ -152,8 +153,8 @@ def utf8_boundaries():
         yield name, bytes.fromhex(text)
 
 
-def packet_seeds():
-    for case in read_cases():
+def packet_seeds(packets=PACKETS):
+    for case in read_cases(packets):
         data = parse_bytes(case.get("bytes", ""))
         if data:
             yield case["packet"], data
@@ -170,6 +171,15 @@ def encode_seeds():
             data = encode_input(case[line]) if line in case else None
             if data:
                 yield f"{case['packet']} {line}", data
+
+
+def v5_encode_seeds():
+    """Of each type one without and one with a property of the packet; see make_packet() there."""
+    for packet_type in range(16):
+        yield f"type {packet_type}", bytes([packet_type, 0])
+        for place, identifier in enumerate([1, 0x11, 0x15, 0x1F, 0x23, 0x26]):
+            data = bytes([packet_type, 1, 1, place * 4]) + b"\x02\x00\x01a/b" * 4
+            yield f"type {packet_type}, property {identifier}", data
 
 
 def utf8_seeds():
@@ -204,6 +214,8 @@ SEEDS = {
     "fuzz_encode": encode_seeds,
     "fuzz_utf8": utf8_seeds,
     "fuzz_topics": topic_seeds,
+    "fuzz_v5_decode": lambda: packet_seeds(V5_PACKETS),
+    "fuzz_v5_encode": v5_encode_seeds,
     "fuzz_session": lambda: [(name, bytes(data)) for name, data in SESSIONS.items()],
 }
 
@@ -229,7 +241,7 @@ def main():
         print(f"{target}: {len(seen)} inputs, {sum(map(len, seen))} bytes")
     if len(sys.argv) == 4:
         made, depfile = sys.argv[2:]
-        read = [str(path).replace(" ", "\\ ") for path in (__file__, PACKETS, *CAPTURES)]
+        read = [str(path).replace(" ", "\\ ") for path in (__file__, PACKETS, V5_PACKETS, *CAPTURES)]
         pathlib.Path(depfile).write_text(f"{made}: {' '.join(read)}\n")
         pathlib.Path(made).touch()
 

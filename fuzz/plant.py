@@ -18,6 +18,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SUPPORT = HERE.parent / "tests/support"
+sys.path.insert(0, str(HERE.parent / "tests/header"))
+from parts import replaced  # noqa: E402 pylint: disable=wrong-import-position
 
 # name, target, what stands in the header, what is put in its place
 BUGS = [
@@ -93,14 +95,32 @@ BUGS = [
     ("the payload begins a byte early when the topic is long", "fuzz_session",
      "publish->payload.data = reader.at;",
      "publish->payload.data = reader.at - (publish->topic.length > 18);"),
+    ("a property's number may be longer than the properties", "fuzz_v5_decode",
+     "} else if (reader->left < type) {", "} else if (reader->left + 1 < type) {"),
+    ("the usual PUBLISH at QoS 1 has no room for a property length", "fuzz_v5_decode",
+     "if (reader.left < 3) /* also", "if (reader.left < 2) /* also"),
+    ("nothing is left out", "fuzz_v5_decode",
+     "is_left_out = (properties->without & mqtti_v5_bit(start[0])) != 0;", "is_left_out = false;"),
+    ("only a server's PUBLISH may have a subscription identifier where the side is not known", "fuzz_v5_decode",
+     "return (list->senders & MQTTI_SERVER) != 0", "return list->senders == MQTTI_SERVER"),
+    ("a number loses its upper bytes", "fuzz_v5_encode",
+     "(uint16_t)(number / 65536));", "0);"),
+    ("the encoder forgets retain as published", "fuzz_v5_encode",
+     "mqtti_flag(subscription->retain_as_published, MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED)", "0u"),
+    ("the encoder takes any reason code", "fuzz_v5_encode",
+     "else if (list.senders == 0)", "else if (packet == 0)"),
 ]
 
 
 def plant(header, bug):
-    name, _, old, new = bug
-    if header.count(old) != 1:
-        sys.exit(f"plant.py: {name}: found {header.count(old)} times, not once:\n{old}")
-    return header.replace(old, new)
+    name, target, old, new = bug
+    if target.startswith("fuzz_v5_"):
+        text = header.replace(old, new) if header.count(old) == 1 else None
+    else:
+        text = replaced(header, old, new)
+    if text is None:
+        sys.exit(f"plant.py: {name}: not found once:\n{old}")
+    return text
 
 
 def build(work, target):

@@ -13,7 +13,8 @@ usage() {
 }
 
 sanitizers=address,undefined
-targets=(fuzz_decode fuzz_stream fuzz_encode fuzz_prefix fuzz_utf8 fuzz_topics fuzz_session)
+targets=(fuzz_decode fuzz_stream fuzz_encode fuzz_prefix fuzz_utf8 fuzz_topics fuzz_session
+    fuzz_v5_decode fuzz_v5_encode)
 if [ "${1:-}" = --msan ]; then
     sanitizers=memory
     targets=(fuzz_decode)

@@ -62,18 +62,37 @@ SIDES = "publish puback pubrec pubrel pubcomp"
 ITERATORS = ["mqtt_next_subscription", "mqtt_next_filter"]
 
 
-def encoders(types):
-    return [f"mqtt_encode_{packet_type}" for packet_type in types.split()]
+def encoders(types, version=""):
+    return [f"mqtt_{version}encode_{packet_type}" for packet_type in types.split()]
 
 
+CLIENT = ["mqtt_decode_from_server"] + encoders(
+    f"connect {SIDES} subscribe unsubscribe pingreq disconnect"
+)
+V5_CLIENT = [
+    "mqtt_v5_decode_from_server",
+    "mqtt_v5_next_property",
+    "mqtt_encode_pingreq",
+    *encoders(f"connect {SIDES} subscribe unsubscribe disconnect auth", "v5_"),
+]
 SETS = {
-    "client's half": ["mqtt_decode_from_server"]
-    + encoders(f"connect {SIDES} subscribe unsubscribe pingreq disconnect"),
+    "client's half": CLIENT,
     "server's half": ["mqtt_decode_from_client", *ITERATORS]
     + encoders(f"connack {SIDES} suback unsuback pingresp"),
     "both ways": ["mqtt_decode", "mqtt_encode"],
     "both ways, iterators": ["mqtt_decode", "mqtt_encode", *ITERATORS],
-    "everything": [],  # every function of the header, filled in below
+    "everything": [],  # every function of MQTT 3.1.1, filled in below
+    "client's half, 5.0": V5_CLIENT,
+    "server's half, 5.0": [
+        "mqtt_v5_decode_from_client",
+        "mqtt_v5_next_property",
+        "mqtt_v5_next_subscription",
+        "mqtt_v5_next_filter",
+        "mqtt_encode_pingresp",
+        *encoders(f"connack {SIDES} suback unsuback disconnect auth", "v5_"),
+    ],
+    "client's half, both versions": [*dict.fromkeys(CLIENT + V5_CLIENT)],
+    "everything, 5.0": [],  # every function of MQTT 5.0, likewise
 }
 MEASURES = ["flash", "stack"]
 TITLES = {  # in the table of docs/performance.md
@@ -82,6 +101,10 @@ TITLES = {  # in the table of docs/performance.md
     "both ways": "All packets both ways",
     "both ways, iterators": "All packets both ways, and the iterators",
     "everything": "Everything, with the explanations' texts",
+    "client's half, 5.0": "MQTT 5.0: a client's half",
+    "server's half, 5.0": "MQTT 5.0: a server's half",
+    "client's half, both versions": "Both versions: a client's half",
+    "everything, 5.0": "MQTT 5.0: everything, with the explanations' texts",
 }
 DETAILED = [("cortex-m0", "both ways"), ("cortex-m0", "client's half")]
 
@@ -410,7 +433,12 @@ def main():
 
     interface = (project / "mqtt_codec.h").read_text().split("* END OF THE INTERFACE\n")[0]
     functions = re.findall(r"^MQTTI_API [^(]*\b(mqtt_\w+)\(", interface, re.M)
-    sets = SETS | {"everything": functions} | {name: [name] for name in functions}
+    of_v5 = [name for name in functions if "_v5_" in name or name == "mqtt_decode_protocol_level"]
+    sets = SETS | {
+        "everything": [name for name in functions if name not in of_v5],
+        "everything, 5.0": of_v5,
+        **{name: [name] for name in functions},
+    }
 
     targets = [target for target in TARGETS if shutil.which(f"{target.prefix}gcc")]
     report = measure_all(targets, sets, project)

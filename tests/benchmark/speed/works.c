@@ -69,6 +69,17 @@ struct mqtt_suback suback;
 struct mqtt_connack connack;
 uint16_t puback;
 
+struct mqtt_v5_packet *v5_decoded;
+struct mqtt_v5_property v5_list[3];
+struct mqtt_v5_property v5_connect_list[3];
+struct mqtt_v5_publish v5_publish;           /* publish_qos0 */
+struct mqtt_v5_publish v5_publish_alias;     /* without its topic */
+struct mqtt_v5_publish v5_publish_list;      /* with expiry, content type and a user property */
+struct mqtt_v5_connect v5_connect;           /* connect_packet */
+struct mqtt_v5_connect v5_connect_with_list; /* session expiry, receive maximum, packet size */
+struct mqtt_v5_ack v5_puback;
+struct mqtt_v5_ack v5_puback_reason;
+
 struct input publish_qos0_bytes ALIGNED;
 struct input publish_qos1_bytes ALIGNED;
 struct input topic_bytes[TOPIC_MAX + 1] ALIGNED; /* PUBLISH, by the length of its topic */
@@ -77,6 +88,13 @@ struct input subscribe_bytes ALIGNED;
 struct input puback_bytes ALIGNED;
 struct input suback_bytes ALIGNED;
 struct input connack_bytes ALIGNED;
+struct input v5_publish_bytes ALIGNED;
+struct input v5_publish_alias_bytes ALIGNED;
+struct input v5_publish_list_bytes ALIGNED;
+struct input v5_connect_bytes ALIGNED;
+struct input v5_connect_with_list_bytes ALIGNED;
+struct input v5_puback_bytes ALIGNED;
+struct input v5_puback_reason_bytes ALIGNED;
 
 uint8_t stream_bytes[STREAM * 128] ALIGNED;
 size_t stream_length;
@@ -156,11 +174,26 @@ static int32_t copy_stream(void)
 }
 
 #define DECODE(input)          mqtt_decode(decoded, (input).bytes, (input).length)
+#define V5_DECODE(input)       mqtt_v5_decode(v5_decoded, (input).bytes, (input).length)
 #define COPY(input)            copy((input).bytes, (input).length)
 #define ENCODE(type, packet)   mqtt_encode_##type(out, out_size, packet)
 #define LENGTH(input)          (int32_t)(input).length
 #define STRING_COPY(string)    copy((string).data, (string).length)
 #define PUBLISH_HEADER(packet) (int32_t)((packet##_bytes).length - (packet).payload.length)
+
+/* Both directions of a packet of MQTT 5.0 */
+#define V5_WORK(type, name)                                                                        \
+    WORK(v5_decode_##name, V5_DECODE(v5_##name##_bytes), LENGTH(v5_##name##_bytes), 1)             \
+    WORK(v5_encode_##name, mqtt_v5_encode_##type(out, out_size, &v5_##name),                       \
+         LENGTH(v5_##name##_bytes), 1)
+#define V5_WORKS                                                                                   \
+    V5_WORK(publish, publish)                                                                      \
+    V5_WORK(publish, publish_alias)                                                                \
+    V5_WORK(publish, publish_list)                                                                 \
+    V5_WORK(connect, connect)                                                                      \
+    V5_WORK(connect, connect_with_list)                                                            \
+    V5_WORK(puback, puback)                                                                        \
+    V5_WORK(puback, puback_reason)
 
 /* WORK(name, what it calls, what that returns, packets in one run) */
 #define WORKS                                                                                      \
@@ -211,6 +244,7 @@ static int32_t copy_stream(void)
     WORK(valid_mixed_60, mqtt_string_is_valid(mixed), true, 1)                                     \
     WORK(valid_name_46, mqtt_topic_name_is_valid(topic), true, 1)                                  \
     WORK(valid_filter_19, mqtt_topic_filter_is_valid(wildcards), true, 1)                          \
+    V5_WORKS                                                                                       \
     WORK(memcpy_publish_qos0, COPY(publish_qos0_bytes), LENGTH(publish_qos0_bytes), 1)             \
     WORK(memcpy_publish_qos1, COPY(publish_qos1_bytes), LENGTH(publish_qos1_bytes), 1)             \
     WORK(memcpy_connect, COPY(connect_bytes), LENGTH(connect_bytes), 1)                            \
@@ -560,6 +594,74 @@ static void fill_packets(void)
     FILL(connack_bytes, connack, &connack);
 }
 
+#define V5_FILL(type, name)                                                                        \
+    (v5_##name##_bytes.length = size_of(mqtt_v5_encode_##type(                                     \
+         v5_##name##_bytes.bytes, sizeof v5_##name##_bytes.bytes, &v5_##name)))
+
+static struct mqtt_v5_property number_property(enum mqtt_v5_property_id id, uint32_t number)
+{
+    struct mqtt_v5_property property = {0};
+
+    property.id = (uint8_t)id;
+    property.as.number = number;
+    return property;
+}
+
+static struct mqtt_v5_properties list_of(const struct mqtt_v5_property *list, size_t count)
+{
+    struct mqtt_v5_properties properties = {0};
+
+    properties.list = list;
+    properties.count = count;
+    return properties;
+}
+
+static void fill_v5_packets(void)
+{
+    static struct mqtt_v5_property alias;
+
+    alias = number_property(MQTT_V5_PROPERTY_TOPIC_ALIAS, 7);
+    v5_list[0] = number_property(MQTT_V5_PROPERTY_MESSAGE_EXPIRY_INTERVAL, 3600);
+    v5_list[1].id = MQTT_V5_PROPERTY_CONTENT_TYPE;
+    v5_list[1].as.string = filled(16, "application/json");
+    v5_list[2].id = MQTT_V5_PROPERTY_USER_PROPERTY;
+    v5_list[2].as.pair.name = filled(8, "trace-id");
+    v5_list[2].as.pair.value = filled(16, "4bf92f3577b34da6");
+    v5_connect_list[0] = number_property(MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL, 3600);
+    v5_connect_list[1] = number_property(MQTT_V5_PROPERTY_RECEIVE_MAXIMUM, 20);
+    v5_connect_list[2] = number_property(MQTT_V5_PROPERTY_MAXIMUM_PACKET_SIZE, 65536);
+    v5_publish.topic = topic;
+    v5_publish.payload = publish_qos0.payload;
+    v5_publish_alias = v5_publish;
+    v5_publish_alias.topic.length = 0;
+    v5_publish_alias.properties = list_of(&alias, 1);
+    v5_publish_list = v5_publish;
+    v5_publish_list.properties = list_of(v5_list, 3);
+    v5_connect.keep_alive = connect_packet.keep_alive;
+    v5_connect.clean_start = true;
+    v5_connect.client_id = connect_packet.client_id;
+    v5_connect.has_will = true;
+    v5_connect.will.qos = 1;
+    v5_connect.will.topic = connect_packet.will.topic;
+    v5_connect.will.payload = connect_packet.will.message;
+    v5_connect.has_user_name = true;
+    v5_connect.user_name = connect_packet.user_name;
+    v5_connect.has_password = true;
+    v5_connect.password = connect_packet.password;
+    v5_connect_with_list = v5_connect;
+    v5_connect_with_list.properties = list_of(v5_connect_list, 3);
+    v5_puback.packet_id = puback;
+    v5_puback_reason.packet_id = puback;
+    v5_puback_reason.reason_code = MQTT_V5_REASON_QUOTA_EXCEEDED;
+    V5_FILL(publish, publish);
+    V5_FILL(publish, publish_alias);
+    V5_FILL(publish, publish_list);
+    V5_FILL(connect, connect);
+    V5_FILL(connect, connect_with_list);
+    V5_FILL(puback, puback);
+    V5_FILL(puback, puback_reason);
+}
+
 /* 80 PUBLISH, 15 PUBACK, 3 SUBACK and 2 CONNACK, mixed: 37 and 100 have no common divisor. */
 static void fill_stream(void)
 {
@@ -593,14 +695,17 @@ static void *reserved(size_t length)
 void works_fill(void)
 {
     static struct mqtt_packet packet;
+    static struct mqtt_v5_packet v5_packet;
     struct work *work = works;
 
     decoded = &packet;
+    v5_decoded = &v5_packet;
     out_size = OUT_SIZE;
     out = reserved(out_size);
     grown = reserved(NAME_MAX + (size_t)PAYLOAD_MAX);
     fill_strings();
     fill_packets();
+    fill_v5_packets();
     fill_stream();
 #define WORK(name, call, expected, packets)                                                        \
     *work++ = (struct work){#name, work_##name, expected, packets};

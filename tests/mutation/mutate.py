@@ -5,7 +5,8 @@ A change that no test notices is a survivor. Each is either killed by a new test
 survivors.txt beside this file with the reason why it changes nothing that can be seen. Exits
 non-zero if a survivor has no reason there, or if a reason stands there that is not needed.
 
-Only the lines of MQTT 3.1.1 are changed. The tests are compiled once, against the declarations; of each mutant only the implementation is.
+The part for MQTT 5.0 is left as it is. The tests are compiled once, against the declarations; of
+each mutant only the implementation is.
 With --every N, only each Nth of the changes is tried, from the Kth on; without it every sixth, which
 takes some minutes.
 """

@@ -679,7 +679,7 @@ struct mqtt_v5_property {
     } as;                          /* value; Table 2-4 says of what type */
 };
 
-/* The bit of a property in `without`. No packet can hold two properties of the same bit. */
+/* The bit of a property in `without`. No list of properties can hold two of the same bit. */
 #define MQTT_V5_WITHOUT(property_id) ((uint32_t)1 << (property_id) % 31)
 
 /* The properties of a packet or a will [2.2.2]. mqtt_v5_next_property and mqtt_v5_find_property
@@ -689,8 +689,9 @@ struct mqtt_v5_property {
  * in `list`. So a server forwards what it has received without copying it, leaves out the topic
  * alias, which belongs to one connection [3.3.2.3.4], and adds a message expiry interval of its own
  * [MQTT-3.3.2-6]. `encoded` is checked as by a decoder. Of a property that is left out only the
- * identifier is checked, and where its value ends. Only what the packet or a will can hold can be
- * left out, so a will's properties go into a PUBLISH without the will delay interval. */
+ * identifier is checked, and where its value ends. Only properties that the packet can have can be
+ * left out, and from a PUBLISH those of a will, so that a will is published without its will delay
+ * interval. */
 struct mqtt_v5_properties {
     const struct mqtt_v5_property *list; /* a sender's array; NULL when decoded */
     size_t count;                        /* number of properties in `list`; 0 when decoded */
@@ -1017,9 +1018,11 @@ MQTTI_API const char *mqtt_v5_status_message(int32_t status);
  * status. Never NULL. */
 MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_type type);
 
-/* Returns the reason code to answer with before the connection is closed: 0x81, 0x82, 0x84, 0x94 or
- * 0x95, in a CONNACK until the connection is accepted, then in a DISCONNECT [4.13, MQTT-3.14.0-1].
- * Returns -1 if the peer has broken no rule. */
+/* Returns the reason code for a packet that was refused, to send before the connection is closed:
+ * 0x81, 0x82, 0x84, 0x94 or 0x95. A server sends it in the CONNACK to a refused CONNECT, both sides
+ * later in a DISCONNECT. Only a CONNACK can have 0x84 and only a DISCONNECT 0x94; where the packet
+ * cannot have the code, send 0x82 or only close [4.13, MQTT-3.14.0-1]. Returns -1 for statuses that
+ * break no rule. */
 MQTTI_API int32_t mqtt_v5_reason_code_for(int32_t status);
 
 /* Return the name in Table 2-1, 2-6 or 2-4, and "Reserved" for any other value. 0x00 is "Success",
@@ -2968,18 +2971,21 @@ MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_stri
 /* Checks a topic filter of at most 65,535 bytes. */
 MQTTI_ASIDE int32_t mqtti_v5_check_filter(struct mqtt_string filter)
 {
-    const uint8_t *const s = (const uint8_t *)filter.data;
-    size_t start = 0;
+    const uint8_t *s = (const uint8_t *)filter.data;
+    size_t length = filter.length;
 
     if (mqtti_v5_is_shared(filter)) {
-        const int32_t status = mqtti_check_string(s, filter.length, MQTTI_STRING);
+        const int32_t status = mqtti_check_string(s, length, MQTTI_STRING);
+        const size_t start = mqtti_v5_matched_part(filter);
+
         if (status < 0)
             return status;
-        start = mqtti_v5_matched_part(filter);
         if (start == 0)
             return MQTT_ERROR_SHARE_NAME; /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
+        s += start;
+        length -= start;
     }
-    return mqtti_check_string(s + start, filter.length - start, MQTTI_TOPIC_FILTER);
+    return mqtti_check_string(s, length, MQTTI_TOPIC_FILTER);
 }
 
 MQTTI_ENTRY bool mqtt_v5_topic_filter_is_valid(struct mqtt_string filter)
@@ -3173,7 +3179,7 @@ static inline uint32_t mqtti_v5_rule(unsigned id)
         MQTTI_V5_IN_CONNACK |
             MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x28 Wildcard Subscription Available */
         MQTTI_V5_IN_CONNACK |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x29 Subscription Identifiers Available */
+            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x29 Subscription Identifier Available */
         MQTTI_V5_IN_CONNACK |
             MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x2A Shared Subscription Available */
     };
@@ -3321,9 +3327,12 @@ MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
         struct mqtti_reader next = *reader;
         const unsigned id = next.at[0];
         const uint32_t rule = mqtti_v5_rule(id);
-        const bool is_left_out = list->without != 0 &&
-                                 (rule & (1u << (list->packet - 1) | MQTTI_V5_IN_WILL)) != 0 &&
-                                 (list->without & mqtti_v5_bit(id)) != 0;
+        /* A will that is published has properties that a PUBLISH cannot have. */
+        const uint32_t here = list->packet == (unsigned)MQTT_V5_PUBLISH
+                                  ? (uint32_t)MQTTI_V5_IN_MESSAGE
+                                  : (uint32_t)1 << (list->packet - 1);
+        const bool is_left_out =
+            list->without != 0 && (rule & here) != 0 && (list->without & mqtti_v5_bit(id)) != 0;
         int32_t status = is_left_out ? 0 : mqtti_v5_check_identifier(list, id, rule);
 
         mqtti_skip(&next, 1);
@@ -5123,7 +5132,7 @@ MQTTI_API const char *mqtt_v5_property_name(enum mqtt_v5_property_id id)
         "Will Delay Interval\0Request Response Information\0Response Information\0\0"
         "Server Reference\0\0\0Reason String\0\0Receive Maximum\0Topic Alias Maximum\0"
         "Topic Alias\0Maximum QoS\0Retain Available\0User Property\0Maximum Packet Size\0"
-        "Wildcard Subscription Available\0Subscription Identifiers Available\0"
+        "Wildcard Subscription Available\0Subscription Identifier Available\0"
         "Shared Subscription Available";
     const bool is_known = mqtti_v5_rule((unsigned)id) != 0;
 

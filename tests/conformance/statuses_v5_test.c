@@ -241,7 +241,7 @@ static const struct name_case property_names[] = {
     {0x26, "User Property"},
     {0x27, "Maximum Packet Size"},
     {0x28, "Wildcard Subscription Available"},
-    {0x29, "Subscription Identifiers Available"},
+    {0x29, "Subscription Identifier Available"},
     {0x2A, "Shared Subscription Available"},
 };
 

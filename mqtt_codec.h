@@ -2,13 +2,14 @@
  *
  * mqtt_codec.h: encodes and decodes MQTT 3.1.1 and MQTT 5.0 packets, all types, in both directions.
  *
- * Every function is pure: no I/O, no allocation, no state, no globals, no clock. A decoder refuses
- * every packet that the standard calls malformed. It reports the rule that the packet breaks and
- * where the offending field begins. An encoder refuses to write such a packet. It reports the rule,
- * but neither the byte nor which of many filters breaks it. Section numbers and tags such as
- * [MQTT-3.1.2-22] refer to the OASIS Standard "MQTT Version 3.1.1" of 29 October 2014. In the parts
- * from "BEGIN MQTT 5.0" to "END MQTT 5.0" they refer to "MQTT Version 5.0" of 7 March 2019. Names
- * with mqtt_v5_ are of MQTT 5.0. All others are of MQTT 3.1.1 or shared by both versions.
+ * Every function depends only on its arguments and writes only where they point: no I/O, no
+ * allocation, no global state, no clock. A decoder refuses every packet that the standard calls
+ * malformed. It reports the rule that the packet breaks and where the offending field begins. An
+ * encoder refuses to write such a packet. It reports the rule, but neither the byte nor which of
+ * many filters breaks it. Section numbers and tags such as [MQTT-3.1.2-22] refer to the OASIS
+ * Standard "MQTT Version 3.1.1" of 29 October 2014. In the parts from "BEGIN MQTT 5.0" to "END MQTT
+ * 5.0" they refer to "MQTT Version 5.0" of 7 March 2019. Names with mqtt_v5_ are of MQTT 5.0. All
+ * others are of MQTT 3.1.1 or shared by both versions.
  *
  * A client decodes a stream with this loop. `bytes` holds the `length` bytes received so far:
  *
@@ -38,8 +39,8 @@
  *              that it would write, whatever the capacity. Check the result of malloc first.
  *            - The buffer must not overlap anything that the packet points to. A decoded packet
  *              points into the bytes that it was decoded from, so encode it into another buffer.
- *   Empty    A pointer with length 0 is never followed and may be NULL. With any other length it
- *            must be valid; only the payload of a PUBLISH is checked for NULL.
+ *   Empty    A pointer with length 0 is never dereferenced and may be NULL. With any other length
+ *            it must be valid; only the payload of a PUBLISH is checked for NULL.
  *   Order    If a packet breaks several rules, decoders and encoders report the first in the order
  *            of its bytes.
  *
@@ -58,12 +59,12 @@
  * MQTT_CODEC_DECLARE_ONLY before each #include to get declarations only, and define
  * MQTT_CODEC_IMPLEMENTATION before one more #include, in one C file, to get the one external
  * definition. To link only the functions that are called, compile that file with
- * -ffunction-sections -fdata-sections and link with --gc-sections. The plain mode needs no options
- * for this.
+ * -ffunction-sections -fdata-sections and link with -Wl,--gc-sections. The plain mode needs no
+ * options for this.
  *
- * MQTT_CODEC_SIMD: define it as 0 to force portable code. Otherwise GCC and clang use the vectors
- * that their options allow, but not with -Os; other compilers get portable code. Results do not
- * depend on it.
+ * MQTT_CODEC_SIMD: define it as 0 to force portable code. Otherwise GCC and clang use the SIMD
+ * instructions that their options allow, but not with -Os; other compilers get portable code.
+ * Results do not depend on it.
  *
  * MQTT_CODEC_MEMCPY: the memcpy of <string.h>. A target without that header defines its own.
  * ------------------------------------------------------------------------------------------- */
@@ -125,7 +126,8 @@ extern "C" {
 /* ---------------------------------------------------------------------------------------------
  * TYPES
  *
- * Start every struct with = {0}, in C++ with {}: what you do not set is then 0, empty or absent.
+ * Start every struct that you encode with = {0}, in C++ with {}: what you do not set is then 0,
+ * empty or absent. Structs that the codec fills in, such as struct mqtt_packet, need no initializer.
  * ------------------------------------------------------------------------------------------- */
 
 #define MQTT_REMAINING_LENGTH_MAX 268435455u /* 2.2.3; the fixed header adds at most 5 bytes */
@@ -341,9 +343,9 @@ struct mqtt_unsubscribe {
 
 /* A packet of any type. */
 struct mqtt_packet {
-    uint32_t error_offset; /* after an error: index of the first byte of the field that breaks the
-                              rule, or of where a missing field belongs. For a string it is the
-                              first byte of its length. */
+    uint32_t error_offset; /* after an error: offset, from the `bytes` given to the decoder, of the
+                              field that breaks the rule, or of where a missing field belongs. In a
+                              stream, add the bytes used before. A string begins at its length. */
     enum mqtt_packet_type type; /* says which member of `as` is set */
     union {
         struct mqtt_connect connect;         /* CONNECT */
@@ -380,26 +382,26 @@ MQTTI_API int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void
 
 /* Decodes and checks only the fixed header, so that a caller can limit the size of a packet before
  * buffering it. Returns the size of the header, 2 to 5, or any status with an H [2.2]. It does not
- * say where an error lies. */
+ * say where the error is. */
 MQTTI_API int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, const void *bytes,
                                            size_t length);
 
 /* Decodes a PUBLISH of which only the bytes before the payload need to be there, so that a large
  * payload streams through a small buffer. Sets `payload.length` to the length of the whole payload
  * and `payload.data` to NULL. Returns the number of bytes before the payload, or any status with a
- * P except MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It does not say where an error lies. */
+ * P except MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It does not say where the error is. */
 MQTTI_API int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *bytes,
                                              size_t length);
 
 /* Decodes a remaining length of 1 to 4 bytes. Longer encodings than necessary (`80 00`) are
  * accepted. Returns the number of bytes, MQTT_PACKET_INCOMPLETE, or MQTT_ERROR_REMAINING_LENGTH if
- * the fourth byte announces a fifth [2.2.3]. */
+ * the fourth byte has its continuation bit set [2.2.3]. */
 MQTTI_API int32_t mqtt_decode_remaining_length(uint32_t *value, const void *bytes, size_t length);
 
-/* Give the entries of a list one by one, in order. Start with *position = 0, do not change it
- * between calls, and call until the result is false; then *out is unchanged. They read decoded
- * packets and a sender's array alike. In a payload that no decoder has checked they stay in bounds,
- * and end at an entry that runs past its end [3.8.3, 3.10.3]. */
+/* Iterate over a list, in its order. Start with *position = 0, do not change it between calls, and
+ * call until the result is false; then *out is unchanged. They read decoded packets and a sender's
+ * array alike. In a payload that no decoder has checked they stay in bounds, and stop at an entry
+ * that runs past the end of the payload [3.8.3, 3.10.3]. */
 MQTTI_API bool mqtt_next_subscription(const struct mqtt_subscribe *subscribe, size_t *position,
                                       struct mqtt_subscription *out);
 MQTTI_API bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *position,
@@ -433,9 +435,9 @@ MQTTI_API int32_t mqtt_encode_connack(void *buffer, size_t capacity,
 MQTTI_API int32_t mqtt_encode_publish(void *buffer, size_t capacity,
                                       const struct mqtt_publish *publish);
 
-/* Encodes only what stands before the payload of a PUBLISH, and returns the size of that [3.3]: for
- * writev, and for one payload that is sent to many subscribers. `payload.length` counts in the
- * remaining length, `payload.data` is not read. Statuses: as mqtt_encode_publish, without
+/* Encodes everything before the payload of a PUBLISH, and returns its size [3.3]: for writev, and
+ * for one payload that is sent to many subscribers. `payload.length` counts in the remaining
+ * length, `payload.data` is not read. Statuses: as mqtt_encode_publish, without
  * PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
                                              const struct mqtt_publish *publish);
@@ -512,10 +514,10 @@ MQTTI_API bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string 
 /* True if both strings have the same bytes [MQTT-4.7.3-4]. */
 MQTTI_API bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b);
 
-/* Makes a string of a NUL-terminated C string, without the NUL. Copies nothing, checks nothing. */
+/* Makes a string from a NUL-terminated C string, without the NUL. Copies nothing, checks nothing. */
 MQTTI_API struct mqtt_string mqtt_string_from(const char *text);
 
-/* Makes binary data of `length` bytes at `data`. Copies nothing. */
+/* Makes binary data from `length` bytes at `data`. Copies nothing. */
 MQTTI_API struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
 
 /* ---------------------------------------------------------------------------------------------
@@ -528,7 +530,7 @@ MQTTI_API const char *mqtt_status_message(int32_t status);
 /* Returns the statement of the standard that the status reports ("MQTT-3.1.2-22"), or for a rule
  * without a numbered statement the section ("2.2.3"). Returns "" for MQTT_PACKET_INCOMPLETE,
  * MQTT_ERROR_BUFFER_TOO_SMALL and MQTT_ERROR_PAYLOAD_MISSING, which break no rule, and for numbers
- * that are no status. Never NULL. */
+ * that are not a status. Never NULL. */
 MQTTI_API const char *mqtt_status_clause(int32_t status);
 
 /* Returns "CONNECT" and so on, as in Table 2.1, and "Reserved" for any other value [2.2.1]. */
@@ -796,10 +798,11 @@ struct mqtt_v5_disconnect {
 
 /* A packet of any type, and where it breaks a rule. */
 struct mqtt_v5_packet {
-    uint32_t error_offset; /* after an error: index of the first byte of what breaks the rule, or of
-                              where a missing field belongs. For a string, and for a list of
-                              properties, it is the first byte of its length. An error within a
-                              property is reported at the identifier of the property. */
+    uint32_t error_offset; /* after an error: offset, from the `bytes` given to the decoder, of the
+                              field that breaks the rule, or of where a missing field belongs. In a
+                              stream, add the bytes used before. A string, and a list of properties,
+                              begins at its length. An error within a property is reported at the
+                              identifier of the property. */
     enum mqtt_v5_packet_type type; /* says which member of `as` is set. After an error: the type in
                                       the first byte, even if that is the reserved 0. */
     union {
@@ -858,28 +861,27 @@ MQTTI_API int32_t mqtt_v5_decode_from_server(struct mqtt_v5_packet *packet, cons
 
 /* Decodes and checks only the fixed header, so that a caller can limit the size of a packet before
  * buffering it. Returns the size of the header, 2 to 5, or any status with an H [2.1]. It does not
- * say where an error lies. */
+ * say where the error is. */
 MQTTI_API int32_t mqtt_v5_decode_fixed_header(struct mqtt_v5_fixed_header *header,
                                               const void *bytes, size_t length);
 
 /* Decodes a PUBLISH of which only the bytes before the payload need to be there, so that a large
  * payload streams through a small buffer. Sets `payload.length` to the length of the whole payload
  * and `payload.data` to NULL. Returns the number of bytes before the payload, or any status with a
- * P except MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It does not say where an error lies. It does not
+ * P except MQTT_ERROR_PACKET_ID_AT_QOS_0 [3.3]. It does not say where the error is. It does not
  * know the side: a server has to refuse a subscription identifier from a client by itself
  * [MQTT-3.3.4-6]. */
 MQTTI_API int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publish, const void *bytes,
                                                 size_t length);
 
 /* Decodes a variable byte integer of 1 to 4 bytes. Returns the number of bytes,
- * MQTT_PACKET_INCOMPLETE, MQTT_ERROR_INTEGER_TOO_LONG if the fourth byte announces a fifth, or
- * MQTT_ERROR_INTEGER_NOT_SHORTEST [1.5.5]. */
+ * MQTT_PACKET_INCOMPLETE, MQTT_ERROR_INTEGER_TOO_LONG if the fourth byte has its continuation bit
+ * set, or MQTT_ERROR_INTEGER_NOT_SHORTEST [1.5.5]. */
 MQTTI_API int32_t mqtt_v5_decode_integer(uint32_t *value, const void *bytes, size_t length);
 
-/* Give the entries of a list one by one, in order. Start with *position = 0 and call until the
- * result is false. They read decoded packets and a sender's array alike, properties in both too.
- * They stay in bounds and come to an end even in bytes that no decoder has checked [2.2.2, 3.8.3,
- * 3.10.3]. */
+/* Iterate over a list, in its order. Start with *position = 0 and call until the result is false.
+ * They read decoded packets and a sender's array alike, properties in both too. They stay in bounds
+ * and come to an end even in bytes that no decoder has checked [2.2.2, 3.8.3, 3.10.3]. */
 MQTTI_API bool mqtt_v5_next_property(const struct mqtt_v5_properties *properties, size_t *position,
                                      struct mqtt_v5_property *out);
 MQTTI_API bool mqtt_v5_next_subscription(const struct mqtt_v5_subscribe *subscribe,
@@ -926,9 +928,9 @@ MQTTI_API int32_t mqtt_v5_encode_connack(void *buffer, size_t capacity,
 MQTTI_API int32_t mqtt_v5_encode_publish(void *buffer, size_t capacity,
                                          const struct mqtt_v5_publish *publish);
 
-/* Encodes only what stands before the payload of a PUBLISH, and returns the size of that [3.3]:
- * for writev, and for one payload that is sent to many subscribers. `payload.length` counts in the
- * remaining length, `payload.data` is not read. Statuses: as mqtt_v5_encode_publish, without
+/* Encodes everything before the payload of a PUBLISH, and returns its size [3.3]: for writev, and
+ * for one payload that is sent to many subscribers. `payload.length` counts in the remaining
+ * length, `payload.data` is not read. Statuses: as mqtt_v5_encode_publish, without
  * PAYLOAD_MISSING. */
 MQTTI_API int32_t mqtt_v5_encode_publish_header(void *buffer, size_t capacity,
                                                 const struct mqtt_v5_publish *publish);
@@ -1014,7 +1016,7 @@ MQTTI_API const char *mqtt_v5_status_message(int32_t status);
 /* Returns the statement of the standard that the status reports in a packet of this type
  * ("MQTT-3.3.2-8"), or the section if it has no number ("3.3.2.3"). Some statuses stand for other
  * statements in other packets; if that of the packet is not known, `type` may be any other value.
- * Returns "" where no rule of 5.0 is broken, for MQTT_ERROR_TYPE, and for numbers that are no
+ * Returns "" where no rule of 5.0 is broken, for MQTT_ERROR_TYPE, and for numbers that are not a
  * status. Never NULL. */
 MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_type type);
 

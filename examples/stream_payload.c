@@ -2,6 +2,8 @@
  *
  * stream_payload.c: sends a file as one message, or receives one into a file, of any size up to 256
  * MB, through a buffer of 1 KiB. Standard input and output are the connection; here bash opens it.
+ * The server must accept packets of that size: ./mqtt_broker -p 1883 --max-packet 268435460.
+ * Start to send after the receiver has printed "subscribed".
  *
  *     cc -o stream_payload examples/stream_payload.c
  *     ./stream_payload receive films/1 copy.mp4 <>/dev/tcp/localhost/1883 >&0 &
@@ -33,7 +35,7 @@ static void send_buffer(int32_t size)
           "The connection is lost.");
 }
 
-/* Receives a packet byte by byte. Of a PUBLISH it takes only what stands before the payload. */
+/* Receives a packet byte by byte. Of a PUBLISH it takes only the bytes before the payload. */
 static enum mqtt_packet_type receive(struct mqtt_packet *packet)
 {
     int32_t size = MQTT_PACKET_INCOMPLETE;
@@ -65,15 +67,12 @@ static void copy(FILE *from, FILE *to, size_t left)
 
 static void send_file(const char *topic, FILE *file)
 {
-    struct mqtt_publish publish = {0};
+    struct mqtt_publish publish = {.topic = mqtt_string_from(topic), .qos = 1, .packet_id = 1};
     struct mqtt_packet answer;
 
     check(fseek(file, 0, SEEK_END) == 0, "The size of the file is not known.");
     publish.payload.length = (size_t)ftell(file); /* payload.data stays NULL */
     rewind(file);
-    publish.topic = mqtt_string_from(topic);
-    publish.qos = 1;
-    publish.packet_id = 1;
     send_buffer(mqtt_encode_publish_header(buffer, sizeof buffer, &publish));
     copy(file, stdout, publish.payload.length);
     check(receive(&answer) == MQTT_PUBACK, "The server did not acknowledge the message.");
@@ -82,15 +81,15 @@ static void send_file(const char *topic, FILE *file)
 static void receive_file(const char *topic, FILE *file)
 {
     const struct mqtt_subscription wanted = {mqtt_string_from(topic), 1};
+    const struct mqtt_subscribe subscribe = {.subscriptions = &wanted, .count = 1, .packet_id = 1};
     struct mqtt_packet packet;
-    struct mqtt_subscribe subscribe = {0};
-    subscribe.packet_id = 1;
-    subscribe.subscriptions = &wanted;
-    subscribe.count = 1;
+
     send_buffer(mqtt_encode_subscribe(buffer, sizeof buffer, &subscribe));
-    while (receive(&packet) != MQTT_PUBLISH)
+    while (receive(&packet) != MQTT_PUBLISH) {
         check(packet.type == MQTT_SUBACK && packet.as.suback.return_codes[0] <= 2,
               "The server refused the subscription.");
+        fputs("subscribed\n", stderr);
+    }
     copy(stdin, file, packet.as.publish.payload.length); /* overwrites the topic in the buffer */
     if (packet.as.publish.qos == 1)                      /* now that the file is written */
         send_buffer(mqtt_encode_puback(buffer, sizeof buffer, packet.as.publish.packet_id));

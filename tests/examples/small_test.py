@@ -832,12 +832,13 @@ def stream_receives():
         message = ["-f", path] if size > 0 else ["-n"]
         if size > 0:
             mosquitto_pub(OPEN.port, "-r", "-q", "1", "-t", f"got/{size}", *message)
-            equal(stream(OPEN.port, "receive", f"got/{size}", copy), (0, ""), f"{size} bytes")
+            equal(stream(OPEN.port, "receive", f"got/{size}", copy), (0, "subscribed\n"),
+                  f"{size} bytes")
         else:
             process = start_stream(OPEN.port, "receive", "got/0", copy)
             OPEN.wait_for_log("got/0 (QoS 1)")
             mosquitto_pub(OPEN.port, "-q", "1", "-t", "got/0", *message)
-            equal(result(process)[::2], (0, ""), "0 bytes")
+            equal(result(process)[::2], (0, "subscribed\n"), "0 bytes")
         check(pathlib.Path(copy).read_bytes() == payload(size), f"{size} bytes differ")
 
 
@@ -848,7 +849,7 @@ def stream_through_bash():
     program = PROGRAMS["stream_payload"]
     receiver = subprocess.Popen(["bash", "-c", f"{program} receive films/1 {copy} {connection}"],
                                 stderr=subprocess.PIPE)
-    OPEN.wait_for_log("films/1 (QoS 1)")
+    equal(receiver.stderr.readline(), b"subscribed\n", "receiver, before the message")
     done = subprocess.run(["bash", "-c", f"{program} send films/1 {path} {connection}"],
                           check=False, stderr=subprocess.PIPE, timeout=SECONDS)
     equal((done.returncode, done.stderr), (0, b""), "sender")
@@ -895,7 +896,7 @@ def stream_acknowledges_when_the_file_is_written():
         expect(server, ack(PUBACK, 77))
         equal(pathlib.Path(copy).read_bytes(), b"x" * 3000, "the file")
         expect(server, DISCONNECT)
-        equal(result(process)[::2], (0, ""), "receiver")
+        equal(result(process)[::2], (0, "subscribed\n"), "receiver")
     with stream_of_a_script("receive", "t", copy) as (process, server):  # QoS 0, and before SUBACK
         server.sendall(ACCEPTED)
         expect(server, subscribe(1, ("t", 1)), "SUBSCRIBE")

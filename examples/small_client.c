@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * small_client.c: connects with user name, password and will, subscribes to two filters, publishes
- * a message at QoS 1, and prints what arrives. Enter ends it. If it ends in any other way, the
- * server publishes its will. It does not reconnect, and takes packets of up to 64 KiB.
+ * a message at QoS 1, and prints what arrives. Enter, or the end of input, ends it. If it ends in
+ * any other way, its will is published. It does not reconnect, and takes packets of up to 64 KiB.
  *
  *     cc -o small_client examples/small_client.c
  *     ./small_client localhost 1883 ann secret 'rooms/+' 'alerts/#' rooms/kitchen 21.5 */

@@ -8,7 +8,8 @@
 /* Encodes CONNECT and SUBSCRIBE, one after the other. Returns their size, or a status. */
 static int32_t open_session(uint8_t *buffer, size_t capacity, const char *client_id)
 {
-    const struct mqtt_subscription wanted[] = {{{"sensors/+", 9}, 1}, {{"alerts/#", 8}, 2}};
+    const struct mqtt_subscription wanted[] = {{mqtt_string_from("sensors/+"), 1},
+                                               {mqtt_string_from("alerts/#"), 2}};
     struct mqtt_connect connect = {0};
     struct mqtt_subscribe subscribe = {0};
     int32_t first;
@@ -36,7 +37,7 @@ static void handle(const struct mqtt_packet *packet)
     handled_size += mqtt_encode(NULL, 0, packet);
 }
 
-/* Handles all whole packets in the buffer. Returns their size: remove so many bytes from the front
+/* Handles all whole packets in the buffer. Returns their size: remove that many bytes from the front
  * of the buffer, and receive more. Returns a status if the server breaks a rule. */
 static int32_t take_packets(const uint8_t *bytes, size_t length)
 {
@@ -81,7 +82,8 @@ static void release(struct inbox *inbox, uint16_t id)
     inbox->awaits_pubrel[id] = false;
 }
 
-/* Stores a message, then encodes its acknowledgement. Returns its size, or 0 if there is none. */
+/* Stores a message, then encodes its acknowledgement. Returns its size, 0 if there is none, or a
+ * status. */
 static int32_t take_publish(struct inbox *inbox, uint8_t *buffer, size_t capacity,
                             const struct mqtt_publish *publish)
 {
@@ -106,9 +108,14 @@ static int32_t take_pubrel(struct inbox *inbox, uint8_t *buffer, size_t capacity
 
 struct subscriber {
     int socket;
-    uint16_t next_packet_id; /* never 0 */
+    uint16_t last_packet_id;
     bool is_lost;
 };
+
+static uint16_t free_packet_id(struct subscriber *subscriber)
+{
+    return ++subscriber->last_packet_id;
+}
 
 static bool send_all(int socket, const void *data, size_t length)
 {
@@ -124,8 +131,9 @@ static bool send_all(int socket, const void *data, size_t length)
     return true;
 }
 
-/* Encodes everything before the payload once. The payload is sent from where it is. At QoS 1 or 2
- * publish->packet_id may be any but 0: each subscriber gets an id of its own. */
+/* Encodes everything before the payload once. The payload is sent from where it is. Call it once for
+ * each QoS that was granted, with dup and retain false. At QoS 1 or 2 publish->packet_id may be any
+ * but 0: each subscriber gets an id of its own. Takes topics of up to about 250 bytes. */
 static bool publish_to_all(struct subscriber *subscribers, size_t count,
                            const struct mqtt_publish *publish)
 {
@@ -135,9 +143,9 @@ static bool publish_to_all(struct subscriber *subscribers, size_t count,
 
     for (i = 0; n > 0 && i < count; i++) {
         struct subscriber *to = &subscribers[i];
-        if (publish->qos > 0)
-            mqtt_publish_set_packet_id(header, (size_t)n, to->next_packet_id);
-        if (!send_all(to->socket, header, (size_t)n) ||
+        if ((publish->qos > 0 &&
+             mqtt_publish_set_packet_id(header, (size_t)n, free_packet_id(to)) < 0) ||
+            !send_all(to->socket, header, (size_t)n) ||
             !send_all(to->socket, publish->payload.data, publish->payload.length))
             to->is_lost = true; /* the others still get the message */
     }
@@ -218,29 +226,31 @@ START_TEST(one_payload_reaches_many_subscribers)
 {
     struct mqtt_publish publish = {
         .topic = TEXT("a"), .payload = BINARY("hello"), .packet_id = 1, .qos = 1};
-    struct subscriber subscribers[3] = {{0}};
-    int ends[3][2];
+    struct subscriber subscribers[4] = {{0}};
+    int ends[4][2];
     int i;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 4; i++) {
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
         subscribers[i].socket = ends[i][0];
-        subscribers[i].next_packet_id = (uint16_t)(0x0A0B + i);
+        subscribers[i].last_packet_id = (uint16_t)(0x0A0A + i);
     }
+    subscribers[3].last_packet_id = 65535; /* so it gets no id, and must get no packet */
     close(ends[1][1]);
-    ck_assert(publish_to_all(subscribers, 3, &publish));
+    ck_assert(publish_to_all(subscribers, 4, &publish));
     publish.topic.length = 0;
-    ck_assert(!publish_to_all(subscribers, 3, &publish));
-    for (i = 0; i < 3; i++) {
+    ck_assert(!publish_to_all(subscribers, 4, &publish));
+    for (i = 0; i < 4; i++) {
         const uint8_t expected[12] = {0x32, 10,  0,   1,   'a', 0x0A, (uint8_t)(0x0B + i),
                                       'h',  'e', 'l', 'l', 'o'};
         uint8_t received[13];
-        ck_assert_int_eq(subscribers[i].is_lost, i == 1);
+        ck_assert_int_eq(subscribers[i].is_lost, i == 1 || i == 3);
         close(ends[i][0]);
         if (i == 1)
             continue;
-        ck_assert_int_eq(read(ends[i][1], received, sizeof received), 12);
-        test_assert_bytes("subscriber", received, expected, 12);
+        ck_assert_int_eq(read(ends[i][1], received, sizeof received), i == 3 ? 0 : 12);
+        if (i != 3)
+            test_assert_bytes("subscriber", received, expected, 12);
         close(ends[i][1]);
     }
 }

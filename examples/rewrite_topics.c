@@ -20,10 +20,10 @@ static uint8_t output[PACKET_MAX]; /* not the input, to which a decoded packet p
 static char text[PACKET_MAX];      /* the new topics of a packet */
 static size_t text_length;
 
-static void check(bool is_well, const char *sentence)
+static void require(bool ok, const char *message)
 {
-    if (!is_well) {
-        fprintf(stderr, "rewrite_topics: %s\n", sentence);
+    if (!ok) {
+        fprintf(stderr, "rewrite_topics: %s\n", message);
         exit(1);
     }
 }
@@ -37,15 +37,15 @@ static bool read_packet(struct mqtt_packet *packet)
         const int byte = getchar();
         if (byte == EOF && length == 0)
             return false;
-        check(byte != EOF, "The input ends within a packet.");
-        check(length < PACKET_MAX, "The input has a packet that is larger than 1 MB.");
+        require(byte != EOF, "The input ends within a packet.");
+        require(length < PACKET_MAX, "The input has a packet that is larger than 1 MB.");
         input[length] = (uint8_t)byte;
         packet->type = MQTT_PUBLISH;
         size = mqtt_decode_publish_header(&packet->as.publish, input, length + 1);
         if (size == MQTT_ERROR_TYPE) /* it is another packet */
             size = mqtt_decode(packet, input, length + 1);
     }
-    check(size > 0, mqtt_status_message(size));
+    require(size > 0, mqtt_status_message(size));
     return true;
 }
 
@@ -58,7 +58,7 @@ static struct mqtt_string rewrite(struct mqtt_string topic)
         return topic;
     text_length += 1 + (size_t)snprintf(name, sizeof text - text_length, "%s%.*s", new_prefix,
                                         (int)(topic.length - old_length), topic.data + old_length);
-    check(text_length <= sizeof text, "The new topics of a packet are larger than 1 MB.");
+    require(text_length <= sizeof text, "The new topics of a packet are larger than 1 MB.");
     return mqtt_string_from(name);
 }
 
@@ -93,7 +93,7 @@ static void copy_payload(size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         const int byte = getchar();
-        check(byte != EOF, "The input ends within a packet.");
+        require(byte != EOF, "The input ends within a packet.");
         putchar(byte);
     }
 }
@@ -102,19 +102,19 @@ int main(int argc, char **argv)
 {
     struct mqtt_packet packet;
 
-    check(argc == 3, "The arguments are OLD and NEW.");
+    require(argc == 3, "The arguments are OLD and NEW.");
     old_prefix = argv[1];
     new_prefix = argv[2];
-    check(strpbrk(old_prefix, "#+") == NULL, "OLD contains a wildcard.");
-    check(strpbrk(new_prefix, "#+") == NULL, "NEW contains a wildcard.");
+    require(strpbrk(old_prefix, "#+") == NULL, "OLD contains a wildcard.");
+    require(strpbrk(new_prefix, "#+") == NULL, "NEW contains a wildcard.");
     while (read_packet(&packet)) {
         const int32_t size = encode_rewritten(&packet);
-        check(size > 0, mqtt_status_message(size));
+        require(size > 0, mqtt_status_message(size));
         fwrite(output, 1, (size_t)size, stdout);
         if (packet.type == MQTT_PUBLISH)
             copy_payload(packet.as.publish.payload.length);
-        check(fflush(stdout) == 0 && !ferror(stdout), "The output cannot be written.");
+        require(fflush(stdout) == 0 && !ferror(stdout), "The output cannot be written.");
     }
-    check(!ferror(stdin), "The input cannot be read.");
+    require(!ferror(stdin), "The input cannot be read.");
     return 0;
 }

@@ -41,7 +41,7 @@ struct client {
     int socket;         /* 0: nobody uses this struct */
     int unacknowledged; /* messages at QoS 1 */
     int64_t heard_at;   /* when the last packet came, in milliseconds */
-    int64_t patience;   /* how long the next one may take; 0: for ever */
+    int64_t timeout;    /* how long the next one may take; 0: for ever */
     size_t input_length;
     size_t output_length;
     size_t subscription_count;
@@ -163,7 +163,7 @@ static uint8_t add_subscription(struct client *client, struct mqtt_string filter
     return qos;
 }
 
-static void take_subscribe(struct client *client, const struct mqtt_subscribe *packet)
+static void handle_subscribe(struct client *client, const struct mqtt_subscribe *packet)
 {
     static uint8_t codes[PACKET_MAX / 4]; /* a filter takes four bytes of the packet or more */
     struct mqtt_suback suback = {0};
@@ -176,7 +176,7 @@ static void take_subscribe(struct client *client, const struct mqtt_subscribe *p
     put(client, mqtt_encode_suback(scratch, sizeof scratch, &suback));
 }
 
-static void take_unsubscribe(struct client *client, const struct mqtt_unsubscribe *packet)
+static void handle_unsubscribe(struct client *client, const struct mqtt_unsubscribe *packet)
 {
     struct mqtt_string filter;
     size_t position = 0;
@@ -185,7 +185,7 @@ static void take_unsubscribe(struct client *client, const struct mqtt_unsubscrib
     put(client, mqtt_encode_unsuback(scratch, sizeof scratch, packet->packet_id));
 }
 
-static void take_connect(struct client *client, const struct mqtt_connect *connect)
+static void handle_connect(struct client *client, const struct mqtt_connect *connect)
 {
     const struct mqtt_connack accepted = {0};
     const struct mqtt_string id = connect->client_id;
@@ -195,7 +195,7 @@ static void take_connect(struct client *client, const struct mqtt_connect *conne
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (&clients[i] != client && strcmp(clients[i].id, client->id) == 0)
             drop(&clients[i], "Its client id connects again.", "MQTT-3.1.4-2");
-    client->patience = connect->keep_alive * INT64_C(1500);
+    client->timeout = connect->keep_alive * INT64_C(1500);
     if (connect->has_will) {
         struct mqtt_publish will = {0};
         will.topic = connect->will.topic;
@@ -208,20 +208,20 @@ static void take_connect(struct client *client, const struct mqtt_connect *conne
     put(client, mqtt_encode_connack(scratch, sizeof scratch, &accepted));
 }
 
-static void take_packet(struct client *client, const struct mqtt_packet *packet)
+static void handle_packet(struct client *client, const struct mqtt_packet *packet)
 {
     if ((client->id[0] == '\0') != (packet->type == MQTT_CONNECT)) {
         drop(client, "CONNECT must come first, and only once.", "MQTT-3.1.0-1");
     } else if (packet->type == MQTT_CONNECT) {
-        take_connect(client, &packet->as.connect);
+        handle_connect(client, &packet->as.connect);
     } else if (packet->type == MQTT_PUBLISH && packet->as.publish.qos < 2) {
         distribute(&packet->as.publish);
         if (packet->as.publish.qos == 1) /* only now that it is passed on */
             put(client, mqtt_encode_puback(scratch, sizeof scratch, packet->as.publish.packet_id));
     } else if (packet->type == MQTT_SUBSCRIBE) {
-        take_subscribe(client, &packet->as.subscribe);
+        handle_subscribe(client, &packet->as.subscribe);
     } else if (packet->type == MQTT_UNSUBSCRIBE) {
-        take_unsubscribe(client, &packet->as.unsubscribe);
+        handle_unsubscribe(client, &packet->as.unsubscribe);
     } else if (packet->type == MQTT_PINGREQ) {
         put(client, mqtt_encode_pingresp(scratch, sizeof scratch));
     } else if (packet->type == MQTT_DISCONNECT) {
@@ -250,7 +250,7 @@ static void receive(struct client *client)
         size = mqtt_decode_from_client(&packet, client->input + used, client->input_length - used);
         if (size > 0) {
             client->heard_at = now;
-            take_packet(client, &packet);
+            handle_packet(client, &packet);
             used += (size_t)size;
         } else if (size != MQTT_PACKET_INCOMPLETE) {
             refused.return_code = (uint8_t)mqtt_connack_code_for(size);
@@ -285,7 +285,7 @@ static void accept_client(int listener)
         if (clients[i].socket == 0 && fcntl(file, F_SETFL, O_NONBLOCK) == 0) {
             clients[i].socket = file;
             clients[i].heard_at = now;
-            clients[i].patience = 5000; /* for the CONNECT */
+            clients[i].timeout = 5000; /* for the CONNECT */
             return;
         }
     }
@@ -310,7 +310,7 @@ static void run_round(int listener)
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         if ((files[i + 1].revents & ~POLLOUT) != 0)
             receive(&clients[i]);
-        if (clients[i].patience > 0 && now - clients[i].heard_at > clients[i].patience)
+        if (clients[i].timeout > 0 && now - clients[i].heard_at > clients[i].timeout)
             drop(&clients[i], "No packet came in time.", "MQTT-3.1.2-24");
     }
     for (size_t i = 0; i < CLIENTS_MAX; i++) {

@@ -32,12 +32,12 @@ static uint8_t output[1024];
 static uint8_t input[65536];
 static size_t input_length;
 
-/* Ends the program with a sentence, unless all is well. */
-static void check(bool is_well, const char *sentence, const char *detail)
+/* Ends the program with an error message, unless `ok`. */
+static void require(bool ok, const char *message, const char *detail)
 {
-    if (is_well)
+    if (ok)
         return;
-    fprintf(stderr, "small_client: %s %s\n", sentence, detail);
+    fprintf(stderr, "small_client: %s %s\n", message, detail);
     exit(1);
 }
 
@@ -47,7 +47,7 @@ static void connect_to(const char *host, const char *port)
     bool is_open = false;
     struct addrinfo hints = {0};
     hints.ai_socktype = SOCK_STREAM;
-    check(getaddrinfo(host, port, &hints, &addresses) == 0, "There is no address for", host);
+    require(getaddrinfo(host, port, &hints, &addresses) == 0, "There is no address for", host);
     for (struct addrinfo *a = addresses; a != NULL && !is_open; a = a->ai_next) {
         server = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
         is_open = server >= 0 && connect(server, a->ai_addr, a->ai_addrlen) == 0;
@@ -55,7 +55,7 @@ static void connect_to(const char *host, const char *port)
             close(server);
     }
     freeaddrinfo(addresses);
-    check(is_open, "No server answers at", host);
+    require(is_open, "No server answers at", host);
 }
 
 /* Sends the packet in `output`. `size` is what the encoder returned. */
@@ -63,10 +63,10 @@ static void send_output(int32_t size)
 {
     int32_t sent = 0;
 
-    check(size > 0, mqtt_status_message(size), mqtt_status_clause(size));
+    require(size > 0, mqtt_status_message(size), mqtt_status_clause(size));
     while (sent < size) {
         const ssize_t count = send(server, output + sent, (size_t)(size - sent), MSG_NOSIGNAL);
-        check(count >= 0 || errno == EINTR, "The connection is lost:", strerror(errno));
+        require(count >= 0 || errno == EINTR, "The connection is lost:", strerror(errno));
         if (count > 0)
             sent += (int32_t)count;
     }
@@ -107,7 +107,7 @@ static void subscribe_and_publish(char **arguments)
     send_output(mqtt_encode_publish(output, sizeof output, &publish));
 }
 
-static void take_publish(const struct mqtt_publish *publish)
+static void handle_publish(const struct mqtt_publish *publish)
 {
     const uint16_t id = publish->packet_id;
     if (publish->qos < 2 || !is_unreleased[id]) { /* else it is printed already */
@@ -115,7 +115,7 @@ static void take_publish(const struct mqtt_publish *publish)
         fwrite(publish->payload.data, 1, publish->payload.length, stdout);
         putchar('\n');
         const bool is_printed = fflush(stdout) == 0 && !ferror(stdout);
-        check(is_printed, "The message cannot be printed:", strerror(errno));
+        require(is_printed, "The message cannot be printed:", strerror(errno));
     }
     /* Only now, because the server forgets a message that is acknowledged. */
     if (publish->qos == 1)
@@ -126,27 +126,27 @@ static void take_publish(const struct mqtt_publish *publish)
     }
 }
 
-static void take_packet(const struct mqtt_packet *packet, char **arguments)
+static void handle_packet(const struct mqtt_packet *packet, char **arguments)
 {
     static const char *const refusals[] = {
         "", "wrong version", "bad client id", "unavailable", "bad user/password", "not authorized"};
 
-    check(is_connected != (packet->type == MQTT_CONNACK),
-          "The first packet, and no other, has to be CONNACK.", "MQTT-3.2.0-1");
+    require(is_connected != (packet->type == MQTT_CONNACK),
+            "The first packet, and no other, has to be CONNACK.", "MQTT-3.2.0-1");
     if (packet->type == MQTT_CONNACK) {
         const uint8_t code = packet->as.connack.return_code; /* the decoder lets 0 to 5 pass */
-        check(code == 0, "The server refused the connection:", refusals[code]);
+        require(code == 0, "The server refused the connection:", refusals[code]);
         is_connected = true;
         subscribe_and_publish(arguments);
     } else if (packet->type == MQTT_SUBACK) {
-        check(packet->as.suback.count == 2, "SUBACK has not two return codes.", "MQTT-3.8.4-5");
+        require(packet->as.suback.count == 2, "SUBACK has not two return codes.", "MQTT-3.8.4-5");
         for (int i = 0; i < 2; i++)
-            check(packet->as.suback.return_codes[i] != MQTT_SUBACK_CODE_FAILURE,
-                  "The server refused the subscription to", arguments[5 + i]);
+            require(packet->as.suback.return_codes[i] != MQTT_SUBACK_CODE_FAILURE,
+                    "The server refused the subscription to", arguments[5 + i]);
     } else if (packet->type == MQTT_PUBACK) {
         fputs("The server has the message.\n", stderr);
     } else if (packet->type == MQTT_PUBLISH) {
-        take_publish(&packet->as.publish);
+        handle_publish(&packet->as.publish);
     } else if (packet->type == MQTT_PUBREL) {
         is_unreleased[packet->as.ack.packet_id] = false;
         send_output(mqtt_encode_pubcomp(output, sizeof output, packet->as.ack.packet_id));
@@ -160,24 +160,24 @@ static void receive(char **arguments)
     size_t taken = 0;
     int32_t size;
 
-    check(count >= 0, "The connection is lost:", strerror(errno));
-    check(count > 0, "The connection is lost:", "the server closed it.");
+    require(count >= 0, "The connection is lost:", strerror(errno));
+    require(count > 0, "The connection is lost:", "the server closed it.");
     heard_at = now.tv_sec;
     input_length += (size_t)count;
     while ((size = mqtt_decode_from_server(&packet, input + taken, input_length - taken)) > 0) {
-        take_packet(&packet, arguments);
+        handle_packet(&packet, arguments);
         taken += (size_t)size;
     }
-    check(size == MQTT_PACKET_INCOMPLETE, mqtt_status_message(size), mqtt_status_clause(size));
+    require(size == MQTT_PACKET_INCOMPLETE, mqtt_status_message(size), mqtt_status_clause(size));
     input_length -= taken;
     memmove(input, input + taken, input_length);
     /* recv without room would return 0, as if the server had closed the connection. */
-    check(input_length < sizeof input, "The server sent a packet of more than", "64 KiB.");
+    require(input_length < sizeof input, "The server sent a packet of more than", "64 KiB.");
 }
 
 int main(int argc, char **argv)
 {
-    check(argc == 9, "The arguments are", "HOST PORT USER PASSWORD FILTER FILTER TOPIC TEXT.");
+    require(argc == 9, "The arguments are", "HOST PORT USER PASSWORD FILTER FILTER TOPIC TEXT.");
     connect_to(argv[1], argv[2]);
     struct pollfd files[2] = {{server, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
         if (count > 0 && files[0].revents != 0)
             receive(argv);
         if (now.tv_sec >= sent_at + KEEP_ALIVE / 2) {
-            check(heard_at >= sent_at, "The server does not answer", "what was sent last.");
+            require(heard_at >= sent_at, "The server does not answer", "what was sent last.");
             send_output(mqtt_encode_pingreq(output, sizeof output));
         }
     }

@@ -19,10 +19,10 @@
 
 static uint8_t buffer[1024];
 
-static void check(bool is_well, const char *sentence)
+static void require(bool ok, const char *message)
 {
-    if (!is_well) {
-        fprintf(stderr, "stream_payload: %s\n", sentence);
+    if (!ok) {
+        fprintf(stderr, "stream_payload: %s\n", message);
         exit(1);
     }
 }
@@ -30,9 +30,9 @@ static void check(bool is_well, const char *sentence)
 /* Sends what an encoder wrote into the buffer; `size` is its result. */
 static void send_buffer(int32_t size)
 {
-    check(size > 0, mqtt_status_message(size));
-    check(fwrite(buffer, 1, (size_t)size, stdout) == (size_t)size && fflush(stdout) == 0,
-          "The connection is lost.");
+    require(size > 0, mqtt_status_message(size));
+    require(fwrite(buffer, 1, (size_t)size, stdout) == (size_t)size && fflush(stdout) == 0,
+            "The connection is lost.");
 }
 
 /* Receives a packet byte by byte. Of a PUBLISH it takes only the bytes before the payload. */
@@ -42,15 +42,15 @@ static enum mqtt_packet_type receive(struct mqtt_packet *packet)
 
     for (size_t length = 0; size == MQTT_PACKET_INCOMPLETE; length++) {
         const int byte = getchar();
-        check(byte != EOF, "The server closed the connection.");
-        check(length < sizeof buffer, "The topic is longer than the buffer.");
+        require(byte != EOF, "The server closed the connection.");
+        require(length < sizeof buffer, "The topic is longer than the buffer.");
         buffer[length] = (uint8_t)byte;
         packet->type = MQTT_PUBLISH;
         size = mqtt_decode_publish_header(&packet->as.publish, buffer, length + 1);
         if (size == MQTT_ERROR_TYPE) /* it is another packet */
             size = mqtt_decode_from_server(packet, buffer, length + 1);
     }
-    check(size > 0, mqtt_status_message(size));
+    require(size > 0, mqtt_status_message(size));
     return packet->type;
 }
 
@@ -58,11 +58,11 @@ static void copy(FILE *from, FILE *to, size_t left)
 {
     while (left > 0) {
         const size_t count = left < sizeof buffer ? left : sizeof buffer;
-        check(fread(buffer, 1, count, from) == count, "The payload ends too early.");
-        check(fwrite(buffer, 1, count, to) == count, "The payload cannot be written.");
+        require(fread(buffer, 1, count, from) == count, "The payload ends too early.");
+        require(fwrite(buffer, 1, count, to) == count, "The payload cannot be written.");
         left -= count;
     }
-    check(fflush(to) == 0, "The payload cannot be written.");
+    require(fflush(to) == 0, "The payload cannot be written.");
 }
 
 static void send_file(const char *topic, FILE *file)
@@ -70,12 +70,12 @@ static void send_file(const char *topic, FILE *file)
     struct mqtt_publish publish = {.topic = mqtt_string_from(topic), .qos = 1, .packet_id = 1};
     struct mqtt_packet answer;
 
-    check(fseek(file, 0, SEEK_END) == 0, "The size of the file is not known.");
+    require(fseek(file, 0, SEEK_END) == 0, "The size of the file is not known.");
     publish.payload.length = (size_t)ftell(file); /* payload.data stays NULL */
     rewind(file);
     send_buffer(mqtt_encode_publish_header(buffer, sizeof buffer, &publish));
     copy(file, stdout, publish.payload.length);
-    check(receive(&answer) == MQTT_PUBACK, "The server did not acknowledge the message.");
+    require(receive(&answer) == MQTT_PUBACK, "The server did not acknowledge the message.");
 }
 
 static void receive_file(const char *topic, FILE *file)
@@ -86,8 +86,8 @@ static void receive_file(const char *topic, FILE *file)
 
     send_buffer(mqtt_encode_subscribe(buffer, sizeof buffer, &subscribe));
     while (receive(&packet) != MQTT_PUBLISH) {
-        check(packet.type == MQTT_SUBACK && packet.as.suback.return_codes[0] <= 2,
-              "The server refused the subscription.");
+        require(packet.type == MQTT_SUBACK && packet.as.suback.return_codes[0] <= 2,
+                "The server refused the subscription.");
         fputs("subscribed\n", stderr);
     }
     copy(stdin, file, packet.as.publish.payload.length); /* overwrites the topic in the buffer */
@@ -102,14 +102,14 @@ int main(int argc, char **argv)
     struct mqtt_connect connect = {0};
     struct mqtt_packet answer;
 
-    check(is_sender || is_receiver, "The arguments are: send or receive, TOPIC, FILE.");
+    require(is_sender || is_receiver, "The arguments are: send or receive, TOPIC, FILE.");
     FILE *file = fopen(argv[3], is_sender ? "rb" : "wb");
-    check(file != NULL, "The file cannot be opened.");
+    require(file != NULL, "The file cannot be opened.");
     signal(SIGPIPE, SIG_IGN); /* a write to a closed connection fails instead */
     connect.clean_session = true;
     send_buffer(mqtt_encode_connect(buffer, sizeof buffer, &connect));
-    check(receive(&answer) == MQTT_CONNACK, "The first packet is not CONNACK.");
-    check(answer.as.connack.return_code == 0, "The server refused the connection.");
+    require(receive(&answer) == MQTT_CONNACK, "The first packet is not CONNACK.");
+    require(answer.as.connack.return_code == 0, "The server refused the connection.");
     if (is_sender)
         send_file(argv[2], file);
     else

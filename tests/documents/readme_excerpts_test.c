@@ -39,7 +39,7 @@ static void handle(const struct mqtt_packet *packet)
 
 /* Handles all whole packets in the buffer. Returns their size: remove that many bytes from the front
  * of the buffer, and receive more. Returns a status if the server breaks a rule. */
-static int32_t take_packets(const uint8_t *bytes, size_t length)
+static int32_t handle_packets(const uint8_t *bytes, size_t length)
 {
     struct mqtt_packet packet;
     size_t used = 0;
@@ -84,8 +84,8 @@ static void release(struct inbox *inbox, uint16_t id)
 
 /* Stores a message, then encodes its acknowledgement. Returns its size, 0 if there is none, or a
  * status. */
-static int32_t take_publish(struct inbox *inbox, uint8_t *buffer, size_t capacity,
-                            const struct mqtt_publish *publish)
+static int32_t handle_publish(struct inbox *inbox, uint8_t *buffer, size_t capacity,
+                              const struct mqtt_publish *publish)
 {
     const uint16_t id = publish->packet_id;
     const bool is_known = publish->qos == 2 && awaits_pubrel(inbox, id);
@@ -100,7 +100,7 @@ static int32_t take_publish(struct inbox *inbox, uint8_t *buffer, size_t capacit
 }
 
 /* The sender has forgotten the message, so its id may stand for a new one. */
-static int32_t take_pubrel(struct inbox *inbox, uint8_t *buffer, size_t capacity, uint16_t id)
+static int32_t handle_pubrel(struct inbox *inbox, uint8_t *buffer, size_t capacity, uint16_t id)
 {
     release(inbox, id);
     return mqtt_encode_pubcomp(buffer, capacity, id);
@@ -173,10 +173,10 @@ START_TEST(a_stream_is_decoded)
         test_parse("20 02 00 00 | D0 00 | 30 04 0001'a' 'x' | 40 02 00");
     const struct test_block broken = test_parse("20 02 00 00 | C0 00");
 
-    ck_assert_int_eq(take_packets(whole.bytes, whole.length), 12);
+    ck_assert_int_eq(handle_packets(whole.bytes, whole.length), 12);
     ck_assert_uint_eq(handled, 3);
     ck_assert_int_eq(handled_size, 12);
-    ck_assert_int_eq(take_packets(broken.bytes, broken.length), MQTT_ERROR_DIRECTION);
+    ck_assert_int_eq(handle_packets(broken.bytes, broken.length), MQTT_ERROR_DIRECTION);
     test_free(whole);
     test_free(broken);
 }
@@ -209,9 +209,9 @@ START_TEST(messages_are_stored_before_they_are_acknowledged)
         ck_assert_int_eq(mqtt_decode(&packet, question.bytes, question.length),
                          (int32_t)question.length);
         if (packet.type == MQTT_PUBREL)
-            n = take_pubrel(&inbox, buffer, sizeof buffer, packet.as.ack.packet_id);
+            n = handle_pubrel(&inbox, buffer, sizeof buffer, packet.as.ack.packet_id);
         else
-            n = take_publish(&inbox, buffer, sizeof buffer, &packet.as.publish);
+            n = handle_publish(&inbox, buffer, sizeof buffer, &packet.as.publish);
         ck_assert_int_eq(n, (int32_t)expected.length);
         test_assert_bytes(steps[i].packet, buffer, expected.bytes, expected.length);
         ck_assert_uint_eq(inbox.used, strlen(steps[i].stored));

@@ -54,7 +54,7 @@ static enum mqtt_packet_type receive(struct mqtt_packet *packet)
     return packet->type;
 }
 
-static void copy(FILE *from, FILE *to, size_t left)
+static void copy_bytes(FILE *from, FILE *to, size_t left)
 {
     while (left > 0) {
         const size_t count = left < sizeof buffer ? left : sizeof buffer;
@@ -74,7 +74,7 @@ static void send_file(const char *topic, FILE *file)
     publish.payload.length = (size_t)ftell(file); /* payload.data stays NULL */
     rewind(file);
     send_buffer(mqtt_encode_publish_header(buffer, sizeof buffer, &publish));
-    copy(file, stdout, publish.payload.length);
+    copy_bytes(file, stdout, publish.payload.length);
     require(receive(&answer) == MQTT_PUBACK, "The server did not acknowledge the message.");
 }
 
@@ -90,8 +90,9 @@ static void receive_file(const char *topic, FILE *file)
                 "The server refused the subscription.");
         fputs("subscribed\n", stderr);
     }
-    copy(stdin, file, packet.as.publish.payload.length); /* overwrites the topic in the buffer */
-    if (packet.as.publish.qos == 1)                      /* now that the file is written */
+    /* Overwrites the topic in the buffer. */
+    copy_bytes(stdin, file, packet.as.publish.payload.length);
+    if (packet.as.publish.qos == 1) /* now that the file is written */
         send_buffer(mqtt_encode_puback(buffer, sizeof buffer, packet.as.publish.packet_id));
 }
 

@@ -5072,9 +5072,10 @@ MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_
     };
     /* The rows of PROPERTY_TWICE are those of PROPERTY_VALUE too. */
     const int32_t wanted = status == MQTT_ERROR_PROPERTY_VALUE ? MQTT_ERROR_PROPERTY_TWICE : status;
+    const size_t count = sizeof clauses / sizeof clauses[0];
     size_t i;
 
-    for (i = 0; i < sizeof clauses / sizeof clauses[0]; i++) {
+    for (i = 0; i < count; i++) {
         if (clauses[i].status == wanted && clauses[i].type == type)
             return clauses[i].clause;
     }

@@ -4551,7 +4551,7 @@ static inline int32_t mqtti_v5_read_suback(struct mqtti_reader *reader, unsigned
 MQTTI_API bool mqtt_v5_next_subscription(const struct mqtt_v5_subscribe *subscribe,
                                          size_t *position, struct mqtt_v5_subscription *out)
 {
-    unsigned options;
+    unsigned option_bits;
 
     if (subscribe->subscriptions != NULL) {
         if (*position >= subscribe->count)
@@ -4562,11 +4562,11 @@ MQTTI_API bool mqtt_v5_next_subscription(const struct mqtt_v5_subscribe *subscri
     }
     if (!mqtti_next_encoded(subscribe->encoded, position, 1, &out->filter))
         return false;
-    options = subscribe->encoded.data[*position - 1];
-    out->qos = options % 4;
-    out->no_local = (options & MQTTI_V5_OPTIONS_NO_LOCAL) != 0;
-    out->retain_as_published = (options & MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED) != 0;
-    out->retain_handling = options / MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 % 4;
+    option_bits = subscribe->encoded.data[*position - 1];
+    out->qos = option_bits % 4;
+    out->no_local = (option_bits & MQTTI_V5_OPTIONS_NO_LOCAL) != 0;
+    out->retain_as_published = (option_bits & MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED) != 0;
+    out->retain_handling = option_bits / MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 % 4;
     return true;
 }
 
@@ -4617,11 +4617,11 @@ MQTTI_SHARED void mqtti_v5_write_filters(struct mqtti_writer *writer,
         if (writer->at == NULL && writer->status == 0)
             writer->status = mqtti_v5_check_filter(filter); /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
         if (has_options) {
-            const unsigned options = mqtti_v5_options(&list->subscriptions[i]);
+            const unsigned option_bits = mqtti_v5_options(&list->subscriptions[i]);
             if (writer->at != NULL)
-                writer->at = mqtti_put_u8(writer->at, options);
+                writer->at = mqtti_put_u8(writer->at, option_bits);
             else if (writer->status == 0)
-                writer->status = mqtti_v5_check_options(options, filter);
+                writer->status = mqtti_v5_check_options(option_bits, filter);
         }
     }
 }

@@ -30,10 +30,10 @@ PORTABLE = "support/path_portable.c"
 PATHS = ["support/path_default.c", PORTABLE]
 TESTS = {  # the fast ones first: most mutants fall there
     "statuses": ["conformance/statuses_test.c", "conformance/corpus.c", "support/support.c"],
-    "functions": ["conformance/functions_test.c", "support/support.c"],
     "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
     "strings": ["conformance/strings_test.c", "support/support.c", *PATHS],
     "topics": ["conformance/topics_test.c", "support/support.c", *PATHS],
+    "functions": ["conformance/functions_test.c", "support/support.c"],
     "corpus": ["conformance/corpus_test.c", "conformance/corpus.c", "support/support.c"],
     "paths": ["conformance/paths_test.c", *PATHS],
 }

@@ -184,11 +184,12 @@ CORES = [
 ]  # fmt: skip
 
 # What an object with every function of the header needs, at -O0, -O2 and -Os. Where there is
-# something, it is of libgcc, or GCC copies a struct by memcpy, which it wants of every target.
+# something, it is of libgcc, or a struct is copied or set to 0 by memcpy or memset, which both
+# compilers want of every target.
 NEEDS = [
     ("x86-64", "gcc", "", []),
-    ("x86-64", "clang-14", "", []),
-    ("x86-64", "clang-19", "", []),
+    ("x86-64", "clang-14", "", ["memcpy", "memset"]),
+    ("x86-64", "clang-19", "", ["memcpy", "memset"]),
     ("s390x", "s390x-linux-gnu-gcc", "", []),
     ("AArch64", "aarch64-linux-gnu-gcc", "", []),
     ("Cortex-M0", "arm-none-eabi-gcc", "-mcpu=cortex-m0 -mthumb",

@@ -5089,7 +5089,7 @@ MQTTI_API const char *mqtt_v5_packet_type_name(enum mqtt_v5_packet_type type)
     return mqtt_packet_type_name((enum mqtt_packet_type)type);
 }
 
-/* The name at an index of names with a NUL behind each. */
+/* The name at an index of names, each with a NUL after it. */
 static inline const char *mqtti_v5_name(const char *names, unsigned index)
 {
     for (; index > 0; index--) {

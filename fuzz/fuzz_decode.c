@@ -3,7 +3,7 @@
  * Properties: what is consumed, what is pointed to and error_offset lie within the input. A packet
  * that is accepted encodes to the bytes it came from, but for a padded remaining length; the size
  * query says as much; every shorter capacity is refused and nothing written. The same bytes in a
- * block of exactly the packet's size, and with others behind them, give the same answer. The
+ * block of exactly the packet's size, and with others after them, give the same answer. The
  * decoders for one direction say the same, or MQTT_ERROR_DIRECTION by Table 2.1. The fixed header
  * alone agrees. A list has as many entries as `count` says, and all of them are valid. */
 #include "fuzz.h"
@@ -136,7 +136,7 @@ static void check_direction(struct fuzz_block block, int32_t result,
         FUZZ_CHECK(other_result == MQTT_ERROR_DIRECTION && other.error_offset == 0);
 }
 
-/* With bytes behind them, and, of an accepted packet, without those behind it. */
+/* With bytes after them, and, of an accepted packet, without those after it. */
 static void check_surroundings(struct fuzz_block block, int32_t result,
                                const struct mqtt_packet *packet)
 {

@@ -1,6 +1,6 @@
 /* Any bytes, and every prefix of them, to every decoder that can say MQTT_PACKET_INCOMPLETE.
  *
- * Properties: of what is accepted, each proper prefix is incomplete, and more bytes behind it change
+ * Properties: of what is accepted, each proper prefix is incomplete, and more bytes after it change
  * nothing. An error is the same error for every continuation: no further byte mends it. So a prefix
  * of what is incomplete is incomplete. */
 #include "fuzz.h"

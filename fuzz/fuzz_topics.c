@@ -5,12 +5,12 @@
  * header with portable code alone.
  *
  * Of the first byte of the input, the lower seven bits are the length of the filter; if the upper one
- * is set, every byte behind it is made one of a few characters that matter. */
+ * is set, every byte after it is made one of a few characters that matter. */
 #include "fuzz.h"
 #include "paths.h"
 #include "reference.h"
 
-/* What stands before the first separator, and what behind it; has_rest: there is one. */
+/* What stands before the first separator, and what after it; has_rest: there is one. */
 struct levels {
     struct mqtt_string first;
     struct mqtt_string rest;

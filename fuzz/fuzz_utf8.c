@@ -3,7 +3,7 @@
  * Property: the header as it comes, with vector code, and the header with portable code alone answer
  * as Table 3-7 of the Unicode Standard and 1.5.3 do, read row by row.
  *
- * The first two bytes of the input put letters before and behind the rest, so that it stands at every
+ * The first two bytes of the input put letters before and after the rest, so that it stands at every
  * place of a vector, and at the very end of the longest string. */
 #include "fuzz.h"
 #include "paths.h"
@@ -80,13 +80,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_block block;
     struct mqtt_string string;
     size_t before;
-    size_t behind;
+    size_t after;
 
     if (size < 2 || size > 1024)
         return 0;
     before = data[0] < 255 ? data[0] % 32u : 65535 - (size - 2);
-    behind = data[0] < 255 ? data[1] % 32u : data[1] % 2u;
-    block = fuzz_new(before + size - 2 + behind);
+    after = data[0] < 255 ? data[1] % 32u : data[1] % 2u;
+    block = fuzz_new(before + size - 2 + after);
     memset(block.memory, 'a', block.length > 0 ? block.length : 1);
     memcpy(block.bytes + before, data + 2, size - 2);
     string.data = (const char *)block.bytes;

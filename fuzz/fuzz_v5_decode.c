@@ -2,7 +2,7 @@
  *
  * Properties: mqtt_v5_decode accepts what one of the decoders for one side accepts, with the same
  * fields. What is consumed, what is pointed to and error_offset lie within the input. The same bytes
- * in a block of exactly the packet's size, and with others behind them, give the same answer; every
+ * in a block of exactly the packet's size, and with others after them, give the same answer; every
  * prefix is incomplete or is refused for the same reason. The fixed header and the header of a
  * PUBLISH say the same. Properties are written again as they were received; one that is left out is
  * gone, and the others are not. A packet that is accepted encodes to one of the same fields, and

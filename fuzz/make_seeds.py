@@ -185,7 +185,7 @@ def v5_encode_seeds():
 def utf8_seeds():
     for name, data in utf8_boundaries():
         yield name, bytes([0, 0]) + data
-        yield name + " behind 15 letters", bytes([15, 1]) + data
+        yield name + " after 15 letters", bytes([15, 1]) + data
         yield name + " among others", bytes([0, 0]) + "日本語".encode() * 3 + data + "日本語".encode() * 3
     yield "the longest string", bytes([255, 0]) + b"a"
     yield "too long by one", bytes([255, 1]) + b"a"

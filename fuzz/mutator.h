@@ -7,7 +7,7 @@
  * It defines LLVMFuzzerCustomMutator, which takes the input for a stream of packets. It finds them
  * with the decoder, then changes a field of one, breaks one rule of one on purpose, repeats, removes
  * or inserts one, and writes it with its right length, with a padded one, or with a wrong one. So
- * most inputs get past the first checks of a parser, and many go wrong in a single place behind them.
+ * most inputs get past the first checks of a parser, and many go wrong in a single place after them.
  * One time in four, and where it finds nothing to do, it leaves the work to LLVMFuzzerMutate.
  *
  * MQTT_MUTATOR_SKIP   define it first if that many bytes of the input stand in front of the packets;

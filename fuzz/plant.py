@@ -84,7 +84,7 @@ BUGS = [
     ("+ at the start matches a name that begins with $", "fuzz_topics",
      "if (name.data[0] == '$' && filter.data[0] != '$')",
      "if (name.data[0] == '$' && filter.data[0] == '#')"),
-    ("U+0000 is taken in a filter behind 20 characters", "fuzz_topics",
+    ("U+0000 is taken in a filter after 20 characters", "fuzz_topics",
      "} else if (s[i] == 0) {", "} else if (s[i] == 0 && (i < 20 || kind != MQTTI_TOPIC_FILTER)) {"),
     ("+ may be followed by anything", "fuzz_topics",
      "is_last || (s[i] == '+' && s[i + 1] == '/');", "is_last || s[i] == '+';"),

@@ -127,7 +127,7 @@ static inline void mqtt_write_unsubscribe(struct mqtt_writer *writer,
         mqtt_write_string(writer, unsubscribe->filters[i]);
 }
 
-/* Everything behind the fixed header. */
+/* Everything after the fixed header. */
 static inline void mqtt_write_body(struct mqtt_writer *writer, const struct mqtt_packet *packet)
 {
     switch (packet->type) {

@@ -9,7 +9,7 @@
  *
  * To copy it, take mqtt_codec.h, network.h and program.h too, and change the path of mqtt_codec.h.
  * The client itself, down to THE PORT, needs nothing but mqtt_codec.h; docs/embedded_client.md says
- * how to compile it for a Cortex-M0. Behind it follow a port to POSIX sockets and a main, which need
+ * how to compile it for a Cortex-M0. After it follow a port to POSIX sockets and a main, which need
  * network.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.
  */
 #if __STDC_HOSTED__ && !defined(EMBEDDED_CLIENT_ONLY)
@@ -521,7 +521,7 @@ static bool begin_streaming(struct client *client)
 }
 
 /* The part before the payload stays at the front of `in`: on_message gets its topic. Pieces of the
- * payload come and go behind it. */
+ * payload come and go after it. */
 static bool take_piece(struct client *client)
 {
     const size_t left = client->streamed.payload.length - client->streamed_offset;
@@ -631,7 +631,7 @@ void client_open(struct client *client, uint32_t now)
 }
 
 /* Whether the server does not answer (3.1.2.10, 3.2), or receives nothing. While a long message is
- * coming in, the answer may be behind it. */
+ * coming in, the answer may be after it. */
 static bool is_silent(const struct client *client)
 {
     const uint32_t timeout = client->config->timeout;

@@ -5,7 +5,7 @@
  *
  *   plain  c000, c0 00, c0:00, 0xc0, 0x00, \xc0\x00. In quotes, if there is a backslash between them,
  *          other characters stand for themselves: b'\x10\x0c\x00\x04MQTT'.
- *   dump   of xxd, hexdump -C, od -tx1, Wireshark or mqtt_inspect. The offset and the text behind the
+ *   dump   of xxd, hexdump -C, od -tx1, Wireshark or mqtt_inspect. The offset and the text after the
  *          bytes are skipped. A line `*` stands for lines like the one before it.
  *   array  of C, also that of xxd -i: 0xc0, 192 or 'M', in braces. What is outside of them is skipped.
  *
@@ -41,7 +41,7 @@ struct hex_text {
     bool repeats;               /* the line before was `*` */
     uint8_t last[HEX_LINE_MAX]; /* the bytes of the last line of a dump */
     size_t last_count;          /* 0: there are none, or too many */
-    uint64_t next_offset;       /* behind them */
+    uint64_t next_offset;       /* after them */
     unsigned long line;         /* the number of the line that was read last */
     size_t column;              /* of a fault in it, from 1 */
     const char *fault;
@@ -54,7 +54,7 @@ struct hex_line {
     size_t at; /* of the next character */
 };
 
-/* The character `distance` behind the next one; -1 behind the end */
+/* The character `distance` after the next one; -1 after the end */
 static int peek(const struct hex_line *line, size_t distance)
 {
     return line->at + distance < line->length ? line->text[line->at + distance] : -1;
@@ -122,7 +122,7 @@ static void add_byte(struct buffer *bytes, int value)
 
 /* The number of digits of the offset that the line begins with, or 0. Plain digits can look like an
  * offset, unless a colon and a blank follow. So the first offset of a text begins with 00, as no
- * packet does, or has eight digits and two blanks behind it; a byte or the text column follows. */
+ * packet does, or has eight digits and two blanks after it; a byte or the text column follows. */
 static size_t offset_digits(const struct hex_text *text, const struct hex_line *line)
 {
     const size_t digits = count_digits(line);
@@ -155,7 +155,7 @@ static bool repeat_lines(struct hex_text *text, const struct hex_line *line, uin
     return true;
 }
 
-/* Reads the bytes of a line. A | ends them, or two blanks or more, except two blanks behind the
+/* Reads the bytes of a line. A | ends them, or two blanks or more, except two blanks after the
  * eighth byte that another byte follows. Only xxd writes bytes without a blank between them. */
 static bool read_dump_bytes(struct hex_text *text, struct hex_line *line, bool is_xxd,
                             struct buffer *bytes)
@@ -311,7 +311,7 @@ static bool read_element(struct hex_text *text, struct hex_line *line, bool is_h
     return true;
 }
 
-/* Digits, with 0x before them or without. Behind 0x one digit is a byte too. */
+/* Digits, with 0x before them or without. After 0x one digit is a byte too. */
 static bool read_number(struct hex_text *text, struct hex_line *line, struct buffer *bytes)
 {
     const bool is_prefixed = peek(line, 0) == '0' && (peek(line, 1) | 0x20) == 'x';

@@ -245,7 +245,7 @@ static const char *hint_for(const struct stream *stream, enum kind kind, char *t
     switch (kind) {
     case KIND_MQTT_3_1:
         return "This is MQTT 3.1, with the protocol name MQIsdp, and not 3.1.1 [MQTT-3.1.2-1]. The"
-               " packets behind its CONNECT can be seen with --continue.";
+               " packets after its CONNECT can be seen with --continue.";
     case KIND_MQTT_5_0:
         return "This is MQTT 5.0, and not 3.1.1 [MQTT-3.1.2-2]. If it is in a capture file, this"
                " shows it: tshark -r FILE -Y mqtt";
@@ -331,7 +331,7 @@ static void field_number(struct fields *fields, size_t size, const char *name, u
     end_field(fields, section);
 }
 
-/* A string, behind its length */
+/* A string, after its length */
 static void field_string(struct fields *fields, const char *name, struct mqtt_string string,
                          const char *section)
 {
@@ -528,7 +528,7 @@ static int32_t decode(struct mqtt_packet *packet, const struct part *part)
 }
 
 /* Shows every complete packet and drops it from the buffer. Returns the decoder's status for the
- * bytes behind them. */
+ * bytes after them. */
 static int32_t show_packets(struct stream *stream, struct output *out, uint32_t *error_offset)
 {
     while (buffer_length(&stream->received) > 0) {
@@ -549,7 +549,7 @@ static int32_t show_packets(struct stream *stream, struct output *out, uint32_t 
 }
 
 /* Reports a packet that is malformed, or incomplete at the end of the stream. Returns whether the
- * packets behind it make sense. */
+ * packets after it make sense. */
 static bool report_packet(const struct stream *stream, struct output *out, struct output *err,
                           int32_t status, uint32_t error_offset)
 {
@@ -570,7 +570,7 @@ static bool report_packet(const struct stream *stream, struct output *out, struc
     return kind == KIND_UNKNOWN || kind == KIND_MQTT_3_1 || kind == KIND_BRIDGE;
 }
 
-/* Whether the end of a malformed packet may still come, so that --continue can go on behind it. */
+/* Whether the end of a malformed packet may still come, so that --continue can go on after it. */
 static bool awaits_end(const struct part *part)
 {
     uint32_t remaining;

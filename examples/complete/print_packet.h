@@ -518,7 +518,7 @@ static void dump_line(struct output *out, const struct dump *dump, uint64_t line
         dump_mark(out, (int)(strlen(label) + dump->mark % 16 * 3 + 1));
 }
 
-/* The line of the mark, at most two lines before it, and at most one behind it. */
+/* The line of the mark, at most two lines before it, and at most one after it. */
 static void put_dump(struct output *out, const struct dump *dump)
 {
     const uint64_t first = dump->start / 16 * 16;

@@ -180,7 +180,7 @@ static inline bool add_to_list(const struct option *option, const char *text)
     return true;
 }
 
-/* `value` is the argument behind the option, or NULL. False, with an explanation: it is wrong. */
+/* `value` is the argument after the option, or NULL. False, with an explanation: it is wrong. */
 static inline bool set_option(const struct option *option, const char *name, const char *value)
 {
     if (option->kind == FLAG) {
@@ -214,7 +214,7 @@ static inline enum parse_result parse_arguments(const struct command_line *line,
 
     for (i = 1; i < count && arguments[i] != NULL; i++) {
         const char *name = arguments[i];
-        const char *value = arguments[i + 1]; /* NULL behind the last argument */
+        const char *value = arguments[i + 1]; /* NULL after the last argument */
         const struct option *option = find_option(line, name);
         if (option != NULL && (value != NULL || strcmp(name, "-h") != 0)) {
             if (!set_option(option, name, value))
@@ -266,7 +266,7 @@ static inline uint8_t *buffer_front(const struct buffer *buffer)
     return buffer->begin == 0 ? buffer->bytes : buffer->bytes + buffer->begin;
 }
 
-/* Makes room for `size` bytes behind the end. The bytes in use move to the front if at least as many
+/* Makes room for `size` bytes after the end. The bytes in use move to the front if at least as many
  * were dropped before them, else to a buffer of twice the capacity: so appending takes linear time.
  * Callers ask for what has come, not for what a fixed header announces, so that nobody can make the
  * program allocate memory for bytes that never come. False: there is no memory. */

@@ -162,7 +162,7 @@ static inline enum ack_result window_acknowledge(struct window *window, enum mqt
     if (!found.is_due)
         window->due++;
     found.is_due = true;
-    if (!is_released) { /* it moves behind those that were released before */
+    if (!is_released) { /* it moves after those that were released before */
         memmove(&window->messages[window->released + 1], &window->messages[window->released],
                 (index - window->released) * sizeof found);
         window->messages[window->released] = found;

@@ -1,4 +1,4 @@
-// codec.js: mqtt_codec.h and page.c, as WebAssembly. build.py puts the files of JavaScript one behind
+// codec.js: mqtt_codec.h and page.c, as WebAssembly. build.py puts the files of JavaScript one after
 // the other into one module.
 
 // enum kind, enum state and enum side of page.c
@@ -23,7 +23,7 @@ class Codec {
         this.layouts = this.readLayouts();
     }
 
-    // Makes room for `size` bytes behind __heap_base. Each call of the codec begins there anew.
+    // Makes room for `size` bytes after __heap_base. Each call of the codec begins there anew.
     reserve(size) {
         const missing = this.scratch + size - this.memory.buffer.byteLength;
         if (missing > 0)

@@ -7,7 +7,7 @@
  * The page names the bytes of a packet with it, and makes the form of its editor from it.
  *
  * The functions whose names begin with v311_ are called by codec.js, which also knows the structs
- * below. The page copies all bytes into the memory behind __heap_base first.
+ * below. The page copies all bytes into the memory after __heap_base first.
  */
 #define MQTT_CODEC_MEMCPY __builtin_memcpy
 #include "../../mqtt_codec.h"

@@ -192,7 +192,7 @@ class Conformance:
     # -- What is read
 
     def read_rows(self):
-        """The rows behind the head of comments and the line of column names."""
+        """The rows after the head of comments and the line of column names."""
         rows = []
         names = None
         table = self.version.table
@@ -245,7 +245,7 @@ class Conformance:
         return cases
 
     def read_statuses(self):
-        """The statuses of this version: number, and the clause of 3.1.1 behind it."""
+        """The statuses of this version: number, and the clause of 3.1.1 after it."""
         statuses = {}
         heading, *lines = self.block(r"^enum mqtt_status \{\n(.*?)^\};").splitlines()
         if not re.fullmatch(r" +/\* +who  meaning +clause +\*/", heading):
@@ -453,7 +453,7 @@ class Conformance:
     def check_explanations(self):
         """Of 3.1.1 the header says the clause of a status twice, and the table says it too."""
         explanations = self.read_explanations()
-        # One explanation in front for no error, one behind for other numbers.
+        # One explanation in front for no error, one after for other numbers.
         if len(explanations) != len(self.statuses) + 2:
             self.fault(HEADER, f"{len(explanations)} explanations are not one for each status")
             return
@@ -628,7 +628,7 @@ Another {sections} rows are for sections that bind the bytes of packets, or the 
 such a number: among them one for each property in each packet that may have it.
 
 In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them,
-a helper, or the application. **How** says by what; behind "Application:" stands the part that
+a helper, or the application. **How** says by what; after "Application:" stands the part that
 remains the application's. Where the standard is silent or contradicts itself, "Decided:" says what
 this project does; the first table lists these decisions. **Status** is what a packet that breaks
 the statement is answered with, without `MQTT_ERROR_`. **Tests** are what shows it: the packets of

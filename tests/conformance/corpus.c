@@ -359,7 +359,7 @@ static const struct corpus_verdict *keep(struct corpus_verdict verdict)
     return kept;
 }
 
-/* A line of a case: a keyword and what stands behind it. */
+/* A line of a case: a keyword and what stands after it. */
 static void read_line(const struct corpus_place *place, const struct corpus_version *version,
                       struct corpus_case *item, char *text)
 {
@@ -433,7 +433,7 @@ const struct corpus_case *corpus_read_version(const char *path,
         }
     }
     if (*count == 0 || cases[*count].name != NULL)
-        corpus_end_with(&place, "no empty line behind the last case", path);
+        corpus_end_with(&place, "no empty line after the last case", path);
     free(line);
     fclose(file);
     return cases;

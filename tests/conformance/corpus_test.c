@@ -88,12 +88,12 @@ END_TEST
 static void check_decode_guarded(const struct corpus_case *test, struct test_block bytes)
 {
     const struct test_block before = test_copy_before_guard(bytes.bytes, bytes.length);
-    const struct test_block behind = test_copy_behind_guard(bytes.bytes, bytes.length);
+    const struct test_block guarded = test_copy_behind_guard(bytes.bytes, bytes.length);
 
     check_decode(test, before);
-    check_decode(test, behind);
+    check_decode(test, guarded);
     test_free(before);
-    test_free(behind);
+    test_free(guarded);
 }
 
 START_TEST(decode_stays_within_its_pages)
@@ -194,7 +194,7 @@ static void check_stream(const struct corpus_case *test, struct test_block bytes
     ck_assert_ptr_nonnull(twice.bytes);
     memcpy(twice.bytes + bytes.length, bytes.bytes, bytes.length);
     result = mqtt_decode(&packet, twice.bytes, 2 * bytes.length);
-    ck_assert_msg(result == result_of(test, bytes), "%s: %d with bytes behind it", test->name,
+    ck_assert_msg(result == result_of(test, bytes), "%s: %d with bytes after it", test->name,
                   result);
     test_free(twice);
 }

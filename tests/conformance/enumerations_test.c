@@ -63,7 +63,7 @@ START_TEST(every_flag_nibble_of_every_type)
 }
 END_TEST
 
-/* The fields that connect flags ask for, in their order [MQTT-3.1.3-1], behind a client id. */
+/* The fields that connect flags ask for, in their order [MQTT-3.1.3-1], after a client id. */
 static size_t put_connect(uint8_t *bytes, unsigned flags)
 {
     static const uint8_t start[] = {0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 0, 0, 0, 0, 1, 'c'};
@@ -218,10 +218,10 @@ START_TEST(every_suback_code)
 }
 END_TEST
 
-/* Packets that have nothing behind their id but what the row says. */
+/* Packets that have nothing after their id but what the row says. */
 struct id_case {
     const char *before;
-    const char *behind;
+    const char *after;
 };
 
 static const struct id_case id_cases[] = {
@@ -233,13 +233,13 @@ static const struct id_case id_cases[] = {
 START_TEST(every_packet_id)
 {
     const struct test_block before = test_parse(id_cases[_i].before);
-    const struct test_block behind = test_parse(id_cases[_i].behind);
-    const size_t length = before.length + 2 + behind.length;
+    const struct test_block after = test_parse(id_cases[_i].after);
+    const size_t length = before.length + 2 + after.length;
     uint8_t bytes[16];
     unsigned id;
 
     memcpy(bytes, before.bytes, before.length);
-    memcpy(bytes + before.length + 2, behind.bytes, behind.length);
+    memcpy(bytes + before.length + 2, after.bytes, after.length);
     for (id = 0; id < 65536; id++) {
         struct mqtt_packet packet;
         uint8_t again[16];
@@ -256,7 +256,7 @@ START_TEST(every_packet_id)
         }
     }
     test_free(before);
-    test_free(behind);
+    test_free(after);
 }
 END_TEST
 

@@ -21,13 +21,13 @@ enum place {
 };
 
 /* Where property lists stand: the type, what comes between the fixed header and the list, the list's
- * first property, which must be there, and what comes behind the list. */
+ * first property, which must be there, and what comes after the list. */
 static const struct {
     const char *name;
     enum mqtt_v5_packet_type type;
     const char *before;
     const char *needed;
-    const char *behind;
+    const char *after;
 } places[] = {
     {"CONNECT", MQTT_V5_CONNECT, "0004'MQTT'05 02 0000", "", "0000"},
     {"will", MQTT_V5_CONNECT, "0004'MQTT'05 06 0000 00 0000", "", "0001'w' 0000"},
@@ -188,7 +188,7 @@ static struct made make(size_t place, unsigned id, unsigned count)
     }
     made.bytes[length_at] = (uint8_t)(made.length - length_at - 1);
     made.end = (uint32_t)made.length;
-    made.length += put_text(made.bytes + made.length, places[place].behind);
+    made.length += put_text(made.bytes + made.length, places[place].after);
     made.bytes[1] = (uint8_t)(made.length - 2);
     return made;
 }
@@ -259,7 +259,7 @@ static void fill(struct mqtt_v5_packet *packet, size_t place,
     }
 }
 
-/* The samples in a sender's list, behind what the place needs; refused or written as `made`. */
+/* The samples in a sender's list, after what the place needs; refused or written as `made`. */
 static void check_encoder(size_t place, unsigned id, unsigned count, const struct made *made,
                           int32_t expected)
 {
@@ -388,14 +388,14 @@ START_TEST(every_value_of_a_byte)
 }
 END_TEST
 
-/* Tables 3-1, 3-4 to 3-11 and 2-6: the codes by packet; C behind one that only a client may send, S
+/* Tables 3-1, 3-4 to 3-11 and 2-6: the codes by packet; C after one that only a client may send, S
  * that only a server may. The side of a type that only one may send is Table 2-1's. The types that
  * are not here have no reason code. */
 static const struct {
     enum mqtt_v5_packet_type type;
     const char *codes;
     const char *before; /* the code */
-    const char *behind;
+    const char *after;
 } reason_codes[] = {
     {MQTT_V5_CONNACK, "00 80 81 82 83 84 85 86 87 88 89 8A 8C 90 95 97 99 9A 9B 9C 9D 9F", "00",
      "00"},
@@ -423,7 +423,7 @@ static const struct {
 };
 #define REASON_CODE_ROWS (sizeof reason_codes / sizeof reason_codes[0])
 
-/* The mark behind a code in the row: C, S, 'b' for both, or 0 if the packet does not have it. */
+/* The mark after a code in the row: C, S, 'b' for both, or 0 if the packet does not have it. */
 static char code_mark(const char *codes, unsigned code)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -449,7 +449,7 @@ START_TEST(every_reason_code_in_every_packet_from_each_side)
 
     made.bytes[0] = first_byte(type);
     at = 2 + (uint32_t)put_text(made.bytes + 2, reason_codes[_i].before);
-    made.length = at + 1 + put_text(made.bytes + at + 1, reason_codes[_i].behind);
+    made.length = at + 1 + put_text(made.bytes + at + 1, reason_codes[_i].after);
     made.bytes[1] = (uint8_t)(made.length - 2);
     for (code = 0; code < 256; code++) {
         const char mark = code_mark(name, code);
@@ -688,7 +688,7 @@ static int32_t connect_flags_status(unsigned flags)
     return 0;
 }
 
-/* The fields that connect flags ask for, in their order [MQTT-3.1.3-1], behind a client id. */
+/* The fields that connect flags ask for, in their order [MQTT-3.1.3-1], after a client id. */
 static struct made make_connect(unsigned flags)
 {
     struct made made = {{0}, 0, {0, 0}, 0};
@@ -763,7 +763,7 @@ END_TEST
 /* Packets that have nothing around their id but what the row says. */
 static const struct {
     const char *before;
-    const char *behind;
+    const char *after;
 } id_packets[] = {
     {"32 06 0001'a'", "00"},
     {"34 06 0001'a'", "00"},
@@ -784,7 +784,7 @@ START_TEST(every_packet_id)
     unsigned id;
 
     at = put_text(made.bytes, id_packets[_i].before);
-    made.length = at + 2 + put_text(made.bytes + at + 2, id_packets[_i].behind);
+    made.length = at + 2 + put_text(made.bytes + at + 2, id_packets[_i].after);
     for (id = 0; id < 65536; id++) {
         struct mqtt_v5_packet packet;
         uint8_t again[16];

@@ -674,7 +674,7 @@ END_TEST
 START_TEST(lists_of_the_largest_size)
 {
     const struct mqtt_string longest = {test_letters, 65535};
-    const size_t count = 268435453 / 65537; /* behind the packet id, and 61,446 bytes remain */
+    const size_t count = 268435453 / 65537; /* after the packet id, and 61,446 bytes remain */
     struct mqtt_string *filters = calloc(count + 1, sizeof *filters);
     struct mqtt_unsubscribe unsubscribe = {filters, count + 1, {NULL, 0}, 1};
     size_t i;
@@ -705,7 +705,7 @@ START_TEST(return_codes_of_the_largest_size)
 }
 END_TEST
 
-/* Whatever the length of a topic name says, what is behind the packet is not looked at. */
+/* Whatever the length of a topic name says, what is after the packet is not looked at. */
 START_TEST(topic_name_behind_the_packet)
 {
     const struct test_block block = test_parse("30 05 0000'abc'");

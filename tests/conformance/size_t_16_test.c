@@ -90,7 +90,7 @@ static void decode_publish(const struct publish_case *test)
 }
 
 /* A topic whose end is further from the start of the packet than a 16-bit ptrdiff_t reaches: the
- * packet id stands behind 39,990 bytes of it, then 10 bytes of payload. */
+ * packet id stands after 39,990 bytes of it, then 10 bytes of payload. */
 static void decode_long_topic(void)
 {
     static const uint8_t start[] = {0x32, 0xC4, 0xB8, 0x02, 0x9C, 0x36};
@@ -191,7 +191,7 @@ static void decode_v5_publish(const struct v5_publish_case *test)
            test->decode_header);
 }
 
-/* As decode_long_topic, with a property list of one byte behind the packet id. */
+/* As decode_long_topic, with a property list of one byte after the packet id. */
 static void decode_long_v5_topic(void)
 {
     static const uint8_t start[] = {0x32, 0xC4, 0xB8, 0x02, 0x9C, 0x35};

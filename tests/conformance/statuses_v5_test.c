@@ -8,7 +8,7 @@ struct status_case {
     int32_t reason_code;
     const char *clause;
     const char
-        *clauses; /* in packets that have one of their own: TYPE CLAUSE, a blank behind each */
+        *clauses; /* in packets that have one of their own: TYPE CLAUSE, a blank after each */
 };
 
 #define PROPERTIES                                                                                 \

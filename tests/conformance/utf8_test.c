@@ -61,7 +61,7 @@ static void check_sequence(const uint8_t *bytes, size_t length)
         ck_abort_msg("%zu bytes, %02X …: not %d", length, bytes[0], expected);
 }
 
-/* Every value of bytes[place] and of those behind it. */
+/* Every value of bytes[place] and of those after it. */
 static void check_from(uint8_t *bytes, size_t place, size_t length)
 {
     unsigned value;

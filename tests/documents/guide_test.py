@@ -97,12 +97,12 @@ class Process:
 
 
 def read_packet(connection):
-    """One packet of less than 128 bytes behind its fixed header."""
+    """One packet of less than 128 bytes after its fixed header."""
     packet = b""
     while len(packet) < 2 or len(packet) < 2 + packet[1]:
         piece = connection.recv(1 if len(packet) < 2 else 2 + packet[1] - len(packet))
         if not piece:
-            raise AssertionError("closed behind %r" % packet)
+            raise AssertionError("closed after %r" % packet)
         packet += piece
     return packet
 

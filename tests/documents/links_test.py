@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """links_test.py PROJECT: what the pages name is there.
 
-In README.md and in every page (*.md) of a folder of the project: each link leads to a file and, behind
+In README.md and in every page (*.md) of a folder of the project: each link leads to a file and, after
 #, to a heading of it. Each path that begins with a folder of the project exists, in backticks, in a
 command or elsewhere. Each file in backticks that is named without its folder is somewhere.
 """
@@ -36,7 +36,7 @@ def missing(page, text):
         if not re.match("https?:", target) and not (
                 path.exists() and (not anchor or anchor in anchors(path.read_text("utf-8")))):
             yield target
-    # Behind -C stand targets of the build.
+    # After -C stand targets of the build.
     for word in re.findall(PATH, re.sub(r"ninja -C \S+ .*", "", text)):
         # TARGET or … stands for something else.
         path = re.sub(r"[^/]*(TARGET|…).*", "", word).rstrip("./")

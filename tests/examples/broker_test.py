@@ -798,7 +798,7 @@ def violations():
                 client.send(data, publish("t", "m", 1, 1), packet(0xC0, b""))
                 equal(client.receive(), (0x20, bytes([0, code])), "[MQTT-3.1.3-9] CONNACK")
                 client.is_closed()  # [MQTT-3.2.2-5]
-            other.nothing()  # of what came behind it [MQTT-3.1.4-5]
+            other.nothing()  # of what came after it [MQTT-3.1.4-5]
         check("[MQTT-3.1.0-1]" in broker.text(), "the log has the clause")
 
 

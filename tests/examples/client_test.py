@@ -159,7 +159,7 @@ def skim(reader, count):
 
 class Proxy:
     """Between clients and a broker. It passes packets on one by one and cuts its first connection
-    behind the `number`-th from `side`, or in the midst of a packet, behind `size` bytes of it."""
+    after the `number`-th from `side`, or in the midst of a packet, after `size` bytes of it."""
 
     def __init__(self, port, side, number, size=None):
         self.target = port
@@ -541,7 +541,7 @@ class Test:
         # CONNECT is the first [MQTT-3.1.0-1], its flags are clean session alone [MQTT-3.1.2-11]
         # [MQTT-3.1.2-13] [MQTT-3.1.2-15], its payload is the client id alone [MQTT-3.1.3-3]
         # [MQTT-3.1.2-18] [MQTT-3.1.2-20]. PUBLISH has no DUP [MQTT-3.3.1-2] [MQTT-4.3.1-1] and no
-        # packet id [MQTT-2.3.1-5]. Behind DISCONNECT there is but the end [MQTT-3.14.4-1]
+        # packet id [MQTT-2.3.1-5]. After DISCONNECT there is but the end [MQTT-3.14.4-1]
         # [MQTT-3.14.4-2]. It is plain MQTT 3.1.1 that the server needs [MQTT-7.0.0-2].
         check(seen == [b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"\x30\x04\x00\x01ax",
                        b"\xe0\x00"], f"the least: {seen}")
@@ -791,7 +791,7 @@ sending DISCONNECT
             broker.stop()
 
     def cuts(self, least=5):
-        """Proxies that cut behind every packet in turn, as long as there was one to cut behind."""
+        """Proxies that cut after every packet in turn, as long as there was one to cut after."""
         for side in ("client", "server"):
             number = 1
             while True:

@@ -1115,7 +1115,7 @@ class Recognition(unittest.TestCase):
             (b"\x20\x03\x00\x00\x00", self.MQTT_5),
             (b"\x20\x09\x00\x00\x06\x22\x00\x0a\x21\x00\x14", self.MQTT_5),
             (self.CONNECT_3_1, "This is MQTT 3.1, with the protocol name MQIsdp, and not 3.1.1"
-                               " [MQTT-3.1.2-1]. The packets behind its CONNECT can be seen with"
+                               " [MQTT-3.1.2-1]. The packets after its CONNECT can be seen with"
                                " --continue."),
             (packet(0x10, "MQTT", b"\x84\x02\x00\x3c", "c"),
              "This is a bridge of mosquitto, which sets the bit 0x80 of the protocol level"
@@ -1147,7 +1147,7 @@ class Recognition(unittest.TestCase):
                 self.assertEqual(shown["error"], "malformed" if status == MALFORMED else "truncated")
 
     def test_no_hints(self):
-        """Not for other bytes, and not behind the first packet."""
+        """Not for other bytes, and not after the first packet."""
         for wire in [b"GE", b"\x16\x02", b"\x20\x03\x00\x00\x01", b"GETX / HTTP/1.1\r\n", b"c00"]:
             with self.subTest(wire):
                 self.assertNotIn("This is ", run(stdin=wire)[1])
@@ -1159,7 +1159,7 @@ class Recognition(unittest.TestCase):
         self.assertNotIn("--hex", run("--hex", stdin=b"63303030")[1])
 
     def test_continue(self):
-        """Only packets of MQTT 3.1 can be shown behind such a line."""
+        """Only packets of MQTT 3.1 can be shown after such a line."""
         for wire, count in [(self.CONNECT_3_1, 1), (self.CONNECT_5, 0), (b"GET /", 0),
                             (b"\x16\x03\x00", 0)]:
             with self.subTest(wire):

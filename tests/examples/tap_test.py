@@ -44,7 +44,7 @@ LABEL = re.compile(r'(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (\d+) (client|serv
 
 
 def unlabelled(lines, number, side):
-    """What stands behind the labels of this side's lines; and the client ids."""
+    """What stands after the labels of this side's lines; and the client ids."""
     found = [(LABEL.match(line), line) for line in lines]
     own = [(label, line) for label, line in found if label.group(2, 3) == (str(number), side)]
     return [line[label.end():] for label, line in own], [label[4] for label, _ in own]
@@ -265,7 +265,7 @@ class WithoutBroker(unittest.TestCase):
                     self.check_explanation(running, side, stream)
 
     def check_explanation(self, running, side, stream):
-        """It comes behind the packets, on standard output, and each of its lines has the label."""
+        """It comes after the packets, on standard output, and each of its lines has the label."""
         lines, err = inspect(side, stream)
         shown, _ = unlabelled(running.lines(), 1, side)
         self.assertEqual(shown, lines + err.removeprefix("mqtt_inspect: standard input: ")

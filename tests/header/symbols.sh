@@ -18,7 +18,7 @@ compile() { # OUTPUT FLAG-OR-FILE...
     cc -std=c99 -fno-pie -I"$project" -c -o "$output" "$@"
 }
 
-# Every name that is declared before the end of the interface and behind it defined.
+# Every name that is declared before the end of the interface and after it defined.
 sed '/^ \* END OF THE INTERFACE$/q' "$project/mqtt_codec.h" >interface
 grep -o '^MQTTI_API [^(]*(' interface | sed 's/.*[ *]\(mqtt_[a-z_0-9]*\)($/\1/' | sort >declared
 [ "$(wc -l <declared)" -ge 35 ] || fail "the interface is not found in the header"

@@ -55,7 +55,7 @@ def need(*programs):
 
 
 def end_on_signals():
-    """Lets what stands behind `finally` and `with` run when the test is told to end."""
+    """Lets what stands after `finally` and `with` run when the test is told to end."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
 

@@ -21,8 +21,8 @@ PORT = 1883
 EXCEPTIONS = [
     "3.1.3.5: a password is binary data, but tshark shows it as text; so that of a CONNECT's"
     " password, and of no other field, the bytes that tshark marks are compared, not what it shows",
-    "3.1.3.5: a password may hold zero bytes, but tshark warns of stray characters behind one; this"
-    " warning, at a CONNECT's password that has a zero byte and others behind it, is passed over",
+    "3.1.3.5: a password may hold zero bytes, but tshark warns of stray characters after one; this"
+    " warning, at a CONNECT's password that has a zero byte and others after it, is passed over",
 ]
 STRAY = "Trailing stray characters"
 

@@ -1,5 +1,5 @@
 /* The portable code of the header with the contracts that prove.py has proved of it. A file for
- * Frama-C alone, which joins a contract to its function wherever the prototype stands: here behind
+ * Frama-C alone, which joins a contract to its function wherever the prototype stands: here after
  * the implementation, whose structures the contracts speak of. */
 #include <stddef.h>
 #include <stdint.h>

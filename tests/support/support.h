@@ -31,7 +31,7 @@ struct test_block {
     size_t pages_length;
 };
 
-/* Bytes from text: hexadecimal digits in pairs, 'characters in quotes', and *N behind a byte, which
+/* Bytes from text: hexadecimal digits in pairs, 'characters in quotes', and *N after a byte, which
  * stands N times. Blanks and | are for the eye. */
 struct test_block test_parse(const char *text);
 struct test_block test_copy(const void *bytes, size_t length);

@@ -131,7 +131,7 @@ static void check_case(unsigned long number, const struct core_case *test, size_
     check("encode", number,
           mqtt_encode(output + shift, test->canonical_length, &packet) == test->canonical_length);
     check("encoded", number, same_bytes(output + shift, canonical, test->canonical_length));
-    check("bytes behind", number, output[shift + test->canonical_length] == 0xA5);
+    check("bytes after", number, output[shift + test->canonical_length] == 0xA5);
     for (i = 0; i < test->length; i++)
         check("prefix", number, mqtt_decode(&packet, bytes, i) == MQTT_PACKET_INCOMPLETE);
 }

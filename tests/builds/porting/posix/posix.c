@@ -92,7 +92,7 @@ int mprotect(void *address, size_t length, int protection)
     return 0;
 }
 
-/* Whether as many words behind the end of a stack of that size are as they were. */
+/* Whether as many words after the end of a stack of that size are as they were. */
 static int leaves_alone(size_t stack_size, void *(*start)(void *), void *argument, void **result)
 {
     volatile unsigned here = 0;

@@ -81,14 +81,14 @@ TITLES = {
     "7": "7 Conformance",
 }
 
-# The programs that show what is left to the application, each with the test that shows it of them.
-# They speak MQTT 3.1.1.
+# The programs that show what is left to the application, each with its source and its test. They speak
+# MQTT 3.1.1.
 EXAMPLES = {
     "mqtt_broker": ("examples/complete/mqtt_broker.c", "tests/examples/broker_test.py"),
     "mqtt_client": ("examples/complete/mqtt_client.c", "tests/examples/client_test.py"),
 }
 NO_EXAMPLE = "No example:"  # and why, in the cell that says how
-DECIDED = "Decided:"  # in that cell: where the standard is open; and so begins the name of a case
+DECIDED = "Decided:"  # in that cell, where the standard is open; the name of a case begins with it too
 
 CLAUSE = r"MQTT-\d+\.\d+\.\d+-\d+|\d+(?:\.\d+)+"
 TAG = re.compile(r"MQTT-\d+\.\d+\.\d+-\d+")
@@ -99,29 +99,29 @@ Case = collections.namedtuple("Case", "line name clauses status bytes encoded")
 
 # Statuses that break no rule of the standard.
 NO_RULE = {"PACKET_INCOMPLETE", "BUFFER_TOO_SMALL", "PAYLOAD_MISSING"}
-# Statuses of functions that take less than every packet, or that know who sent it: no case is rejected
-# with them.
+# Statuses of functions that accept only some packets, or that know who sent the packet: no case is
+# rejected with them.
 NO_CASE = NO_RULE | {"TYPE", "DIRECTION", "PACKET_ID_AT_QOS_0"}
-# Statuses that no rejected bytes can have: they are an encoder's alone.
+# Statuses that no rejected bytes can have: only encoders return them.
 NOT_IN_BYTES = NO_CASE | {"PACKET_TOO_LARGE", "FIELD_TOO_LONG"}
-# Statuses that an encoder's input cannot have: its fields leave no room for the fault.
+# Statuses that an encoder's input cannot have: it has no field that could break the rule.
 NOT_IN_FIELDS = NO_CASE | {
     "RESERVED_TYPE", "FLAGS", "REMAINING_LENGTH", "TRAILING_BYTES", "PACKET_ID_MISSING",
     "PROTOCOL_NAME", "PROTOCOL_LEVEL", "CONNECT_RESERVED_FLAG", "WILL_QOS_WITHOUT_WILL",
     "WILL_RETAIN_WITHOUT_WILL", "WILL_MISSING", "USER_NAME_MISSING", "PASSWORD_MISSING",
     "CONNACK_FLAGS", "PROPERTIES_MISSING", "PROPERTIES_PAST_END",
 }  # fmt: skip
-LAST_OF_3_1_1 = "PAYLOAD_MISSING"  # what follows it in enum mqtt_status is of 5.0
+LAST_OF_3_1_1 = "PAYLOAD_MISSING"  # the statuses after it in enum mqtt_status are those of 5.0
 NOT_OF_5_0 = {
     "PASSWORD_WITHOUT_USER_NAME", "CLIENT_ID", "CONNECT_RETURN_CODE", "SUBACK_RETURN_CODE",
 }  # fmt: skip
 
-# Statements that say again what another says: the code has the tag of the other.
+# Statements that repeat another one: the code has the tag of the other.
 SAID_BEFORE = {"MQTT-4.3.1-1": "MQTT-3.3.1-2"}
 
 
 class Version:
-    """What there is of one version of MQTT."""
+    """One version of MQTT: its files, and the statements that its standard numbers."""
 
     def __init__(self, name, suffix, numbered, examples, introduction):
         self.name = name
@@ -147,7 +147,7 @@ def packet_bytes(text):
 
 
 def distance(one, other, most):
-    """How many bytes to insert, remove or change make one the other; `most` + 1 if more."""
+    """How many bytes to insert, remove or change to turn one into the other; `most` + 1 if more."""
     if abs(len(one) - len(other)) > most:
         return most + 1
     row = list(range(len(other) + 1))
@@ -163,7 +163,7 @@ def is_numbered(statement):
 
 
 def section(statement):
-    """Of MQTT-3.1.2-22 as of 3.1.2.10: (3, 1, 2)."""
+    """(3, 1, 2) for MQTT-3.1.2-22 and for 3.1.2.10."""
     numbers = re.findall(r"\d+", statement.removeprefix("MQTT-").split("-")[0])
     return tuple((list(map(int, numbers)) + [0, 0])[:3])
 
@@ -189,10 +189,10 @@ class Conformance:
     def read(self, name):
         return (self.project / name).read_text(encoding="utf-8")
 
-    # -- What is read
+    # -- Reading
 
     def read_rows(self):
-        """The rows after the head of comments and the line of column names."""
+        """The rows after the comments and the line of column names."""
         rows = []
         names = None
         table = self.version.table
@@ -286,7 +286,7 @@ class Conformance:
             self.fault(HEADER, f"nothing in it matches {pattern}")
         return found.group(1) if found else ""
 
-    # -- What is checked
+    # -- Checking
 
     def check_numbers(self):
         """Each numbered statement once, in order, and the sections in their places."""
@@ -360,7 +360,7 @@ class Conformance:
                     self.fault(place, f"there is no test {name} in {path}")
 
     def check_example(self, place, statement, example):
-        """Its source has the tag where it meets the statement, its test where that is seen."""
+        """The source and the test of the example both name the statement."""
         if example not in self.version.examples:
             self.fault(place, f"there is no example {example}")
         for path in self.version.examples.get(example, ()):
@@ -377,8 +377,8 @@ class Conformance:
             self.fault(place, f"no case of {corpus} that has it is rejected with {rejected}")
 
     def check_tags(self):
-        """Every tag is in the table: in files that are named for 5.0 in that of 5.0, in others in that of
-        3.1.1, in those that speak of both in one of the two."""
+        """Every tag is in a table. Files with v5 in their name use the table of 5.0, and other files that of
+        3.1.1. Files about both versions may use either."""
         both = {HEADER, "README.md"}
         files = [self.project / name for name in both]
         for folder in ("tests", "docs", "examples"):
@@ -429,7 +429,8 @@ class Conformance:
                 self.fault(place, f"{case.status} reports {clause}, which is not its clause")
 
     def check_neighbours(self):
-        """Each rule is broken alone: by bytes two from valid ones at most, and by an encoder's input."""
+        """Each rule is broken by bytes that differ from a valid packet by at most two, and by an encoder's
+        input."""
         short = [case for case in self.cases if case.bytes is not None and len(case.bytes) < 200]
         valid = [case.bytes for case in short if case.status is None and case.encoded]
         corpus = self.version.corpus
@@ -451,9 +452,9 @@ class Conformance:
             self.fault(self.version.table, f"no row lists {name}")
 
     def check_explanations(self):
-        """Of 3.1.1 the header says the clause of a status twice, and the table says it too."""
+        """The header names the clause of a 3.1.1 status in two places. They and the table agree."""
         explanations = self.read_explanations()
-        # One explanation in front for no error, one after for other numbers.
+        # The first explanation is for no error, the last one for numbers that are not a status.
         if len(explanations) != len(self.statuses) + 2:
             self.fault(HEADER, f"{len(explanations)} explanations are not one for each status")
             return
@@ -492,7 +493,7 @@ class Conformance:
         self.check_document()
         return self.faults
 
-    # -- What is written
+    # -- Writing
 
     def document(self):
         lines = [self.version.introduction.format(**self.counts())]
@@ -528,12 +529,12 @@ class Conformance:
         return "\n".join(lines) + "\n"
 
     def decisions(self):
-        """A table of what is decided here, if there is something."""
+        """A table of the decisions of this project, if there are any."""
         rows = [row for row in self.rows if DECIDED in row.how]
         lines = []
         if rows:
             lines += ["", "## Where the standard is open", ""]
-            lines += ["| Statement | What it asks for | Decided | Shown by the packets |"]
+            lines += ["| Statement | What it requires | Decided | Shown by the packets |"]
             lines += ["| --- | --- | --- | --- |"]
         for row in rows:
             decided = row.how.partition(DECIDED)[2].partition("Application:")[0].strip()
@@ -616,37 +617,35 @@ Without `--write` it checks the table: no statement is missing, every test in it
 INTRODUCTION_5_0 = """\
 # Conformance to MQTT 5.0
 
-What the standard asks for, statement by statement, and what of `mqtt_codec.h` meets it. Of the
+What the standard requires, statement by statement, and which part of `mqtt_codec.h` meets it. Of the
 {numbered} statements that the standard numbers,
 
-- {codec} concern the bytes of packets, which the decoders and encoders see to;
-- {helper} concern how topics match, which a function answers;
-- {application} concern sessions, connections, time, or which packet answers which. The header
-  keeps nothing of these: they are left to the application, and the table says what helps it.
+- {codec} are about the bytes of packets: decoders and encoders check them;
+- {helper} are about how topics match: a function answers that;
+- {application} are about sessions, connections, time, or which packet answers which. The header
+  keeps no state, so these are left to the application. The table says what helps it.
 
-Another {sections} rows are for sections that bind the bytes of packets, or the matching, without
-such a number: among them one for each property in each packet that may have it.
+Another {sections} rows are for sections with a rule about the bytes of packets or about matching
+that has no number. There is a row for each property in each packet that may have it.
 
-In a row, **met by** is who sees to it in this project: decoders and encoders (both), one of them,
-a helper, or the application. **How** says by what; after "Application:" stands the part that
-remains the application's. Where the standard is silent or contradicts itself, "Decided:" says what
-this project does; the first table lists these decisions. **Status** is what a packet that breaks
-the statement is answered with, without `MQTT_ERROR_`. **Tests** are what shows it: the packets of
-[packets_v5.txt] that name the statement in their clause line, and tests by name. A decision is shown
-by packets whose name begins with "decided:". What is left to the application has no test here: the
-example programs speak MQTT 3.1.1.
+**Met by** says which part of the project meets the statement: decoders and encoders (both), one of them,
+a helper function, or the application. **How** says in which way. The text after "Application:" is the part that
+is left to the application. If the standard is silent or contradicts itself, the text after "Decided:" is the
+decision of this project. The first table lists these decisions. **Status** is the status of a packet that
+breaks the statement, without `MQTT_ERROR_`. **Tests** are the packets of [packets_v5.txt] that name the
+statement in their clause line, and tests by name. The name of a packet that shows a decision begins with
+"decided:". A statement that is left to the application has no test here, because the example programs speak
+MQTT 3.1.1.
 
-This page is made from [statements_v5.tsv](../tests/conformance/statements_v5.tsv), the same for
-machines:
+This command writes this page from [statements_v5.tsv](../tests/conformance/statements_v5.tsv):
 
 ```sh
 python3 tests/conformance/conformance.py . 5.0 --write
 ```
 
-Without `--write` this checks the table: that no statement is missing, that every test named in it
-exists, that the code has the tag of every statement that it checks, and that the packets and the
-table agree on the status of each. That `mqtt_v5_status_clause` agrees with them is a test of
-[corpus_v5_test.c].
+Without `--write` it checks the table: no statement is missing, every test in it exists, the header
+has the tag of every statement that it checks, and the packets and the table agree on the status of each packet.
+A test in [corpus_v5_test.c] checks that `mqtt_v5_status_clause` agrees with them.
 """
 
 VERSIONS = [
@@ -656,7 +655,7 @@ VERSIONS = [
 
 
 def run(project, version, write):
-    """Whether all is as it should be; prints what is not."""
+    """Checks one version and prints its faults. True if there are none."""
     conformance = Conformance(project, version)
     if write:
         path = project / version.document

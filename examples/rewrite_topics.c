@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * rewrite_topics.c: copies packets from standard input to standard output. Topics that begin with
- * OLD then begin with NEW, in PUBLISH, SUBSCRIBE, UNSUBSCRIBE and in wills. Filters that begin in
- * another way stay, even # and +/kitchen. For the other direction, exchange OLD and NEW.
+ * rewrite_topics.c: copies packets from standard input to standard output. If a topic or filter of
+ * a PUBLISH, SUBSCRIBE, UNSUBSCRIBE or will begins with OLD, it replaces OLD by NEW. Others do not
+ * change, not even # and +/kitchen. For the other direction, exchange OLD and NEW.
  *
  *     cc -o rewrite_topics examples/rewrite_topics.c
  *     ./rewrite_topics house/ street/house/ < examples/captures/filters.client.bin | od -c */
@@ -16,7 +16,7 @@
 
 static const char *old_prefix, *new_prefix;
 static uint8_t input[PACKET_MAX];
-static uint8_t output[PACKET_MAX]; /* not the input, to which a decoded packet points */
+static uint8_t output[PACKET_MAX]; /* a decoded packet points into `input` */
 static char text[PACKET_MAX];      /* the new topics of a packet */
 static size_t text_length;
 
@@ -42,7 +42,7 @@ static bool read_packet(struct mqtt_packet *packet)
         input[length] = (uint8_t)byte;
         packet->type = MQTT_PUBLISH;
         size = mqtt_decode_publish_header(&packet->as.publish, input, length + 1);
-        if (size == MQTT_ERROR_TYPE) /* it is another packet */
+        if (size == MQTT_ERROR_TYPE) /* it is not a PUBLISH */
             size = mqtt_decode(packet, input, length + 1);
     }
     require(size > 0, mqtt_status_message(size));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * small_broker.c: a server for this machine, with QoS 0 and 1, retained messages and wills. It has
- * no QoS 2, no passwords, no storage and no sessions without a connection. It drops slow readers.
+ * no QoS 2, no passwords and no storage. A session ends with its connection. It drops slow readers.
  *
  *     cc -o small_broker examples/small_broker.c
  *     ./small_broker 1883 */
@@ -25,7 +25,7 @@
 #define SUBSCRIPTIONS_MAX 50                                  /* of a client */
 #define PACKET_MAX        16384                               /* bytes */
 #define RETAINED_MAX      100                                 /* messages */
-#define OUTPUT_MAX        ((size_t)RETAINED_MAX * PACKET_MAX) /* has room for all of these */
+#define OUTPUT_MAX        ((size_t)RETAINED_MAX * PACKET_MAX) /* room for all retained messages */
 
 struct stored_message {
     struct mqtt_publish copy; /* points into `bytes`; its topic is empty if nothing is stored */
@@ -38,23 +38,23 @@ struct subscription {
 };
 
 struct client {
-    int socket;         /* 0: nobody uses this struct */
+    int socket;         /* 0: this struct is free */
     int unacknowledged; /* messages at QoS 1 */
     int64_t heard_at;   /* when the last packet came, in milliseconds */
-    int64_t timeout;    /* how long the next one may take; 0: for ever */
+    int64_t timeout;    /* the longest wait for the next one; 0: no limit */
     size_t input_length;
     size_t output_length;
     size_t subscription_count;
     struct stored_message will;
     uint16_t last_packet_id;
-    bool is_over;                                         /* to be closed after this round */
+    bool is_over;                                         /* close it at the end of this round */
     char id[PACKET_MAX];                                  /* empty until CONNECT has come */
     struct subscription subscriptions[SUBSCRIPTIONS_MAX]; /* from here on nothing is cleared */
     uint8_t input[PACKET_MAX];
     uint8_t output[OUTPUT_MAX];
 };
 
-static struct client clients[CLIENTS_MAX]; /* 250 MB, of which the system provides what is used */
+static struct client clients[CLIENTS_MAX]; /* 250 MB; the system provides what is used */
 static struct stored_message retained[RETAINED_MAX];
 static uint8_t scratch[PACKET_MAX];
 static int64_t now; /* in milliseconds */
@@ -67,7 +67,7 @@ static void drop(struct client *client, const char *why, const char *detail)
     client->is_over = true;
 }
 
-/* Adds the packet in `scratch` to what the client gets. `size` is what the encoder returned. */
+/* Adds the packet in `scratch` to the client's output. `size` is what the encoder returned. */
 static void put(struct client *client, int32_t size)
 {
     if (size < 0) {
@@ -118,7 +118,7 @@ static void retain(const struct mqtt_publish *message)
     }
     if (message->payload.length > 0 && place != NULL)
         store(place, message);
-    else if (message->payload.length > 0) /* one without payload only removes the other */
+    else if (message->payload.length > 0) /* without a payload it only removes the old one */
         fputs("small_broker: A message is not retained: there is no room.\n", stderr);
 }
 
@@ -202,7 +202,7 @@ static void handle_connect(struct client *client, const struct mqtt_connect *con
         will.payload = connect->will.message;
         will.qos = connect->will.qos;
         will.retain = connect->will.retain;
-        will.packet_id = 1; /* any: each receiver gets one of its own */
+        will.packet_id = 1; /* any: each receiver gets its own */
         store(&client->will, &will);
     }
     put(client, mqtt_encode_connack(scratch, sizeof scratch, &accepted));
@@ -216,7 +216,7 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
         handle_connect(client, &packet->as.connect);
     } else if (packet->type == MQTT_PUBLISH && packet->as.publish.qos < 2) {
         distribute(&packet->as.publish);
-        if (packet->as.publish.qos == 1) /* only now that it is passed on */
+        if (packet->as.publish.qos == 1) /* not before it is passed on */
             put(client, mqtt_encode_puback(scratch, sizeof scratch, packet->as.publish.packet_id));
     } else if (packet->type == MQTT_SUBSCRIBE) {
         handle_subscribe(client, &packet->as.subscribe);
@@ -225,12 +225,12 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
     } else if (packet->type == MQTT_PINGREQ) {
         put(client, mqtt_encode_pingresp(scratch, sizeof scratch));
     } else if (packet->type == MQTT_DISCONNECT) {
-        client->will.copy.topic.length = 0; /* every other end publishes the will */
+        client->will.copy.topic.length = 0; /* the will is not published */
         client->is_over = true;
     } else if (packet->type == MQTT_PUBACK && client->unacknowledged > 0) {
         client->unacknowledged--;
     } else {
-        drop(client, "This has no place at QoS 0 and 1:", mqtt_packet_type_name(packet->type));
+        drop(client, "Not a packet of QoS 0 or 1:", mqtt_packet_type_name(packet->type));
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * small_client.c: connects with user name, password and will, subscribes to two filters, publishes
  * a message at QoS 1, and prints what arrives. Enter, or the end of input, ends it. If it ends in
- * any other way, its will is published. It does not reconnect, and takes packets of up to 64 KiB.
+ * any other way, its will is published. It does not reconnect. It accepts packets up to 64 KiB.
  *
  *     cc -o small_client examples/small_client.c
  *     ./small_client localhost 1883 ann secret 'rooms/+' 'alerts/#' rooms/kitchen 21.5 */
@@ -100,7 +100,7 @@ static void subscribe_and_publish(char **arguments)
     subscribe.subscriptions = wanted;
     subscribe.count = 2;
     send_output(mqtt_encode_subscribe(output, sizeof output, &subscribe));
-    publish.packet_id = 2; /* not 1: that is in use until SUBACK comes */
+    publish.packet_id = 2; /* not 1, which is in use until the SUBACK */
     publish.qos = 1;
     publish.topic = mqtt_string_from(arguments[7]);
     publish.payload = mqtt_bytes_from(arguments[8], strlen(arguments[8]));
@@ -110,14 +110,14 @@ static void subscribe_and_publish(char **arguments)
 static void handle_publish(const struct mqtt_publish *publish)
 {
     const uint16_t id = publish->packet_id;
-    if (publish->qos < 2 || !is_unreleased[id]) { /* else it is printed already */
+    if (publish->qos < 2 || !is_unreleased[id]) { /* else it was printed before */
         printf("%.*s: ", (int)publish->topic.length, publish->topic.data);
         fwrite(publish->payload.data, 1, publish->payload.length, stdout);
         putchar('\n');
         const bool is_printed = fflush(stdout) == 0 && !ferror(stdout);
         require(is_printed, "The message cannot be printed:", strerror(errno));
     }
-    /* Only now, because the server forgets a message that is acknowledged. */
+    /* Not earlier: the server forgets a message that is acknowledged. */
     if (publish->qos == 1)
         send_output(mqtt_encode_puback(output, sizeof output, id));
     if (publish->qos == 2) {
@@ -132,14 +132,14 @@ static void handle_packet(const struct mqtt_packet *packet, char **arguments)
         "", "wrong version", "bad client id", "unavailable", "bad user/password", "not authorized"};
 
     require(is_connected != (packet->type == MQTT_CONNACK),
-            "The first packet, and no other, has to be CONNACK.", "MQTT-3.2.0-1");
+            "CONNACK must come first, and only once.", "MQTT-3.2.0-1");
     if (packet->type == MQTT_CONNACK) {
-        const uint8_t code = packet->as.connack.return_code; /* the decoder lets 0 to 5 pass */
+        const uint8_t code = packet->as.connack.return_code; /* 0 to 5: the decoder checks it */
         require(code == 0, "The server refused the connection:", refusals[code]);
         is_connected = true;
         subscribe_and_publish(arguments);
     } else if (packet->type == MQTT_SUBACK) {
-        require(packet->as.suback.count == 2, "SUBACK has not two return codes.", "MQTT-3.8.4-5");
+        require(packet->as.suback.count == 2, "SUBACK must have two return codes.", "MQTT-3.8.4-5");
         for (int i = 0; i < 2; i++)
             require(packet->as.suback.return_codes[i] != MQTT_SUBACK_CODE_FAILURE,
                     "The server refused the subscription to", arguments[5 + i]);
@@ -193,7 +193,7 @@ int main(int argc, char **argv)
         }
     }
     send_output(mqtt_encode_disconnect(output, sizeof output));
-    /* Let the server close first: to close with unread bytes could destroy the DISCONNECT. */
+    /* Let the server close first: closing with unread bytes could destroy the DISCONNECT. */
     while (poll(files, 1, 1000) > 0 && recv(server, input, sizeof input, 0) > 0)
         ;
     return 0;

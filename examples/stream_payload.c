@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * stream_payload.c: sends a file as one message, or receives one into a file, of any size up to 256
- * MB, through a buffer of 1 KiB. Standard input and output are the connection; here bash opens it.
+ * stream_payload.c: sends a file as one message, or writes one message to a file. The file may have
+ * 256 MB, the buffer has 1 KiB. The connection is standard input and output; here bash opens it.
  * The server must accept packets of that size: ./mqtt_broker -p 1883 --max-packet 268435460.
- * Start to send after the receiver has printed "subscribed".
+ * Start the sender after the receiver has printed "subscribed".
  *
  *     cc -o stream_payload examples/stream_payload.c
  *     ./stream_payload receive films/1 copy.mp4 <>/dev/tcp/localhost/1883 >&0 &
@@ -35,7 +35,7 @@ static void send_buffer(int32_t size)
             "The connection is lost.");
 }
 
-/* Receives a packet byte by byte. Of a PUBLISH it takes only the bytes before the payload. */
+/* Receives a packet byte by byte. It does not read the payload of a PUBLISH. */
 static enum mqtt_packet_type receive(struct mqtt_packet *packet)
 {
     int32_t size = MQTT_PACKET_INCOMPLETE;
@@ -47,7 +47,7 @@ static enum mqtt_packet_type receive(struct mqtt_packet *packet)
         buffer[length] = (uint8_t)byte;
         packet->type = MQTT_PUBLISH;
         size = mqtt_decode_publish_header(&packet->as.publish, buffer, length + 1);
-        if (size == MQTT_ERROR_TYPE) /* it is another packet */
+        if (size == MQTT_ERROR_TYPE) /* it is not a PUBLISH */
             size = mqtt_decode_from_server(packet, buffer, length + 1);
     }
     require(size > 0, mqtt_status_message(size));
@@ -92,7 +92,7 @@ static void receive_file(const char *topic, FILE *file)
     }
     /* Overwrites the topic in the buffer. */
     copy_bytes(stdin, file, packet.as.publish.payload.length);
-    if (packet.as.publish.qos == 1) /* now that the file is written */
+    if (packet.as.publish.qos == 1) /* the file is written now */
         send_buffer(mqtt_encode_puback(buffer, sizeof buffer, packet.as.publish.packet_id));
 }
 

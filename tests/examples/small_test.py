@@ -258,10 +258,10 @@ def client_says_why_it_is_refused():
 def client_ends_at_a_bad_server():
     """The sentence for what a server may not send, before and after CONNACK."""
     for connected, sent, sentence in (
-        (False, publish("a", "b"), "The first packet, and no other, has to be CONNACK. "
+        (False, publish("a", "b"), "CONNACK must come first, and only once. "
          "MQTT-3.2.0-1"),
-        (True, ACCEPTED, "The first packet, and no other, has to be CONNACK. MQTT-3.2.0-1"),
-        (False, ACCEPTED + packet(0x90, b"\0\x01\0"), "SUBACK has not two return codes. "
+        (True, ACCEPTED, "CONNACK must come first, and only once. MQTT-3.2.0-1"),
+        (False, ACCEPTED + packet(0x90, b"\0\x01\0"), "SUBACK must have two return codes. "
          "MQTT-3.8.4-5"),
         (False, b"\x20\x02\0\x06", "The connect return code is above 5; those codes are reserved. "
          "3.2.2.3"),
@@ -644,7 +644,7 @@ def broker_keeps_time():
 
 def broker_refuses():
     """What comes back, and the log, for what is malformed or out of place."""
-    first, place = "CONNECT must come first, and only once.", "This has no place at QoS 0 and 1:"
+    first, place = "CONNECT must come first, and only once.", "Not a packet of QoS 0 or 1:"
     for before, sent, answer, line in (
         (b"", connect("a", level=5), b"\x20\x02\0\x01", "The protocol level is not 4, which is MQTT "
          "3.1.1. MQTT-3.1.2-2"),

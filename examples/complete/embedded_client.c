@@ -7,10 +7,10 @@
  *     cc -o embedded_client examples/complete/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
  *
- * To copy it, take mqtt_codec.h, network.h and program.h too, and change the path of mqtt_codec.h.
- * The client itself, down to THE PORT, needs nothing but mqtt_codec.h; docs/embedded_client.md says
- * how to compile it for a Cortex-M0. After it follow a port to POSIX sockets and a main, which need
- * network.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.
+ * To copy it, also copy mqtt_codec.h, network.h and program.h, and change the path of mqtt_codec.h.
+ * The client itself, down to THE PORT, needs only mqtt_codec.h. docs/embedded_client.md says how to
+ * compile it for a Cortex-M0. A port to POSIX sockets and a main come after it. They need network.h
+ * and program.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.
  */
 #if __STDC_HOSTED__ && !defined(EMBEDDED_CLIENT_ONLY)
 #define CLIENT_HAS_MAIN
@@ -23,8 +23,8 @@
  * The interface of the client
  * ------------------------------------------------------------------------------------------- */
 
-/* The size of each of the two buffers, in bytes. A packet must fit; of a PUBLISH only the part
- * before the payload must. */
+/* The size of each of the two buffers, in bytes. A packet must fit into a buffer. A PUBLISH must
+ * fit without its payload. */
 #if !defined(CLIENT_BUFFER_SIZE)
 #define CLIENT_BUFFER_SIZE 256
 #endif
@@ -35,11 +35,11 @@
 #define CLIENT_RECEIVED_MAX 32
 #endif
 
-#define CLIENT_ANSWER_SIZE  4u /* of a PUBACK, PUBREC or PUBCOMP */
+#define CLIENT_ANSWER_SIZE  4u /* bytes of a PUBACK, PUBREC or PUBCOMP */
 #define CLIENT_ANSWERS_SIZE (8u * CLIENT_ANSWER_SIZE)
 
 enum client_state {
-    CLIENT_CLOSED,     /* the port must close its connection, open another, call client_open */
+    CLIENT_CLOSED,     /* the port must close its connection, open another and call client_open */
     CLIENT_CONNECTING, /* waiting for the CONNACK */
     CLIENT_CONNECTED,
     CLIENT_CLOSING /* sending the DISCONNECT */
@@ -51,12 +51,12 @@ enum client_end {
     CLIENT_DISCONNECTED,       /* client_disconnect was called */
     CLIENT_GONE,               /* `send` or `recv` returned -1 */
     CLIENT_SILENT,             /* the server received or sent nothing for too long */
-    CLIENT_REFUSED,            /* by the CONNACK (its return code) */
-    CLIENT_NOT_SUBSCRIBED,     /* refused by the SUBACK (which subscription, from 0) */
+    CLIENT_REFUSED,            /* the CONNACK refuses (its return code) */
+    CLIENT_NOT_SUBSCRIBED,     /* the SUBACK refuses a subscription (its index, from 0) */
     CLIENT_MALFORMED,          /* the server sent a malformed packet (an mqtt_status) */
     CLIENT_VIOLATION,          /* the server sent a packet at the wrong time (its type) */
-    CLIENT_TOO_LARGE,          /* a packet, or the topic of a PUBLISH (the packet's type) */
-    CLIENT_TOO_MANY,           /* QoS 2 messages in flight */
+    CLIENT_TOO_LARGE,          /* a packet or a topic does not fit into `in` (the packet's type) */
+    CLIENT_TOO_MANY,           /* too many QoS 2 messages are in flight */
     CLIENT_WRONG_CONFIGURATION /* CONNECT or SUBSCRIBE cannot be encoded (an mqtt_status) */
 };
 
@@ -67,14 +67,15 @@ struct client_config {
     size_t subscription_count;
     uint32_t timeout; /* milliseconds, for an answer of the server */
 
-    /* The port: return the number of bytes, 0 if the call would have to wait, or -1 if the
-     * connection is gone. */
+    /* The functions of the port. They return the number of bytes, 0 if they would have to wait, or
+     * -1 if the connection is gone. */
     int32_t (*send)(void *context, const uint8_t *bytes, size_t length);
     int32_t (*recv)(void *context, uint8_t *bytes, size_t capacity);
 
-    /* Gets a piece of a message; publish->payload.length is that of the whole payload, its data is
-     * NULL. The pieces come in order, and the last one ends at that length. Offset 0 begins a
-     * message. The message before may then be incomplete: its connection was lost. */
+    /* Gets a piece of a message. publish->payload.length is the length of the whole payload, and
+     * publish->payload.data is NULL. The pieces come in order. The last one ends at that length. A
+     * piece at offset 0 begins a new message. If the message before is incomplete, its connection
+     * was lost. */
     void (*on_message)(void *context, const struct mqtt_publish *publish, size_t offset,
                        struct mqtt_bytes piece);
 
@@ -112,7 +113,7 @@ struct client {
     uint8_t in[CLIENT_BUFFER_SIZE];
     size_t in_length;
     struct mqtt_publish streamed; /* a PUBLISH larger than `in`; its topic is in `in` */
-    size_t streamed_header;       /* its bytes before the payload; 0: no packet is streamed */
+    size_t streamed_header;       /* bytes before its payload; 0: no packet is streamed */
     size_t streamed_offset;
 
     uint8_t out[CLIENT_BUFFER_SIZE];
@@ -130,19 +131,19 @@ struct client {
     bool is_subscribed;
 };
 
-/* Sends CONNECT first, on a connection that the port has opened. */
+/* Call it when the port has opened a connection. The first packet is CONNECT. */
 void client_open(struct client *client, uint32_t now);
 
 /* Does what can be done now, with at most one `recv` and one `send`. */
 enum client_state client_step(struct client *client, uint32_t now);
 
-/* Whether the next step has something to send. */
+/* True if the next step has something to send. */
 bool client_has_output(const struct client *client);
 
-/* Publishes a message, now or when connected. client->message_state is MESSAGE_NONE again when it is
- * sent (QoS 0) or acknowledged to the end (QoS 1 and 2). Topic and payload must live until then. For
- * a payload with a length but without data, read_payload is called. Returns the size of the packet
- * without its payload, 0 if another message is in flight, or an mqtt_status. */
+/* Publishes a message, now or when connected. When it is sent (QoS 0) or completely acknowledged
+ * (QoS 1 and 2), client->message_state is MESSAGE_NONE again. Topic and payload must live until
+ * then. If the payload has a length but no data, read_payload provides it. Returns the size of the
+ * packet without its payload, 0 if another message is in flight, or an mqtt_status. */
 int32_t client_publish(struct client *client, const struct mqtt_publish *message);
 
 void client_disconnect(struct client *client);
@@ -172,7 +173,7 @@ static void remove_received(struct client *client, size_t from, size_t count)
         client->in[i] = client->in[i + count];
 }
 
-/* Not the id of a packet in flight [MQTT-2.3.1-2], and not 0 [MQTT-2.3.1-1]. */
+/* Returns an id that no packet in flight has [MQTT-2.3.1-2], and that is not 0 [MQTT-2.3.1-1]. */
 static uint16_t new_packet_id(struct client *client)
 {
     do {
@@ -183,7 +184,7 @@ static uint16_t new_packet_id(struct client *client)
     return client->last_id;
 }
 
-/* The place of `packet_id` among those received, with 0 a free place, or NULL. */
+/* The place of `packet_id` in client->received, or NULL. For 0 it is a free place. */
 static uint16_t *find_received(struct client *client, uint16_t packet_id)
 {
     size_t i;
@@ -217,8 +218,8 @@ static void put_payload(struct client *client)
         client->message_state = MESSAGE_SENT;
 }
 
-/* Early enough for the keep alive [MQTT-3.1.2-23]. A device that sends often but receives nothing
- * also pings: the server may be gone. */
+/* True early enough for the keep alive [MQTT-3.1.2-23]. A device that sends often but receives
+ * nothing also sends PINGREQ: the server may be gone. */
 static bool ping_is_due(const struct client *client)
 {
     const uint32_t keep_alive = client->config->connect.keep_alive; /* seconds */
@@ -270,7 +271,7 @@ static int32_t encode_next(struct client *client)
         client->message_state = MESSAGE_BEGUN;
         client->message_offset = 0;
     } else if (client->message_state == MESSAGE_RELEASE_DUE) {
-        /* After the PUBREC this is sent again, and not the PUBLISH [MQTT-4.3.3-1]. */
+        /* After the PUBREC, PUBREL is sent again, not PUBLISH [MQTT-4.3.3-1]. */
         size = mqtt_encode_pubrel(out, capacity, client->message.packet_id);
         client->message_state = MESSAGE_RELEASED;
     }
@@ -317,7 +318,7 @@ static void send_some(struct client *client)
     client->sent_at = client->now;
     if (client->message_state == MESSAGE_SENT && client->message.qos == 0)
         client->message_state = MESSAGE_NONE;
-    if (client->state == CLIENT_CLOSING) /* then the port closes it [MQTT-3.14.4-1] */
+    if (client->state == CLIENT_CLOSING) /* now the port closes it [MQTT-3.14.4-1] */
         end_connection(client, CLIENT_DISCONNECTED, 0);
 }
 
@@ -384,8 +385,8 @@ static void handle_pubrel(struct client *client, uint16_t packet_id)
     answer(client, packet_id, mqtt_encode_pubcomp);
 }
 
-/* PUBACK, PUBREC or PUBCOMP. One for which the message does not wait is ignored: it may belong to a
- * message that was sent before the device was reset. A second PUBREC is answered with PUBREL. */
+/* Handles PUBACK, PUBREC and PUBCOMP. Ignores one that the message does not wait for: it may belong
+ * to a message that was sent before the device was reset. Answers a second PUBREC with PUBREL. */
 static void handle_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                    uint16_t packet_id)
 {
@@ -401,8 +402,8 @@ static void handle_acknowledgement(struct client *client, enum mqtt_packet_type 
         client->message_state = MESSAGE_NONE; /* the packet id is free again [MQTT-2.3.1-3] */
 }
 
-/* The server has no session; with clean session 1 it never has [MQTT-3.1.2-6]. A message in flight
- * is published as a new one. */
+/* The server has no session. With clean session 1 it never has one [MQTT-3.1.2-6]. A message in
+ * flight is published as a new one. */
 static void discard_session(struct client *client)
 {
     size_t i;
@@ -492,8 +493,8 @@ static void handle_packet(struct client *client, const struct mqtt_packet *packe
  * Receiving: small packets whole, a large PUBLISH in pieces
  * ------------------------------------------------------------------------------------------- */
 
-/* Begins to stream a PUBLISH that is larger than `in`; its part before the payload must be smaller.
- * Returns false if more bytes must come first, or the packet is too large. */
+/* Begins to stream a PUBLISH that is larger than `in`. The part before its payload must be smaller
+ * than `in`. Returns false if more bytes must come first, or if the packet is too large. */
 static bool begin_streaming(struct client *client)
 {
     struct mqtt_fixed_header fixed;
@@ -520,8 +521,8 @@ static bool begin_streaming(struct client *client)
     return can_accept(client, &client->streamed);
 }
 
-/* The part before the payload stays at the front of `in`: on_message gets its topic. Pieces of the
- * payload come and go after it. */
+/* The part before the payload stays at the front of `in`, because on_message gets the topic. The
+ * pieces of the payload are received after it. */
 static bool take_piece(struct client *client)
 {
     const size_t left = client->streamed.payload.length - client->streamed_offset;
@@ -544,8 +545,8 @@ static bool take_piece(struct client *client)
     return true;
 }
 
-/* Takes one packet or piece of a payload. Returns false if bytes are missing, or room for an answer:
- * then the server has to wait. */
+/* Takes one packet or piece of a payload. Returns false if bytes are missing, or if there is no
+ * room for an answer. Then the server has to wait. */
 static bool take_one(struct client *client)
 {
     struct mqtt_packet packet;
@@ -589,8 +590,8 @@ static void receive_some(struct client *client)
  * The functions of the interface
  * ------------------------------------------------------------------------------------------- */
 
-/* A message that is not acknowledged is sent again, with its packet id [MQTT-4.4.0-1]; a PUBLISH has
- * DUP [MQTT-3.3.1-1]. At QoS 0 the server has received only a part of the message. */
+/* A message that is not acknowledged is sent again, with its packet id [MQTT-4.4.0-1]. A PUBLISH
+ * then has DUP 1 [MQTT-3.3.1-1]. At QoS 0 the server has received only a part of the message. */
 static void requeue_message(struct client *client)
 {
     if (client->message_state == MESSAGE_RELEASED)
@@ -630,8 +631,8 @@ void client_open(struct client *client, uint32_t now)
         client->out_length = (size_t)size;
 }
 
-/* Whether the server does not answer (3.1.2.10, 3.2), or receives nothing. While a long message is
- * coming in, the answer may be after it. */
+/* True if the server does not answer (3.1.2.10, 3.2), or receives nothing. While bytes of a long
+ * message arrive, the answer may come after them. */
 static bool is_silent(const struct client *client)
 {
     const uint32_t timeout = client->config->timeout;
@@ -717,17 +718,17 @@ static struct {
 
 static const struct option known_options[] = {
     {"--id ID", TEXT, &options.id, 0, 0, "the client id"},
-    {"--subscribe FILTER", TEXT, &options.filter, 0, 0, "at QoS 2"},
+    {"--subscribe FILTER", TEXT, &options.filter, 0, 0, "subscribe to it, at QoS 2"},
     {"--topic TOPIC", TEXT, &options.topic, 0, 0, "publish to it, once"},
-    {"--message TEXT", TEXT, &options.message, 0, 0, "this, or"},
+    {"--message TEXT", TEXT, &options.message, 0, 0, "publish this text"},
     {"--size BYTES", NUMBER, &options.size, 0, MQTT_REMAINING_LENGTH_MAX,
-     "so many bytes of a pattern, made piece by piece"},
-    {"--qos N", NUMBER, &options.qos, 0, 2, "of the message that is published"},
+     "or this many bytes of a pattern, made piece by piece"},
+    {"--qos N", NUMBER, &options.qos, 0, 2, "the QoS of the published message"},
     {"--messages N", NUMBER, &options.messages, 0, INT32_MAX,
-     "with --subscribe: end when so many have come, and the message\n"
-     "                             that is published is acknowledged"},
+     "with --subscribe: end when this many messages have arrived and\n"
+     "                             the published message is acknowledged"},
     {"--seconds N", NUMBER, &options.seconds, 0, 1000000, "end after this time in any case"},
-    {"--keep-alive SECONDS", NUMBER, &options.keep_alive, 0, UINT16_MAX, "0 is none"},
+    {"--keep-alive SECONDS", NUMBER, &options.keep_alive, 0, UINT16_MAX, "keep alive; 0: none"},
 };
 
 static const struct command_line command_line = {
@@ -740,7 +741,7 @@ static const struct command_line command_line = {
     sizeof known_options / sizeof known_options[0],
 };
 
-/* What the program exits with. */
+/* The exit statuses of the program. */
 enum {
     ALL_IS_WELL = 0,
     NOT_DONE = 1,
@@ -751,8 +752,8 @@ enum {
 struct host {
     struct addrinfo *server;
     int socket;        /* -1: none */
-    uint32_t messages; /* that have come */
-    uint32_t crc;      /* of the message that is coming */
+    uint32_t messages; /* received so far */
+    uint32_t crc;      /* of the message that is arriving */
     char preview[PREVIEW_LENGTH];
 };
 
@@ -820,7 +821,7 @@ static void print_message(void *context, const struct mqtt_publish *publish, siz
            host->crc, (int)(length < PREVIEW_LENGTH ? length : PREVIEW_LENGTH), host->preview);
 }
 
-/* In place of a sensor or a file, whose data may be larger than the RAM. */
+/* A pattern instead of a sensor or a file. Their data may be larger than the RAM. */
 static void read_pattern(void *context, size_t offset, uint8_t *bytes, size_t length)
 {
     size_t i;
@@ -859,7 +860,7 @@ static void report_end(const struct client *client)
         "not expected, type",
         "too large, type",
         "too many messages of QoS 2 in flight",
-        "the options make no packet, status",
+        "the options make an invalid packet, status",
     }; /* in the order of enum client_end */
 
     printf("closed: %s (%d)\n", reasons[client->end], (int)client->detail);
@@ -899,7 +900,7 @@ static void turn(struct client *client, struct host *host)
     }
 }
 
-/* Whether everything that the options ask for has happened in time. */
+/* Returns true if everything that the options ask for has happened in time. */
 static bool run(struct client *client, struct host *host)
 {
     const int64_t end = milliseconds() + (int64_t)options.seconds * 1000;

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * hex_text.h: reads bytes from hexadecimal text in the forms that people have. mqtt_inspect.c uses it.
- * A program includes program.h before it includes this file.
+ * hex_text.h: reads bytes from hexadecimal text in the usual forms. mqtt_inspect.c uses it. A program
+ * includes program.h before it includes this file.
  *
- *   plain  c000, c0 00, c0:00, 0xc0, 0x00, \xc0\x00. In quotes, if there is a backslash between them,
- *          other characters stand for themselves: b'\x10\x0c\x00\x04MQTT'.
- *   dump   of xxd, hexdump -C, od -tx1, Wireshark or mqtt_inspect. The offset and the text after the
- *          bytes are skipped. A line `*` stands for lines like the one before it.
- *   array  of C, also that of xxd -i: 0xc0, 192 or 'M', in braces. What is outside of them is skipped.
+ *   plain  c000, c0 00, c0:00, 0xc0, 0x00, \xc0\x00. A text in quotes that has a backslash is read
+ *          as characters and escapes: b'\x10\x0c\x00\x04MQTT'.
+ *   dump   the output of xxd, hexdump -C, od -tx1, Wireshark or mqtt_inspect. The offset, and the
+ *          text after the bytes, are skipped. A line `*` means more lines like the one before it.
+ *   array  an array of C, or the output of xxd -i: 0xc0, 192 or 'M', in braces. Text outside of the
+ *          braces is skipped.
  *
- * Comments begin with # or //, or are those of C. The first line with bytes decides which form the
+ * Comments begin with # or //, or are C comments. The first line with bytes decides which form the
  * text has. A line that is wrong gives no bytes.
  */
 #if !defined(HEX_TEXT_H)
 #define HEX_TEXT_H
 
 #define HEX_LINE_MAX   256u        /* bytes of a line of a dump that can be repeated */
-#define HEX_REPEAT_MAX 0x10000000u /* bytes that a line `*` can stand for */
+#define HEX_REPEAT_MAX 0x10000000u /* the most bytes that a line `*` can repeat */
 
 #define HEX_FAULT_DIGIT  "This is not a hexadecimal digit"
 #define HEX_FAULT_PAIR   "The second digit of a byte is missing"
@@ -34,14 +35,14 @@ enum hex_form {
 /* It starts as {0}. */
 struct hex_text {
     struct buffer unread; /* text that is not read yet */
-    size_t searched;      /* so many characters of it have no line end */
+    size_t searched;      /* the number of its characters without a line end */
     enum hex_form form;
     bool in_comment;            /* of C */
     bool in_braces;             /* of an array */
     bool repeats;               /* the line before was `*` */
     uint8_t last[HEX_LINE_MAX]; /* the bytes of the last line of a dump */
     size_t last_count;          /* 0: there are none, or too many */
-    uint64_t next_offset;       /* after them */
+    uint64_t next_offset;       /* offset of the byte after them */
     unsigned long line;         /* the number of the line that was read last */
     size_t column;              /* of a fault in it, from 1 */
     const char *fault;
@@ -120,9 +121,10 @@ static void add_byte(struct buffer *bytes, int value)
  * Dumps
  * ------------------------------------------------------------------------------------------- */
 
-/* The number of digits of the offset that the line begins with, or 0. Plain digits can look like an
- * offset, unless a colon and a blank follow. So the first offset of a text begins with 00, as no
- * packet does, or has eight digits and two blanks after it; a byte or the text column follows. */
+/* The number of digits of the offset at the beginning of the line, or 0. Digits with a colon and
+ * a blank after them are an offset. Others may be bytes: so the first offset of a text must begin
+ * with 00, as no packet does, or have eight digits and two blanks after it. A byte or the text
+ * column must come next. */
 static size_t offset_digits(const struct hex_text *text, const struct hex_line *line)
 {
     const size_t digits = count_digits(line);
@@ -141,7 +143,7 @@ static size_t offset_digits(const struct hex_text *text, const struct hex_line *
     return next_byte(line) == 0 || (digits >= 8 && blanks >= 2) ? digits : 0;
 }
 
-/* Writes the lines that `*` stands for. */
+/* Appends the bytes of the lines that `*` replaces. */
 static bool repeat_lines(struct hex_text *text, const struct hex_line *line, uint64_t offset,
                          struct buffer *bytes)
 {
@@ -155,8 +157,8 @@ static bool repeat_lines(struct hex_text *text, const struct hex_line *line, uin
     return true;
 }
 
-/* Reads the bytes of a line. A | ends them, or two blanks or more, except two blanks after the
- * eighth byte that another byte follows. Only xxd writes bytes without a blank between them. */
+/* Reads the bytes of a line. A | ends them. So do two blanks or more, except two blanks between the
+ * eighth byte and the ninth. Only xxd writes bytes without a blank between them. */
 static bool read_dump_bytes(struct hex_text *text, struct hex_line *line, bool is_xxd,
                             struct buffer *bytes)
 {
@@ -224,7 +226,7 @@ static bool read_line_between(struct hex_text *text, const struct hex_line *line
  * Plain text and arrays
  * ------------------------------------------------------------------------------------------- */
 
-/* Reads an escape of C and Python. -1: it stands for no byte. */
+/* Reads an escape that C and Python have. Returns its byte, or -1 if it is wrong. */
 static int read_escape(struct hex_line *line)
 {
     static const char letters[] = "tnr0\"'\\";
@@ -243,7 +245,7 @@ static int read_escape(struct hex_line *line)
     return value;
 }
 
-/* Whether what stands from this quote to the next one on the line is characters, and not digits. */
+/* True if the text from this quote to the next one on the line is characters, not digits. */
 static bool quotes_characters(const struct hex_text *text, const struct hex_line *line)
 {
     const int quote = peek(line, 0);
@@ -311,7 +313,7 @@ static bool read_element(struct hex_text *text, struct hex_line *line, bool is_h
     return true;
 }
 
-/* Digits, with 0x before them or without. After 0x one digit is a byte too. */
+/* Digits, with or without 0x before them. After 0x, one digit is also a byte. */
 static bool read_number(struct hex_text *text, struct hex_line *line, struct buffer *bytes)
 {
     const bool is_prefixed = peek(line, 0) == '0' && (peek(line, 1) | 0x20) == 'x';
@@ -344,7 +346,7 @@ static bool is_quote(int c)
     return c == '"' || c == '\'';
 }
 
-/* Whether there is a brace that is not in quotes. */
+/* True if there is a brace outside of quotes. */
 static bool begins_array(const struct hex_line *line)
 {
     size_t i = 0;
@@ -424,8 +426,8 @@ static bool read_hex_line(struct hex_text *text, struct hex_line *line, struct b
     return is_good;
 }
 
-/* Reads the lines in `unread`, at the end of the input also one that has no line end, and appends
- * their bytes. False: text->fault says why not. */
+/* Reads the lines in `unread` and appends their bytes. At the end of the input the last line needs
+ * no line end. If it returns false, text->fault says why. */
 static bool read_hex(struct hex_text *text, struct buffer *bytes, bool is_end)
 {
     struct buffer *unread = &text->unread;

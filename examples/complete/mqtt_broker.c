@@ -21,7 +21,7 @@
  * many packets of a connection wait, the connection is not read.
  *
  * An error of one connection, such as no memory, closes only that connection. It gets the state
- * CLOSING and is removed at the end of the turn: no function finds its connection gone.
+ * CLOSING and is removed at the end of the turn, so functions can use it until then.
  *
  * Tags such as [MQTT-3.3.1-8] name the statement of the standard that a line meets. What
  * mqtt_codec.h checks in the bytes of a packet is tagged there.
@@ -47,11 +47,11 @@
 #define ACCEPTS_PER_TURN 64u
 #define PACKETS_PER_TURN 32u     /* of one connection */
 #define LOG_LINE_MAX     512     /* bytes; a pipe takes so many at once, _POSIX_PIPE_BUF */
-#define LOG_ID           "%.64s" /* a client id in a line, not more of it */
+#define LOG_ID           "%.64s" /* a client id in a line, cut to 64 bytes */
 
 /* In milliseconds */
 #define TURN_MAX      500  /* the longest wait, so that a stalled client is noticed */
-#define TURN_LONG     10   /* after this time each connection has one more packet in the turn */
+#define TURN_LONG     10   /* after this time each connection gets one more packet in the turn */
 #define LINGER        3000 /* for a refused client to read its CONNACK */
 #define TAKEOVER_WAIT 2000 /* of a CONNECT, for the old connection of its client */
 #define NEVER         INT64_MAX
@@ -89,7 +89,7 @@ static const struct option known_options[] = {
      "                             and that acknowledges nothing"},
     {"--max-connections N", NUMBER, &max_connections, 1, 1000000, "connections at a time"},
     {"--max-sessions N", NUMBER, &max_sessions, 1, 100000000,
-     "sessions, those of absent clients included"},
+     "sessions, including those of absent clients"},
     {"--max-subscriptions N", NUMBER, &max_subscriptions, 1, 100000000,
      "subscriptions of a session; all may have ten times as many"},
     {"--max-retained N", NUMBER, &max_retained, 0, 1000000000, "topics with a retained message"},
@@ -157,7 +157,7 @@ struct session {
 enum connection_state {
     AWAITING_CONNECT,
     CONNECTED,
-    REFUSED, /* the CONNACK goes out; input is thrown away */
+    REFUSED, /* the CONNACK is being sent; input is ignored */
     CLOSING  /* removed at the end of the turn */
 };
 
@@ -226,7 +226,7 @@ static void report(const struct connection *connection, const char *format, ...)
         (void)!write(STDERR_FILENO, line, length + 1);
 }
 
-/* What -v shows of a packet; what may be long is last. */
+/* What -v prints for a packet. A long field comes last. */
 static void report_packet(const struct connection *connection, const struct mqtt_packet *packet)
 {
     const struct mqtt_string *id = &packet->as.connect.client_id;
@@ -280,8 +280,8 @@ static void message_release(struct message *message)
         free(message);
 }
 
-/* Writes what the socket accepts. If the client does not read any more, the output is dropped; what
- * it has sent, perhaps a DISCONNECT, is still received. */
+/* Writes what the socket accepts. If the client does not read any more, the output is dropped. What
+ * the client has sent, perhaps a DISCONNECT, is still received. */
 static void write_output(struct connection *connection)
 {
     struct buffer *output = &connection->output;
@@ -450,7 +450,7 @@ static bool is_full(const struct session *session)
     return session->waiting_count + session->window.count >= max_queue;
 }
 
-/* Takes the delivery at *link, in the list of those that wait. */
+/* Removes the delivery at *link from the list of those that wait. */
 static struct delivery *queue_take(struct session *session, struct delivery **link)
 {
     struct delivery *delivery = *link;
@@ -486,8 +486,8 @@ static void report_dropped(struct session *session)
     session->dropped = 0;
 }
 
-/* A full queue drops a QoS 0 message for the new one. If it has none, the new one is dropped, except
- * a retained message for a new subscription: none of them is lost. */
+/* A full queue drops a QoS 0 message for the new one. If it has none, the new one is dropped. But a
+ * retained message for a new subscription is never dropped. */
 static void queue_append(struct session *session, struct delivery *delivery)
 {
     const bool was_full = is_full(session);
@@ -556,7 +556,7 @@ static void end_oldest_session(struct broker *broker)
     session_end(broker, oldest);
 }
 
-/* NULL: out of memory, or all sessions that there may be have a connection. */
+/* NULL: out of memory, or --max-sessions is reached and no client is away. */
 static struct session *session_new(struct broker *broker, struct mqtt_string id)
 {
     struct session **bucket = &broker->session_buckets[hash_of(id) % BUCKETS];
@@ -581,9 +581,9 @@ static struct session *session_new(struct broker *broker, struct mqtt_string id)
  * Deliveries
  * ------------------------------------------------------------------------------------------- */
 
-/* Whether a publisher must wait for a session: its queue is full, and its client is connected and
- * still acknowledges. So the server loses no message that it acknowledged. A client that
- * acknowledges nothing for --max-stall holds up nobody any longer: messages for it are dropped. */
+/* True if a publisher must wait for a session: its queue is full, and its client is connected and
+ * still acknowledges. So the server loses no message that it acknowledged. After the client
+ * has acknowledged nothing for --max-stall, nobody waits for it, and messages for it are dropped. */
 static bool holds_publishers(const struct session *session)
 {
     return is_full(session) && session->waiting_qos_0 == 0 && session->connection != NULL &&
@@ -591,7 +591,7 @@ static bool holds_publishers(const struct session *session)
            milliseconds() - session->progress_at < (int64_t)max_stall * 1000;
 }
 
-/* Whether the output has room for another PUBLISH. */
+/* True if the output has room for another PUBLISH. */
 static bool takes_publish(const struct connection *connection)
 {
     return connection != NULL && connection->state == CONNECTED &&
@@ -664,8 +664,8 @@ enum publish_result {
     MUST_WAIT      /* for publisher->waits_for */
 };
 
-/* Makes a delivery for each session that must get the message [MQTT-4.5.0-1], a list in *list. A
- * will has no publisher that can wait: NULL. */
+/* Makes a delivery for each session that must get the message [MQTT-4.5.0-1], as a list in *list.
+ * `publisher` is NULL for a will, which cannot wait. */
 static enum publish_result make_deliveries(const struct broker *broker,
                                            struct connection *publisher, struct message *message,
                                            struct delivery **list)
@@ -724,8 +724,8 @@ static struct message **retained_find(struct broker *broker, struct mqtt_string 
     return link;
 }
 
-/* False: there are too many topics, and the publisher asked for QoS 1 or 2. A QoS 0 message need not
- * be retained. */
+/* False if there are too many topics and the message has QoS 1 or 2. A QoS 0 message need not be
+ * retained. */
 static bool retain_message(struct broker *broker, struct message *message)
 {
     struct message **link = retained_find(broker, message->publish.topic);
@@ -747,7 +747,7 @@ static bool retain_message(struct broker *broker, struct message *message)
     return true;
 }
 
-/* Whether retained messages for a subscription can be queued now. They wait while the queue is
+/* True if retained messages for a subscription can be queued now. They wait while the queue is
  * full, so that a client cannot fill the memory with them. */
 static bool owes_retained(const struct session *session)
 {
@@ -891,7 +891,7 @@ static struct mqtt_string client_id_of(struct broker *broker, const struct mqtt_
     return id;
 }
 
-/* Whether the client has sent something on its old connection that is not handled yet. It may be a
+/* True if the client has sent something on its old connection that is not handled yet. It may be a
  * DISCONNECT [MQTT-3.14.4-3]. */
 static bool has_unfinished_input(const struct session *session)
 {
@@ -1123,16 +1123,16 @@ static bool handle_packet(struct broker *broker, struct connection *connection,
  * Input
  * ------------------------------------------------------------------------------------------- */
 
-/* Packets that need not wait behind others. The acknowledgements of a client that publishes must be
- * handled even while its messages wait: else two clients that publish to each other would wait for
- * each other. */
+/* True for packets that need not wait for others. The acknowledgements of a client that publishes
+ * must be handled even while its messages wait. Otherwise two clients that publish to each other
+ * would wait for each other. */
 static bool may_overtake(enum mqtt_packet_type type)
 {
     return type == MQTT_PUBACK || type == MQTT_PUBREC || type == MQTT_PUBREL ||
            type == MQTT_PUBCOMP || type == MQTT_PINGREQ;
 }
 
-/* Whether the connection's next packet must still wait. */
+/* True if the connection's next packet must still wait. */
 static bool must_wait(const struct connection *connection)
 {
     if (connection->waits_for == NULL)
@@ -1142,20 +1142,20 @@ static bool must_wait(const struct connection *connection)
     return holds_publishers(connection->waits_for);
 }
 
-/* Whether so many packets wait that no more are read. */
+/* True if so many packets wait that no more are read. */
 static bool holds_too_much(const struct connection *connection)
 {
     return buffer_length(&connection->held) >= (size_t)max_packet * HELD_PACKETS;
 }
 
-/* A client that does not read its answers is not read either. Beyond the PUBLISH packets of
- * --max-output, there is room for --max-packet of answers. */
+/* If a client does not read its answers, the server does not read from it. The output has room for
+ * --max-output bytes, and for --max-packet bytes of answers after them. */
 static bool reads_answers(const struct connection *connection)
 {
     return buffer_length(&connection->output) < (size_t)max_output + max_packet;
 }
 
-/* Whether there is something to do without new input. */
+/* True if there is something to do without new input. */
 static bool has_work(const struct connection *connection)
 {
     if ((connection->state != AWAITING_CONNECT && connection->state != CONNECTED) ||
@@ -1217,7 +1217,7 @@ static bool is_expected(struct connection *connection, const uint8_t *bytes, siz
 }
 
 /* Takes the next packet. Packets that had to wait come first. While they still wait, some types
- * overtake them, and the others wait behind them. */
+ * overtake them, and the others wait too. */
 static void take_packet(struct broker *broker, struct connection *connection)
 {
     const bool waits = must_wait(connection);
@@ -1378,7 +1378,7 @@ static void check_deadline(struct connection *connection)
     connection->state = CLOSING; /* as if the network had failed: the will is published */
 }
 
-/* One turn; false: a signal tells the server to end. */
+/* Runs one turn. Returns false if a signal tells the server to end. */
 static bool turn(struct broker *broker)
 {
     const int wait = prepare_poll(broker);

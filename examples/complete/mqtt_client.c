@@ -10,10 +10,10 @@
  * To copy it, take mqtt_codec.h, network.h, program.h and qos.h too, and change the path of
  * mqtt_codec.h.
  *
- * Worth copying: send_due and take_acknowledgement are the sender of 4.3 and 4.4, take_publish and
- * finish_publish the receiver; resume_session shows what is left of both after a reconnect. What is
- * published streams through a fixed buffer. No function waits: everything happens between two calls
- * of poll. The client needs nothing from a server that is not in MQTT 3.1.1 [MQTT-7.0.0-2].
+ * Worth copying: send_due and take_acknowledgement are the sender of 4.3 and 4.4. take_publish and
+ * finish_publish are the receiver. resume_session continues both after a reconnect. Payloads to
+ * publish stream through a fixed buffer. No function waits: everything happens between two calls of
+ * poll. The client needs nothing from a server that is not in MQTT 3.1.1 [MQTT-7.0.0-2].
  */
 #define _POSIX_C_SOURCE 200809L
 #define PROGRAM         "mqtt_client"
@@ -33,8 +33,8 @@
 
 #define READ_SIZE   65536u     /* bytes received at a time */
 #define PIECE_SIZE  4096u      /* bytes read from a file at a time */
-#define SPOOL_LIMIT 0x1000000L /* bytes of published lines; then the file is used again */
-#define OUTPUT_SIZE 512u /* a pipe that poll reports as writable takes so many bytes at once */
+#define SPOOL_LIMIT 0x1000000L /* bytes of published lines; then the file is reused */
+#define OUTPUT_SIZE 512u       /* a pipe that poll reports as writable has room for these bytes */
 
 /* In milliseconds */
 #define OPEN_TIMEOUT  10000 /* for an address to answer, and then for the CONNACK */
@@ -42,10 +42,10 @@
 #define RETRY_FIRST   100
 #define RETRY_LONGEST 10000
 
-#define RETRY_DOUBLINGS     7 /* of the first pause; then it is the longest */
+#define RETRY_DOUBLINGS     7 /* how often the pause doubles */
 #define SUBSCRIBE_PACKET_ID 1u
 
-/* What the program exits with. */
+/* The exit statuses of the program. */
 enum {
     ALL_IS_WELL = 0,
     FAILED = 1,
@@ -90,18 +90,18 @@ static const struct option known_options[] = {
     {"-h HOST", TEXT, &options.host, 0, 0, "the server"},
     {"-p PORT", NUMBER, &options.port, 1, 65535, "its port"},
     {"-t TOPIC", LIST, &options.topics, 0, 0, "a topic name to publish to, or a topic filter"},
-    {"-q QOS", NUMBER, &options.qos, 0, 2, "of what is published, or at most of what is received"},
+    {"-q QOS", NUMBER, &options.qos, 0, 2, "the QoS; for sub, the highest QoS"},
     {"-i ID", TEXT, &options.client_id, 0, 0, "the client id; without it, the server assigns one"},
     {"-c", FLAG, &options.keep_session, 0, 0, "keep the session: clean session 0; needs -i"},
     {"-u USER", TEXT, &options.user_name, 0, 0, "the user name"},
     {"-P PASSWORD", TEXT, &options.password, 0, 0, "the password; needs -u"},
     {"-k SECONDS", NUMBER, &options.keep_alive, 0, UINT16_MAX, "keep alive; 0: none"},
     {"-W SECONDS", NUMBER, &options.timeout, 1, INT32_MAX, "end after this time, with status 27"},
-    {"-V VERSION", TEXT, &options.version, 0, 0, "of the protocol; there is no other"},
+    {"-V VERSION", TEXT, &options.version, 0, 0, "the version of the protocol; there is no other"},
     {"--will-topic TOPIC", TEXT, &options.will_topic, 0, 0,
-     "of the will, published if this client vanishes"},
-    {"--will-payload TEXT", TEXT, &options.will_payload, 0, 0, "of the will"},
-    {"--will-qos QOS", NUMBER, &options.will_qos, 0, 2, "of the will"}, /* [MQTT-3.1.2-14] */
+     "the will's topic; the will is published if this client vanishes"},
+    {"--will-payload TEXT", TEXT, &options.will_payload, 0, 0, "the will's payload"},
+    {"--will-qos QOS", NUMBER, &options.will_qos, 0, 2, "the will's QoS"}, /* [MQTT-3.1.2-14] */
     {"--will-retain", FLAG, &options.will_retain, 0, 0, "the will is retained"},
     {"--retries N", NUMBER, &options.retries, 0, INT32_MAX, "reconnect up to N times in a row"},
     {"-d", FLAG, &options.debug, 0, 0, "print a line for each packet, on standard error"},
@@ -111,8 +111,8 @@ static const struct option known_options[] = {
     {"-s", FLAG, &options.from_input, 0, 0, "pub: publish all of standard input as one message"},
     {"-l", FLAG, &options.lines, 0, 0, "pub: publish each line of standard input"},
     {"-n", FLAG, &options.empty, 0, 0, "pub: publish an empty message"},
-    {"-r", FLAG, &options.retain, 0, 0, "pub: as retained messages"},
-    {"-C COUNT", NUMBER, &options.count, 1, INT32_MAX, "sub: end after so many messages"},
+    {"-r", FLAG, &options.retain, 0, 0, "pub: publish retained messages"},
+    {"-C COUNT", NUMBER, &options.count, 1, INT32_MAX, "sub: end after this many messages"},
     {"-v", FLAG, &options.with_topic, 0, 0, "sub: print the topic name before each payload"},
     {"-N", FLAG, &options.no_newline, 0, 0, "sub: print no newline after a payload"},
     {"-R", FLAG, &options.no_retained, 0, 0, "sub: print no retained messages"},
@@ -200,7 +200,7 @@ static void end(struct client *client, int status)
     client->phase = OVER;
 }
 
-/* An error of our own ends the connection too [MQTT-4.8.0-2]. */
+/* An error of this program ends the connection too [MQTT-4.8.0-2]. */
 static void fail_local(struct client *client, const char *what)
 {
     complain("%s: %s", what, strerror(errno));
@@ -313,10 +313,10 @@ static int32_t check_publish(size_t length)
 
 /* Returns a negative status if an option breaks a rule of the encoders. Strings must be UTF-8
  * [MQTT-1.5.3-1]: the client id [MQTT-3.1.3-4], the will topic [MQTT-3.1.3-10], the user name
- * [MQTT-3.1.3-11], without which there must be no password [MQTT-3.1.2-22], the topic name
- * [MQTT-3.3.2-1] and the filters [MQTT-3.8.3-1]. A topic has 1 to 65,535 bytes [MQTT-4.7.3-1]
- * [MQTT-4.7.3-3]. A topic name has no wildcards [MQTT-3.3.2-2] [MQTT-4.7.1-1], a filter only at
- * certain places [MQTT-4.7.1-2] [MQTT-4.7.1-3]. An argument of a program cannot contain U+0000
+ * [MQTT-3.1.3-11], the topic name [MQTT-3.3.2-1] and the filters [MQTT-3.8.3-1]. A password needs a
+ * user name [MQTT-3.1.2-22]. A topic has 1 to 65,535 bytes [MQTT-4.7.3-1] [MQTT-4.7.3-3]. A topic
+ * name has no wildcards [MQTT-3.3.2-2] [MQTT-4.7.1-1]. A filter has them only at certain places
+ * [MQTT-4.7.1-2] [MQTT-4.7.1-3]. An argument of a program cannot contain U+0000
  * [MQTT-1.5.3-2] [MQTT-4.7.3-2]. */
 static int32_t check_packets(void)
 {
@@ -344,7 +344,7 @@ static size_t room(const struct client *client)
     return client->sending.capacity - client->sending.end;
 }
 
-/* Appends a packet to the bytes to send. Of a PUBLISH, the payload is left out; it follows in
+/* Appends a packet to the bytes to send. The payload of a PUBLISH is left out; it follows in
  * pieces. The encoder sets the reserved flags [MQTT-2.2.2-1], also of PUBREL [MQTT-3.6.1-1] and
  * SUBSCRIBE [MQTT-3.8.1-1], and the order of the fields of CONNECT [MQTT-3.1.3-1]. */
 static void send_packet(struct client *client, const struct mqtt_packet *packet)
@@ -362,7 +362,7 @@ static void send_packet(struct client *client, const struct mqtt_packet *packet)
     debug("sending", packet);
 }
 
-/* With the packet id of the packet that it answers [MQTT-2.3.1-6]. */
+/* It has the packet id of the packet that it answers [MQTT-2.3.1-6]. */
 static void send_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                  uint16_t packet_id)
 {
@@ -381,14 +381,14 @@ static void close_connection(struct client *client)
     client->addresses = NULL;
 }
 
-/* Whether all messages that the options ask for are printed. */
+/* True if all messages that the options ask for are printed. */
 static bool is_count_reached(const struct client *client)
 {
     return options.count > 0 && client->printed >= options.count;
 }
 
-/* Whether the server has closed too often at the same message. It takes messages in their order, so
- * it is the first one without an acknowledgement. */
+/* True if the server has closed too many connections at the same message. It handles messages in
+ * their order, so that is the first one without an acknowledgement. */
 static bool is_message_refused(const struct window *window)
 {
     const struct in_flight *first = &window->messages[window->released];
@@ -401,12 +401,12 @@ static bool is_message_refused(const struct window *window)
     range->losses++;
     if (range->losses > 1)
         complain("The server has closed the connection %" PRIu32
-                 " times without taking a message of %zu bytes: it may be too large for the server",
+                 " times without accepting a message of %zu bytes: it may be too large",
                  range->losses, range->length);
     return range->losses > options.retries;
 }
 
-/* Plans the next attempt, unless the connection is not needed any more or never was there. */
+/* Plans the next attempt, unless the connection is not needed any more or never existed. */
 static void lose_connection(struct client *client, const char *why)
 {
     const bool is_refused = client->phase == ONLINE && is_message_refused(&client->window);
@@ -467,7 +467,7 @@ static void try_addresses(struct client *client, int error)
         lose_connection(client, strerror(error));
 }
 
-/* To look up a name, libc waits as long as its resolver does. */
+/* The lookup of a name blocks as long as libc waits for its resolver. */
 static void open_connection(struct client *client)
 {
     char port[8];
@@ -482,8 +482,8 @@ static void open_connection(struct client *client)
         try_addresses(client, 0);
 }
 
-/* Ends with `status`, and with a DISCONNECT if one can be sent: not between the bytes of a payload,
- * and not without a session. In the phase CLOSING nothing more is sent [MQTT-3.14.4-2]. */
+/* Ends with `status`. It sends a DISCONNECT first, but not between the bytes of a payload, and not
+ * before the CONNACK. In the phase CLOSING nothing more is sent [MQTT-3.14.4-2]. */
 static void disconnect(struct client *client, int status)
 {
     const struct mqtt_packet packet = {.type = MQTT_DISCONNECT};
@@ -517,15 +517,15 @@ static void flush_sending(struct client *client)
     }
     if (buffer_length(&client->sending) < before)
         client->sent_at = client->now;
-    /* close would reset the connection if there is unread input, and the server could lose bytes. It
-     * follows when the server has closed [MQTT-3.14.4-1]. */
+    /* close would reset the connection if there is unread input, and the server could lose bytes.
+     * So it is called when the server has closed [MQTT-3.14.4-1]. */
     if (client->phase == CLOSING && is_all_sent(client))
         (void)shutdown(client->socket, SHUT_WR);
 }
 
 static void receive(struct client *client)
 {
-    if (client->phase == CLOSING) /* what would not be answered is not kept */
+    if (client->phase == CLOSING) /* packets are not answered any more */
         buffer_drop(&client->received, buffer_length(&client->received));
     if (!buffer_reserve(&client->received, READ_SIZE)) {
         fail_local(client, "Memory");
@@ -596,7 +596,7 @@ static void open_source(struct client *client)
         source->end = (off_t)strlen(source->text);
         return;
     }
-    /* O_NONBLOCK: poll waits for the writer of a FIFO, not open. */
+    /* O_NONBLOCK: open does not wait for the writer of a FIFO; poll does. */
     source->file = options.file != NULL ? open(options.file, O_RDONLY | O_NONBLOCK) : STDIN_FILENO;
     if (source->file < 0 || fstat(source->file, &state) != 0) {
         fail_local(client, options.file != NULL ? options.file : "Standard input");
@@ -700,7 +700,7 @@ static bool next_message(struct client *client, struct range *range)
  * The sender
  * ------------------------------------------------------------------------------------------- */
 
-/* Adds the next message to the window; false if there is none, or no place. */
+/* Adds the next message to the window; false if there is none, or no room. */
 static bool begin_message(struct client *client)
 {
     struct range next = {0};
@@ -797,8 +797,8 @@ static void take_acknowledgement(struct client *client, enum mqtt_packet_type ty
  * The receiver
  * ------------------------------------------------------------------------------------------- */
 
-/* The message is printed or not wanted. It is acknowledged in any case [MQTT-4.5.0-2], as its QoS
- * requires [MQTT-3.3.4-1], but not earlier, so that it cannot be lost. */
+/* The message is printed or not wanted. It is acknowledged in both cases [MQTT-4.5.0-2], as its QoS
+ * requires [MQTT-3.3.4-1]. It is not acknowledged earlier, so that it cannot be lost. */
 static void finish_publish(struct client *client, uint8_t qos, uint16_t packet_id)
 {
     if (qos == 2)
@@ -831,7 +831,7 @@ static void print(struct client *client)
     finish_publish(client, client->printing_qos, client->printing_id);
 }
 
-/* One packet is taken after the other, which keeps the order of [MQTT-4.6.0-2] and [MQTT-4.6.0-3].
+/* Packets are handled one after the other, which keeps the order of [MQTT-4.6.0-2] [MQTT-4.6.0-3].
  * Messages after the last one that is asked for are left to the session: the server sends them again
  * when it is resumed. */
 static void take_publish(struct client *client, const struct mqtt_publish *publish)
@@ -867,8 +867,8 @@ static void take_publish(struct client *client, const struct mqtt_publish *publi
 
 /* The state of the session is kept from the connection before [MQTT-3.1.2-4] [MQTT-4.1.0-1]
  * [MQTT-4.1.0-2]. PUBLISH, with DUP 1, and PUBREL are sent again with their packet ids
- * [MQTT-4.4.0-1]. If the server has no session, because it has lost it or with clean session 1
- * [MQTT-3.1.2-6], the messages that are not acknowledged to the end are published as new ones. At
+ * [MQTT-4.4.0-1]. If the server has no session, because it has lost it or because of clean session
+ * 1 [MQTT-3.1.2-6], the messages that are not acknowledged to the end are published as new ones. At
  * QoS 2 they may then arrive twice; otherwise they might not arrive. */
 static void resume_session(struct client *client, bool session_present)
 {
@@ -895,7 +895,7 @@ static void take_connack(struct client *client, const struct mqtt_connack *conna
         complain("The server has refused the connection: %s", reasons[connack->return_code]);
         end(client, NO_CONNECTION);
     } else if (connack->session_present && !options.keep_session) {
-        fail_protocol(client, "A session is present though a clean one was asked for.",
+        fail_protocol(client, "A session is present although a clean one was requested.",
                       "MQTT-3.2.2-1");
     } else {
         client->phase = ONLINE;
@@ -915,7 +915,7 @@ static void take_suback(struct client *client, const struct mqtt_suback *suback)
         return;
     }
     if (suback->count != options.topics.count) {
-        fail_protocol(client, "A SUBACK has not one return code for each filter.", "MQTT-3.8.4-5");
+        fail_protocol(client, "A SUBACK must have a return code for each filter.", "MQTT-3.8.4-5");
         return;
     }
     for (i = 0; i < suback->count; i++) { /* in the order of the filters [MQTT-3.9.3-1] */
@@ -988,7 +988,7 @@ static bool take_next(struct client *client)
     return true;
 }
 
-/* Whether a packet can be answered now. */
+/* True if a packet can be answered now. */
 static bool can_take(const struct client *client)
 {
     return (client->phase == ONLINE || client->phase == AWAITING_CONNACK) && !is_printing(client) &&
@@ -1023,20 +1023,20 @@ static void advance(struct client *client)
  * Time
  * ------------------------------------------------------------------------------------------- */
 
-/* Whether a PINGRESP could not reach us: we do not read while we print, not everything while we send
- * a payload, and it cannot overtake a packet that is arriving. That is no fault of the server. */
+/* True if a PINGRESP could not reach us, without a fault of the server. We read nothing while we
+ * print, and not everything while we send a payload. It cannot overtake a packet that arrives. */
 static bool is_kept_from_reading(const struct client *client)
 {
     return is_printing(client) || buffer_length(&client->received) > 0 || client->payload_left > 0;
 }
 
-/* When check_time has something to do. */
+/* The time when check_time has something to do. */
 static int64_t next_time(const struct client *client)
 {
     const int64_t interval = (int64_t)options.keep_alive * 1000;
 
     if (client->phase == OFFLINE && is_printing(client))
-        return INT64_MAX; /* its acknowledgement belongs to the connection that is lost */
+        return INT64_MAX; /* finish the message before the next attempt */
     if (client->phase != ONLINE)
         return client->deadline;
     if (interval == 0)
@@ -1167,7 +1167,7 @@ static int run(void)
     if (options.timeout > 0)
         client.stop_at = client.now + (int64_t)options.timeout * 1000;
     /* In a session that was kept, the server may still know packet ids of an earlier run. To start
-     * somewhere else makes it unlikely that a new message is taken for an old one. */
+     * with another one makes it unlikely that a new message is taken for an old one. */
     client.window.last_id = (uint16_t)(client.now + (int64_t)getpid() * 257);
     if (options.publishes)
         open_source(&client);
@@ -1197,9 +1197,9 @@ static bool check_options(const char *command)
     else if (options.topics.count == 0) /* [MQTT-3.8.3-3] */
         fault = "-t is missing";
     else if (options.publishes && options.topics.count > 1)
-        fault = "pub takes one -t";
+        fault = "pub needs exactly one -t";
     else if (options.publishes && payloads != 1)
-        fault = "pub takes one of -m, -f, -s, -l and -n, once";
+        fault = "pub needs exactly one of -m, -f, -s, -l and -n";
     else if (options.publishes &&
              (options.count > 0 || options.with_topic || options.no_newline || options.no_retained))
         fault = "-C, -v, -N and -R are options of sub";

@@ -56,7 +56,7 @@ static const struct option known_options[] = {
 static const struct command_line command_line = {
     "Usage: mqtt_inspect [OPTION]... [FILE]...\n"
     "Prints the packets of recorded MQTT 3.1.1 byte streams, one line each. Each FILE is a stream\n"
-    "of one direction; without a FILE, or if it is -, standard input is.\n\n",
+    "of one direction. Without a FILE, or for -, it reads standard input.\n\n",
     "\nThe exit status is 0 if all is well, 1 if a packet is malformed, 2 if a stream ends within "
     "a\n"
     "packet, 3 if the options are wrong or if the input or the output fails; the highest of "
@@ -65,7 +65,7 @@ static const struct command_line command_line = {
     sizeof known_options / sizeof known_options[0],
 };
 
-/* What the program exits with. */
+/* The exit statuses of the program. */
 enum {
     ALL_IS_WELL = 0,
     MALFORMED = 1,
@@ -75,7 +75,7 @@ enum {
 
 struct stream {
     const char *path;       /* "-": standard input */
-    struct buffer received; /* and not shown yet; it begins with the first byte of a packet */
+    struct buffer received; /* not shown yet; begins with the first byte of a packet */
     uint64_t offset;        /* of that byte in the stream */
     struct hex_text text;   /* if options.hex */
     int file;
@@ -167,8 +167,8 @@ static const struct {
     {"HTTP/1.", 7, KIND_HTTP},
 };
 
-/* Both the request of a WebSocket connection and the answer have this word in a line of their header.
- */
+/* True if "websocket" is in the bytes. The request for a WebSocket connection and its answer have it
+ * in their headers. */
 static bool has_websocket(const struct part *part)
 {
     static const char word[] = "websocket";
@@ -193,7 +193,7 @@ static bool is_hex(const struct part *part)
     return i >= 4;
 }
 
-/* Of a refused packet at the beginning of a stream */
+/* The kind of a stream whose first packet is refused. */
 static enum kind kind_of(const struct part *part)
 {
     const char *version = connect_version(part);
@@ -205,7 +205,7 @@ static enum kind kind_of(const struct part *part)
         return KIND_MQTT_3_1;
     if (version[0] != '\0')
         return KIND_BRIDGE;
-    /* A CONNACK has properties, and says how long they are. */
+    /* This CONNACK has properties after their length. */
     if (part->length >= 5 && part->bytes[0] == 0x20 && part->bytes[1] < 0x80 &&
         part->bytes[1] == part->bytes[4] + 3)
         return KIND_MQTT_5_0;
@@ -219,7 +219,7 @@ static enum kind kind_of(const struct part *part)
     return !options.hex && is_hex(part) ? KIND_HEX : KIND_UNKNOWN;
 }
 
-/* A path as an argument for the shell, perhaps in quotes in `text` */
+/* A path as an argument for the shell. If it needs quotes, it is in `text`. */
 static const char *shell_path(const char *path, char *text, size_t size)
 {
     static const char plain[] =
@@ -237,7 +237,7 @@ static const char *shell_path(const char *path, char *text, size_t size)
     return text;
 }
 
-/* A line that helps, or NULL */
+/* A line that helps the user, or NULL. */
 static const char *hint_for(const struct stream *stream, enum kind kind, char *text, size_t size)
 {
     char path[300];
@@ -290,7 +290,7 @@ struct fields {
     size_t end;           /* of the field */
 };
 
-/* Prints bytes of the field, as many as a line has. Returns their number. */
+/* Prints the field's bytes for one line. Returns their number. */
 static unsigned put_field_bytes(struct fields *fields)
 {
     FILE *file = fields->out->file;
@@ -304,7 +304,7 @@ static unsigned put_field_bytes(struct fields *fields)
     return i;
 }
 
-/* Between these two a field's name and value are printed. */
+/* The callers print a field's name and value between begin_field and end_field. */
 static void begin_field(struct fields *fields, size_t size)
 {
     unsigned count;
@@ -331,7 +331,7 @@ static void field_number(struct fields *fields, size_t size, const char *name, u
     end_field(fields, section);
 }
 
-/* A string, after its length */
+/* A string with its length. */
 static void field_string(struct fields *fields, const char *name, struct mqtt_string string,
                          const char *section)
 {
@@ -341,7 +341,7 @@ static void field_string(struct fields *fields, const char *name, struct mqtt_st
     end_field(fields, section);
 }
 
-/* Binary data, of which the length may be a part */
+/* Binary data, with or without its length. `prefix` is the size of the length, or 0. */
 static void field_bytes(struct fields *fields, size_t prefix, const char *name,
                         struct mqtt_bytes bytes, const char *section)
 {
@@ -548,8 +548,8 @@ static int32_t show_packets(struct stream *stream, struct output *out, uint32_t 
     return MQTT_PACKET_INCOMPLETE;
 }
 
-/* Reports a packet that is malformed, or incomplete at the end of the stream. Returns whether the
- * packets after it make sense. */
+/* Reports a packet that is malformed, or incomplete at the end of the stream. Returns true if there
+ * may be MQTT 3.1.1 packets after it. */
 static bool report_packet(const struct stream *stream, struct output *out, struct output *err,
                           int32_t status, uint32_t error_offset)
 {
@@ -570,7 +570,7 @@ static bool report_packet(const struct stream *stream, struct output *out, struc
     return kind == KIND_UNKNOWN || kind == KIND_MQTT_3_1 || kind == KIND_BRIDGE;
 }
 
-/* Whether the end of a malformed packet may still come, so that --continue can go on after it. */
+/* True if --continue must wait for the end of a malformed packet, to go on after it. */
 static bool awaits_end(const struct part *part)
 {
     uint32_t remaining;
@@ -580,7 +580,7 @@ static bool awaits_end(const struct part *part)
     return options.goes_on && (size == MQTT_PACKET_INCOMPLETE || packet_size(part) > part->length);
 }
 
-/* Shows what has been received. Returns whether there can be more. */
+/* Shows what has been received. Returns true if there can be more. */
 static bool show_received(struct stream *stream, struct output *out, struct output *err,
                           bool is_last, int *result)
 {
@@ -589,9 +589,9 @@ static bool show_received(struct stream *stream, struct output *out, struct outp
         const int32_t status = show_packets(stream, out, &error_offset);
         const struct part part = unseen_part(stream);
         bool is_known;
-        /* An error is printed elsewhere, and after the packets before it. */
+        /* An error goes to standard error, so print the packets before it first. */
         if (fflush(stdout) != 0 || ferror(stdout)) {
-            *result = FAILED; /* main says so */
+            *result = FAILED; /* main reports it */
             return false;
         }
         if (status == MQTT_PACKET_INCOMPLETE || (!is_last && awaits_end(&part)))
@@ -656,7 +656,7 @@ static void put_file(struct output *out)
         put_bytes(out, "", "file", bytes);
 }
 
-/* Returns the exit status, the highest of those of the files. */
+/* Returns the highest exit status of the files. */
 static int inspect_files(const char *const *paths, struct output *out, struct output *err)
 {
     const bool are_several = paths[1] != NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * mqtt_tap.c: stands between MQTT 3.1.1 clients and their server, passes on what they send, and
+ * mqtt_tap.c: a proxy between MQTT 3.1.1 clients and their server. It passes on what they send. It
  * prints each packet as mqtt_inspect does, with its time, connection, sender and client id.
  *
  *     cc -o mqtt_tap examples/complete/mqtt_tap.c
@@ -28,7 +28,7 @@
 
 #define READ_SIZE 65536u /* bytes, at most, from each side in a turn */
 
-/* A direction with so many bytes to send does not receive more. */
+/* While a direction has this many bytes to send, it does not receive more. */
 #define PENDING_MAX 65536u
 
 #define LINGER 3000 /* milliseconds for a client to close after its server has closed */
@@ -51,22 +51,22 @@ static struct {
 static const struct option known_options[] = {
     {"--listen [HOST:]PORT", TEXT, &options.listen, 0, 0,
      "where clients connect; HOST is 127.0.0.1 if not given, and an\n"
-     "                             IPv6 address stands in [brackets]; PORT 0 is any free one"},
+     "                             IPv6 address is in [brackets]; PORT 0 is any free port"},
     {"--to HOST:PORT", TEXT, &options.to, 0, 0, "the server"},
     {"--malformed POLICY", TEXT, &options.malformed, 0, 0,
-     "refuse: close a connection in which a packet is malformed; or\n"
-     "                             forward: from that packet on, pass on that direction unseen"},
+     "refuse: close a connection with a malformed packet; or\n"
+     "                             forward: pass on the rest of that direction undecoded"},
     {"--max-packet BYTES", NUMBER, &options.packet_max, 2, PACKET_SIZE_MAX,
      "treat packets that are larger as malformed"},
     {"--reencode", FLAG, &options.reencodes, 0, 0,
-     "send each packet as the encoder writes it, not as it came"},
+     "send each packet as the encoder writes it, not as it arrived"},
     {"--json", FLAG, &options.json, 0, 0,
      "print each packet, and an error in a stream, as a line of JSON"},
     {"--type TYPE", LIST, &options.types, 0, 0,
-     "print only packets of this type; several give several types"},
+     "print only packets of this type; repeat it for more types"},
     {"--topic FILTER", LIST, &options.topics, 0, 0,
      "print only PUBLISH packets with a topic that the filter matches;\n"
-     "                             several give several filters"},
+     "                             repeat it for more filters"},
     {"--record DIR", TEXT, &options.record, 0, 0,
      "write what each side sends to DIR/NNN.client.bin, NNN.server.bin"},
     {"--once", FLAG, &options.once, 0, 0, "end after the first connection"},
@@ -81,7 +81,7 @@ static const struct command_line command_line = {
     sizeof known_options / sizeof known_options[0],
 };
 
-/* What the program exits with. */
+/* The exit statuses of the program. */
 enum {
     ALL_IS_WELL = 0,
     MALFORMED = 1,
@@ -111,8 +111,8 @@ struct connection {
     struct direction down;
     const struct addrinfo *next_address; /* to try if the last one does not answer */
     unsigned long number;
-    struct buffer client_id; /* of its CONNECT, and a NUL; empty: unknown */
-    int64_t close_at;        /* once the server has ended; 0: it has not */
+    struct buffer client_id; /* from its CONNECT, with a NUL; empty: unknown */
+    int64_t close_at;        /* set when the server has closed; 0: it has not */
     int client;
     int server;
     bool is_connecting; /* to the server */
@@ -142,8 +142,8 @@ static bool fail(const struct direction *way, const char *what, int error)
     return false;
 }
 
-/* Once in a turn, so that a fast connection leaves time to the others. A source that is lost is
- * treated as one that closes: what it sent until then is passed on. */
+/* Called once in a turn, so that a fast connection leaves time to the others. A lost source is
+ * treated like one that has closed: what it sent before is passed on. */
 static bool receive(struct direction *way)
 {
     const uint8_t *bytes;
@@ -171,7 +171,7 @@ static void transmit(struct direction *way)
     way->is_finished = true;
 }
 
-/* UTC, as ISO 8601 writes it, with milliseconds */
+/* Writes the time in UTC with milliseconds, in the format of ISO 8601. */
 static void format_time(char *text, size_t size, const struct timespec *time)
 {
     struct tm parts = {0};
@@ -182,7 +182,7 @@ static void format_time(char *text, size_t size, const struct timespec *time)
     snprintf(text + length, size - length, ".%03ldZ", time->tv_nsec / 1000000);
 }
 
-/* The beginning of a line: when, in which connection, from which side, of which client */
+/* Prints the beginning of a line: time, connection, side, client id. */
 static void put_direction(struct output *out)
 {
     const struct direction *way = (const struct direction *)out->labelled;
@@ -223,7 +223,7 @@ static void note_client_id(struct connection *connection, const struct mqtt_pack
         buffer_drop(id, buffer_length(id));
 }
 
-/* Whether the options --type and --topic let the packet be printed. */
+/* True if the options --type and --topic select the packet. */
 static bool is_wanted(const struct mqtt_packet *packet)
 {
     size_t i;
@@ -261,7 +261,7 @@ static struct part unseen_part(const struct direction *way)
     return part;
 }
 
-/* Nobody knows where the next packet of this direction begins: from here on it is not decoded. */
+/* It is unknown where the next packet begins, so this direction is not decoded from here on. */
 static bool give_up(struct tap *tap, struct direction *way)
 {
     tap->met_malformed = true;
@@ -364,14 +364,14 @@ static bool meet_end(struct tap *tap, struct direction *way)
     return true;
 }
 
-/* Everything is passed on. The target learns that the source has ended, and may still send. */
+/* Everything is passed on. Tells the target that the source has ended. The target may still send. */
 static void finish(struct direction *way)
 {
     shutdown(way->target, SHUT_WR);
     way->is_finished = true;
 }
 
-/* No more is read from one side while the other side does not read. */
+/* False while the other side does not read: then nothing more is read from this side. */
 static bool wants_input(const struct direction *way)
 {
     return !way->has_ended && buffer_length(&way->out) < PENDING_MAX;
@@ -505,7 +505,7 @@ static bool serve_connecting(struct connection *connection)
     return try_next_address(connection) || fail(&connection->down, "connecting", error);
 }
 
-/* When the server has ended, nothing that the client sends matters. The client is still read for a
+/* When the server has closed, nothing that the client sends matters. The client is still read for a
  * while: closing a socket with unread bytes would destroy bytes that the client has not received. */
 static bool is_over(const struct tap *tap, struct connection *connection)
 {
@@ -528,8 +528,8 @@ static bool serve(struct tap *tap, struct connection *connection, const struct p
     return !is_over(tap, connection);
 }
 
-/* poll ignores a negative file. Otherwise it would report a socket that has failed again and again,
- * even while nothing is expected from it. */
+/* If nothing is expected from a socket, its file is -1, which poll ignores. Otherwise poll would
+ * report a failed socket again and again. */
 static struct pollfd interest(int file, const struct direction *from, const struct direction *to)
 {
     struct pollfd result = {.fd = file};
@@ -645,8 +645,8 @@ static int run(struct tap *tap)
  * Options
  * ------------------------------------------------------------------------------------------- */
 
-/* Splits [HOST:]PORT at its last colon; an IPv6 address stands in brackets. `host` keeps its value
- * if there is none in the text. False, with an explanation: there is no room for it. */
+/* Splits [HOST:]PORT at its last colon. An IPv6 address is in brackets. If the text has no host,
+ * `host` keeps its value. Returns false, with an explanation, if `host` is too small. */
 static bool split_address(const char *text, char *host, size_t size, const char **port)
 {
     const char *colon = strrchr(text, ':');
@@ -684,7 +684,7 @@ static int start_listening(const char *text)
     return file;
 }
 
-/* NULL, with an explanation: there is no such server. */
+/* Returns NULL, with an explanation, if there is no such server. */
 static struct addrinfo *look_up_server(const char *text)
 {
     char host[256] = "";

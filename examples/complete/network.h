@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * network.h: what the programs of this folder share to talk to others: the clock, signals, sockets.
- * It needs POSIX, and it includes program.h.
+ * network.h: the clock, signals and sockets, for the programs of this folder. It needs POSIX, and it
+ * includes program.h.
  */
 #if !defined(NETWORK_H)
 #define NETWORK_H
@@ -19,7 +19,7 @@
  * Time and signals
  * ------------------------------------------------------------------------------------------- */
 
-/* Of a clock that nobody sets. */
+/* The time of a clock that nobody sets. */
 static inline int64_t milliseconds(void)
 {
     struct timespec time = {0};
@@ -47,8 +47,8 @@ static inline void handle_signal(int number)
     errno = error;
 }
 
-/* From here on SIGINT and SIGTERM make signal_pipe[0] readable, which poll can wait for. If the
- * handler only set a flag, a signal could come between a look at the flag and the call of poll. */
+/* From here on SIGINT and SIGTERM make signal_pipe[0] readable, and poll can wait for that. If the
+ * handler only set a flag, a signal could come after the flag is read and before poll is called. */
 static inline bool watch_signals(void)
 {
     struct sigaction action = {0};
@@ -59,7 +59,7 @@ static inline bool watch_signals(void)
            sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGTERM, &action, NULL) == 0;
 }
 
-/* To write to a pipe or socket that nobody reads is then an error of write. */
+/* Makes write return an error if nobody reads the pipe or socket. */
 static inline void ignore_broken_pipes(void)
 {
     struct sigaction action = {0};
@@ -73,13 +73,13 @@ static inline void ignore_broken_pipes(void)
  * Sockets: TCP keeps the order of the bytes and loses none [MQTT-7.1.1-1] [MQTT-7.1.2-1]
  * ------------------------------------------------------------------------------------------- */
 
-/* Whether a call on a socket that does not block has failed for good. */
+/* True if a call on a non-blocking socket has failed for good. */
 static inline bool is_lost(ssize_t count)
 {
     return count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
 }
 
-/* Sends what the socket accepts now. False: the other side is gone. */
+/* Sends what the socket accepts now. Returns false if the other side is gone. */
 static inline bool buffer_send(struct buffer *buffer, int socket)
 {
     const ssize_t count = send(socket, buffer_front(buffer), buffer_length(buffer), 0);
@@ -89,8 +89,8 @@ static inline bool buffer_send(struct buffer *buffer, int socket)
     return !is_lost(count);
 }
 
-/* Receives what has come, at most `size` bytes; there must be room for them. False: the other side
- * has closed, or is gone. */
+/* Receives what has come, at most `size` bytes. There must be room for them. Returns false if the
+ * other side has closed or is gone. */
 static inline bool buffer_receive(struct buffer *buffer, int socket, size_t size)
 {
     const ssize_t count = recv(socket, buffer->bytes + buffer->end, size, 0);
@@ -100,7 +100,7 @@ static inline bool buffer_receive(struct buffer *buffer, int socket, size_t size
     return count != 0 && !is_lost(count);
 }
 
-/* NULL, with an explanation, if there is no such address. */
+/* Returns NULL, with an explanation, if there is no such address. */
 static inline struct addrinfo *look_up(const char *host, const char *port, int flags)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
@@ -121,7 +121,7 @@ static inline void send_at_once(int socket)
     (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-/* Begins to connect and does not wait. -1: errno says why that fails. */
+/* Begins to connect and does not wait. Returns -1 and sets errno if that fails. */
 static inline int connect_to(const struct addrinfo *address)
 {
     const int file = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
@@ -148,7 +148,7 @@ static inline int connect_error(int socket)
     return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-/* -1, with an explanation, if nobody can connect there. */
+/* Returns -1, with an explanation, if it cannot listen there. */
 static inline int listen_at(const char *host, const char *port)
 {
     struct addrinfo *address = look_up(host, port, AI_PASSIVE);
@@ -205,8 +205,8 @@ static inline int accept_client(int listener, char *name, size_t size)
     return -1;
 }
 
-/* Whether accept failed because too many files are open. poll would report the connection again at
- * once: the program pauses. */
+/* True if accept failed because too many files are open. Then the program must pause: poll would
+ * report the connection again at once. */
 static inline bool must_pause_accepting(void)
 {
     return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;

@@ -86,7 +86,7 @@ static uint32_t code_point(const uint8_t *s, size_t size)
     return value;
 }
 
-/* Whether a character cannot control a terminal, reorder the line or end a string. */
+/* True if a character cannot control a terminal, reorder the line or end a string. */
 static bool is_harmless(uint32_t c)
 {
     if (c < 0x20 || (c >= 0x7F && c <= 0x9F)) /* C0, DEL, C1 */
@@ -149,8 +149,8 @@ static bool is_utf8(struct mqtt_bytes bytes)
 }
 
 /* ---------------------------------------------------------------------------------------------
- * The fields of a packet. Each has two names: text shows that of the standard, and JSON has that of
- * mqtt_codec.h as its key.
+ * The fields of a packet. Each has two names: text shows the name in the standard, and the key in
+ * JSON is the name in mqtt_codec.h.
  * ------------------------------------------------------------------------------------------- */
 
 static void put_quoted(const struct output *out, const uint8_t *text, size_t length)
@@ -223,7 +223,7 @@ static void put_close(struct output *out, char bracket)
     out->comma = ",";
 }
 
-/* A line of text shows the beginning, and never a part of a character. */
+/* A line of text shows the beginning. It is not cut within a character. */
 static void put_preview(const struct output *out, const uint8_t *text, size_t length)
 {
     size_t shown = length;
@@ -473,7 +473,7 @@ struct dump {
     const uint8_t *bytes;
     uint64_t start;
     uint64_t end;
-    uint64_t mark; /* the byte to show; at `end` a byte is missing */
+    uint64_t mark; /* the byte to mark; if it is `end`, a byte is missing */
 };
 
 static void dump_mark(struct output *out, int indent)
@@ -538,7 +538,7 @@ struct part {
     uint64_t offset; /* of bytes[0] in the stream */
 };
 
-/* After an error the decoder's packet->type means nothing. */
+/* After an error, the decoder's packet->type has no meaning. */
 static enum mqtt_packet_type part_type(const struct part *part)
 {
     return (enum mqtt_packet_type)(part->bytes[0] / 16);
@@ -555,8 +555,8 @@ static uint32_t packet_size(const struct part *part)
     return size < 0 ? 0 : 1 + (uint32_t)size + remaining;
 }
 
-/* The version of MQTT that a CONNECT has: its protocol name and level; or "" if they are not known,
- * or not there. The bit 0x80 of the level is that of a bridge of mosquitto. */
+/* The version of MQTT in a CONNECT, by its protocol name and level, or "" if they are unknown or
+ * missing. A bridge of mosquitto sets the bit 0x80 of the level. */
 static const char *connect_version(const struct part *part)
 {
     static const struct {
@@ -598,7 +598,7 @@ static void end_error(struct output *out, const char *clause, const char *messag
     fputs("}\n", out->file);
 }
 
-/* All offsets are offsets in the stream. If there is a hint, it is all that text shows. */
+/* All offsets are offsets in the stream. If there is a hint, text shows only the hint. */
 static void put_malformed(struct output *out, const struct part *part, int32_t status,
                           uint32_t error_offset, const char *hint)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * program.h: what the programs of this folder share and what is not MQTT: messages, options, a buffer
- * that grows. It needs hosted C, and POSIX or MinGW. A program includes mqtt_codec.h and defines
- * PROGRAM, its name, before it includes this file.
+ * program.h: messages, options and a buffer that grows, for the programs of this folder. It needs
+ * hosted C, and POSIX or MinGW. A program includes mqtt_codec.h and defines PROGRAM, its name,
+ * before it includes this file.
  */
 #if !defined(PROGRAM_H)
 #define PROGRAM_H
@@ -35,9 +35,9 @@ static inline void complain(const char *format, ...)
     fputs(".\n", stderr);
 }
 
-/* If standard input, output or error is closed, the next file that is opened gets its number: a
- * socket would receive what the program prints. This opens files in their place. Using one of these
- * fails, as using a closed one would. */
+/* If standard input, output or error is closed, the next file that is opened gets its number. If
+ * that is a socket, it receives what the program prints. So this opens a file in place of each
+ * closed one. Using it fails, as using the closed one would. */
 static inline bool occupy_standard_files(void)
 {
 #if !defined(_WIN32)
@@ -61,7 +61,7 @@ static inline void set_binary(int file)
 #endif
 }
 
-/* False, with an explanation, if something that was printed is lost. */
+/* Returns false, with an explanation, if something that was printed is lost. */
 static inline bool flush_output(void)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -180,7 +180,8 @@ static inline bool add_to_list(const struct option *option, const char *text)
     return true;
 }
 
-/* `value` is the argument after the option, or NULL. False, with an explanation: it is wrong. */
+/* `value` is the argument after the option, or NULL. Returns false, with an explanation, if it is
+ * wrong. */
 static inline bool set_option(const struct option *option, const char *name, const char *value)
 {
     if (option->kind == FLAG) {
@@ -204,7 +205,7 @@ static inline bool set_option(const struct option *option, const char *name, con
     return false;
 }
 
-/* Sets the options, and stores the other arguments in `operands`, where there is room for `most`. */
+/* Sets the options. Stores the other arguments in `operands`, which has room for `most`. */
 static inline enum parse_result parse_arguments(const struct command_line *line, int count,
                                                 char **arguments, const char **operands,
                                                 size_t most)
@@ -260,16 +261,17 @@ static inline size_t buffer_length(const struct buffer *buffer)
     return buffer->end - buffer->begin;
 }
 
-/* An empty buffer may have no memory: then it is NULL, to which nothing may be added. */
+/* The first byte in use. A buffer without memory is NULL, and C does not allow NULL + 0. */
 static inline uint8_t *buffer_front(const struct buffer *buffer)
 {
     return buffer->begin == 0 ? buffer->bytes : buffer->bytes + buffer->begin;
 }
 
-/* Makes room for `size` bytes after the end. The bytes in use move to the front if at least as many
- * were dropped before them, else to a buffer of twice the capacity: so appending takes linear time.
- * Callers ask for what has come, not for what a fixed header announces, so that nobody can make the
- * program allocate memory for bytes that never come. False: there is no memory. */
+/* Makes room for `size` bytes after the end. If at least as many bytes were dropped as are in use,
+ * the bytes in use move to the front, else to a buffer of twice the capacity. So appending takes
+ * linear time. Callers ask for room for bytes that have come, not for what a fixed header announces.
+ * So nobody can make the program allocate memory for bytes that never come. Returns false if there
+ * is no memory. */
 static inline bool buffer_reserve(struct buffer *buffer, size_t size)
 {
     const size_t length = buffer_length(buffer);
@@ -328,8 +330,8 @@ static inline void buffer_drop(struct buffer *buffer, size_t size)
         buffer_free(buffer);
 }
 
-/* Appends a packet as the encoder writes it; the encoder is asked for the size first. False: there is
- * no memory, or the packet breaks a rule. */
+/* Encodes a packet at the end. It calls the encoder without a buffer first, to get the size. Returns
+ * false if there is no memory, or if the packet breaks a rule. */
 static inline bool buffer_append_packet(struct buffer *buffer, const struct mqtt_packet *packet)
 {
     const int32_t size = mqtt_encode(NULL, 0, packet);

@@ -51,8 +51,8 @@ struct in_flight {
     bool is_sent; /* its PUBLISH was sent before: the next one has DUP 1 */
 };
 
-/* The first `released` messages have had their PUBREC. They are in the order of the PUBRECs, which
- * is that of their PUBRELs [MQTT-4.6.0-4]. The others are in the order of their PUBLISH packets
+/* The first `released` messages have had their PUBREC. They are in the order of the PUBRECs, and
+ * so are their PUBRELs [MQTT-4.6.0-4]. The others are in the order of their PUBLISH packets
  * [MQTT-4.6.0-1] [MQTT-4.6.0-6]. It starts as {0}. */
 struct window {
     struct in_flight messages[WINDOW_MAX];
@@ -87,7 +87,7 @@ static inline void window_add(struct window *window, void *message, uint8_t qos)
     window->due++;
 }
 
-/* The packet id is free again [MQTT-2.3.1-3]. Returns the program's message. */
+/* Removes a message. Its packet id is free again [MQTT-2.3.1-3]. Returns the program's message. */
 static inline void *window_remove(struct window *window, size_t index)
 {
     struct in_flight *removed = &window->messages[index];
@@ -162,7 +162,7 @@ static inline enum ack_result window_acknowledge(struct window *window, enum mqt
     if (!found.is_due)
         window->due++;
     found.is_due = true;
-    if (!is_released) { /* it moves after those that were released before */
+    if (!is_released) { /* it moves after the messages that were released before */
         memmove(&window->messages[window->released + 1], &window->messages[window->released],
                 (index - window->released) * sizeof found);
         window->messages[window->released] = found;

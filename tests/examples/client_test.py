@@ -613,7 +613,7 @@ sending DISCONNECT
             "pub", "-q", "1", "-t", "a", "-l", "--retries", "2"))
         check([large in packets[-1] for packets in seen] == [True] * 3, f"sent: {seen}")
         lines = self.stderr.splitlines()
-        hint = "without taking a message of 1000 bytes: it may be too large for the server."
+        hint = "without accepting a message of 1000 bytes: it may be too large."
         check([line for line in lines if hint in line] == [
             f"mqtt_client: The server has closed the connection {i} times {hint}" for i in (2, 3)] and
               lines[-1].startswith("mqtt_client: No connection to "), f"said: {lines}")

@@ -129,7 +129,7 @@ def too_large(broker, client):
               "connection is closed")
     if text.count(": a PUBLISH of ") != 2 or wanted not in text:
         raise Failure(f"the server's log: {text}")
-    wanted = f"2 times without taking a message of {size} bytes: it may be too large for the server"
+    wanted = f"2 times without accepting a message of {size} bytes: it may be too large"
     if done.returncode != 2 or wanted not in done.stderr.decode():
         raise Failure(f"the client: {done}")
     print(f"a message of {size} bytes: both sides say why it is refused")

@@ -3,7 +3,7 @@
 """build.py [FILE]: makes mqtt_inspect.html, the page that shows MQTT packets, by default beside this file.
 
 It compiles page.c, with mqtt_codec.h, to WebAssembly and puts it with page.css and the files of
-JavaScript into page.html. That needs clang and lld of version 14, those of Debian 12: another version gives other bytes.
+JavaScript into page.html. It needs clang 14 and lld 14, as in Debian 12. Other versions make other bytes.
 """
 
 import base64

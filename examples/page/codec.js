@@ -1,5 +1,5 @@
-// codec.js: mqtt_codec.h and page.c, as WebAssembly. build.py puts the files of JavaScript one after
-// the other into one module.
+// codec.js: calls mqtt_codec.h and page.c, which are WebAssembly. build.py joins the JavaScript files to
+// one module.
 
 // enum kind, enum state and enum side of page.c
 const FLAGS = 0, TYPE = 1, BITS = 2, BYTE = 3, NUMBER = 4, LENGTH = 5, STRING = 6, BINARY = 7, REST = 8;
@@ -13,7 +13,7 @@ const NOWHERE = 0xffffffff; // UINT32_MAX: no offset, no member
 // Sizes of the structs of page.c, in words of four bytes
 const FIELD_WORDS = 7, LAYOUT_WORDS = 5, RECORD_WORDS = 5, PART_WORDS = 5, INPUT_WORDS = 3;
 
-// One version of MQTT. `prefix` begins the names of its functions.
+// One version of MQTT. The names of its functions begin with `prefix`.
 class Codec {
     constructor(exports, prefix) {
         this.memory = exports.memory;
@@ -23,7 +23,7 @@ class Codec {
         this.layouts = this.readLayouts();
     }
 
-    // Makes room for `size` bytes after __heap_base. Each call of the codec begins there anew.
+    // Makes room for `size` bytes after __heap_base. Each call of the codec starts there again.
     reserve(size) {
         const missing = this.scratch + size - this.memory.buffer.byteLength;
         if (missing > 0)
@@ -141,7 +141,7 @@ class Codec {
         return address;
     }
 
-    // The CONNACK for a CONNECT that is refused with this status; null: there is none.
+    // The CONNACK for a CONNECT that is refused with this status, or null if there is none.
     answer(status) {
         this.reserve(4);
         const size = this.call("answer", status, this.scratch, 4);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * page.c: what mqtt_inspect.html asks of mqtt_codec.h. build.py compiles it to WebAssembly.
+ * page.c: the functions of mqtt_inspect.html that use mqtt_codec.h. build.py compiles it to
+ * WebAssembly.
  *
- * The codec judges: it says which packets are valid, which rule a packet breaks and where, and it
- * writes packets. Here is only a table: for each packet type the fields in the order of their bytes.
- * The page names the bytes of a packet with it, and makes the form of its editor from it.
+ * The codec says which packets are valid, which rule a packet breaks and where. It also writes
+ * packets. This file adds only a table: for each packet type, the fields in the order of their bytes.
+ * The page uses it to name the bytes of a packet, and to make the form of its editor.
  *
  * The functions whose names begin with v311_ are called by codec.js, which also knows the structs
  * below. The page copies all bytes into the memory after __heap_base first.
@@ -43,7 +44,7 @@ struct field {
     enum kind kind;
     uint32_t bits; /* of TYPE and BITS: which bits of the FLAGS before them */
     /* 0, or bits of the last FLAGS: the field is only there if one of them is 1. BITS are always
-     * there, but without it they mean nothing. */
+     * there, but mean nothing if none of them is 1. */
     uint32_t when;
     uint32_t member; /* its offset in struct mqtt_packet, or in an entry of its list */
     const struct meaning *meanings;
@@ -54,8 +55,8 @@ struct layout {
     const char *name; /* of the type */
     const struct field *fields;
     uint32_t count;
-    uint32_t list;       /* the fields from this one on are an entry of a list; or `count` */
-    uint32_t entry_size; /* of the list that encoders read */
+    uint32_t list;       /* index of the first field of a list entry; `count` if there is no list */
+    uint32_t entry_size; /* size of an entry in the list for the encoder */
 };
 
 #define MEMBER(name) (uint32_t) offsetof(struct mqtt_packet, as.name)
@@ -273,8 +274,8 @@ static struct record inspect(const uint8_t *bytes, uint32_t length, enum side si
     return record;
 }
 
-/* Gives records of the packets from `offset` on, at most `capacity`. Returns how many. The caller goes
- * on where the last one ends. */
+/* Writes records of the packets from `offset` on, at most `capacity`. Returns how many. The caller
+ * continues where the last one ends. */
 uint32_t v311_index(const uint8_t *bytes, uint32_t length, uint32_t offset, enum side side,
                     struct record *records, uint32_t capacity)
 {
@@ -295,9 +296,9 @@ uint32_t v311_index(const uint8_t *bytes, uint32_t length, uint32_t offset, enum
 
 enum state {
     STATE_GOOD,
-    STATE_BAD,     /* it breaks the rule; without bytes: it is missing */
+    STATE_BAD,     /* it breaks the rule; if it has no bytes, it is missing */
     STATE_CUT,     /* the stream ends within it */
-    STATE_NOT_READ /* it is after what is bad */
+    STATE_NOT_READ /* it is after the BAD field */
 };
 
 /* A field in the bytes of a packet. */
@@ -339,7 +340,7 @@ static uint32_t get_number(const uint8_t *bytes, uint32_t length)
     return number;
 }
 
-/* The bytes that a field has; more than `left` if the packet ends within it. */
+/* The number of bytes of a field. It is more than `left` if the packet ends within the field. */
 static uint32_t field_length(const struct field *field, const uint8_t *bytes, uint32_t left)
 {
     uint32_t length;
@@ -509,7 +510,7 @@ static void set_member(void *object, const struct field *field, const struct inp
     }
 }
 
-/* Sets the members of the fields from `first` to before `last`. Returns the input after theirs. */
+/* Sets the members of the fields from `first` to before `last`. Returns the next unused input. */
 static const struct input *set_members(void *object, const struct layout *layout, uint32_t first,
                                        uint32_t last, const struct input *input)
 {
@@ -536,9 +537,9 @@ static void set_list(struct mqtt_packet *packet, const void *entries, uint32_t c
     }
 }
 
-/* Encodes a packet as mqtt_encode does. `inputs` has an input for each field with a member, in their
- * order, and those of a list again for each of its `entry_count` entries. The list is put together
- * in `entries`, which has layout.entry_size bytes for each. */
+/* Encodes a packet as mqtt_encode does. `inputs` has an input for each field with a member, in the
+ * order of the fields. The inputs of a list entry repeat `entry_count` times. The list is made in
+ * `entries`, which has layout.entry_size bytes for each entry. */
 int32_t v311_encode(uint32_t type, const struct input *inputs, uint8_t *entries,
                     uint32_t entry_count, uint8_t *buffer, uint32_t capacity)
 {
@@ -569,7 +570,7 @@ const char *v311_clause(int32_t status)
     return mqtt_status_clause(status);
 }
 
-/* Writes the CONNACK, 4 bytes, with which a server answers a CONNECT that it refuses with this status.
+/* Writes the answer of a server to a CONNECT that is refused with this status: a CONNACK, 4 bytes.
  * Returns its size, or -1 if the server closes the connection without one. */
 int32_t v311_answer(int32_t status, uint8_t *buffer, uint32_t capacity)
 {

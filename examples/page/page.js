@@ -1,9 +1,9 @@
-// page.js: the page itself. It shows what the codec says; it decodes and judges nothing.
+// page.js: the page itself. It shows what the codec reports. It does not decode or check packets.
 
 // ---- Versions of MQTT -------------------------------------------------------------------------
 
-// `anchors` are those of the headings in the OASIS document. Deeper sections are reached through the
-// section that they are in.
+// `anchors` has the anchors of headings in the OASIS document. A section without an anchor has the link of
+// the section that it is in.
 const VERSIONS = {
     "3.1.1": {
         prefix: "v311_",
@@ -20,7 +20,7 @@ const VERSIONS = {
 };
 const version = VERSIONS["3.1.1"];
 
-// Where a section ("3.1.2.10") or a statement ("MQTT-3.1.2-22") stands.
+// The link to a section ("3.1.2.10") or a statement ("MQTT-3.1.2-22").
 function standardLink(clause) {
     let section = clause.replace(/^MQTT-|-\d+$/g, "");
     while (section !== "" && !(section in version.anchors))
@@ -67,10 +67,10 @@ function clamp(value, least, most) {
 
 // ---- Long lists -------------------------------------------------------------------------------
 
-const SHORT_LIST = 200; // rows; a shorter list has all of them in the document
+const SHORT_LIST = 200; // rows; a shorter list has all its rows in the document
 const TALLEST = 8e6; // pixels; browsers cannot scroll much more
 
-// A box that scrolls through rows of one height. Of a long list only the visible rows exist.
+// A box that scrolls through rows of one height. A long list has only its visible rows in the document.
 class VirtualList {
     constructor(box, makeRow) {
         this.box = box;
@@ -95,7 +95,7 @@ class VirtualList {
         this.draw(true);
     }
 
-    // How many rows there is room for; not a whole number, as a row may be cut.
+    // The number of rows that fit. It may have a fraction, because a row may be cut.
     get room() {
         return Math.min(this.box.clientHeight / this.rowHeight, this.count);
     }
@@ -139,7 +139,7 @@ class VirtualList {
     }
 }
 
-// A list of which one row is selected, with the mouse or the keyboard.
+// A list with one selected row. The mouse or the keyboard selects it.
 class ListBox extends VirtualList {
     // `onSelect` is called with the index of the row; `onSide` with -1 for the left arrow, 1 for the right.
     constructor(box, fillRow, onSelect, onSide) {
@@ -217,7 +217,7 @@ function preview(bytes, most) {
     return `"${escapeText(bytes.subarray(0, length))}"${length < bytes.length ? "…" : ""}`;
 }
 
-// The bytes of a part that are its content: without the length of a string.
+// The content of a part: its bytes without the length of a string.
 function content(part, bytes) {
     const start = hasPrefix(part) ? Math.min(2, part.length) : 0;
     return bytes.subarray(part.offset + start, part.offset + part.length);
@@ -317,7 +317,7 @@ class PacketView {
             this.fields.select(Math.max(parts.findIndex((part) => part.state === BAD), 0));
     }
 
-    // Numbers the parts. `owners` are those that have bytes of their own, which bits have not.
+    // Numbers the parts. `owners` has the parts with bytes of their own. Bits have none.
     nameBytes() {
         this.owners = [];
         this.parts.forEach((part, i) => {
@@ -327,7 +327,7 @@ class PacketView {
         });
     }
 
-    // As many bytes in a line as there is room for.
+    // Chooses the number of bytes in a line by the room for it.
     layOut() {
         const columns = this.dump.box.clientWidth > this.dumpWidth(16) ? 16 : 8;
         if (columns === this.columns || this.parts.length === 0)
@@ -336,7 +336,7 @@ class PacketView {
         this.dump.setCount(Math.ceil((this.bytes.length + (this.isMissing() ? 1 : 0)) / columns));
     }
 
-    // The width of a line with so many bytes: offset, bytes, characters, margins.
+    // The width of a line with this many bytes: offset, bytes, characters, margins.
     dumpWidth(columns) {
         const probe = element("span", "", "0".repeat(4 * columns + 12));
         this.dump.box.append(probe);
@@ -345,7 +345,7 @@ class PacketView {
         return width;
     }
 
-    // True if the packet ends where a field belongs.
+    // True if a field is missing at the end of the packet.
     isMissing() {
         const last = this.parts[this.owners.at(-1)];
         return last.state === BAD && last.length === 0;
@@ -455,7 +455,7 @@ class PacketView {
 
 // ---- Reading ----------------------------------------------------------------------------------
 
-// The first bytes, as hexadecimal, of what people take for MQTT. No packet begins with any of them.
+// The first bytes, as hexadecimal, of streams that are often taken for MQTT. No packet begins so.
 const HINTS = [
     [/^(d4c3b2a1|a1b2c3d4|4d3cb2a1|a1b23c4d|0a0d0d0a)/, "This is a capture file. Open it with Wireshark, choose " +
         "Follow TCP Stream, one direction and Raw, and paste that here."],
@@ -531,7 +531,7 @@ class Reader {
         this.attempt(() => this.setBytes(read(text), ""));
     }
 
-    // A file has bytes, or hexadecimal text: no such text is also a packet.
+    // A file has bytes or hexadecimal text. A hexadecimal text is never a packet.
     async readFile(file) {
         if (file === undefined)
             return;
@@ -555,7 +555,7 @@ class Reader {
         this.setText(fragment.get("bytes"));
     }
 
-    // Shows instead of the results why there are none.
+    // Shows why there are no results.
     attempt(action) {
         let fault = "";
         try {
@@ -635,7 +635,7 @@ class Reader {
             element("span", "size", plural(record.size, "byte")), element("span", "about", this.about(record)));
     }
 
-    // What a row says of a packet: the values of its fields, or why it has none.
+    // The text of a packet's row: the values of its fields, or why it has none.
     about(record) {
         if (record.status !== 0)
             return (this.isRefused(record) ? "Refused: " : "Incomplete: ") + this.codec.message(record.status);
@@ -680,7 +680,7 @@ class Reader {
         ];
     }
 
-    // What a stream is that is not MQTT.
+    // Says what a stream is, if it is not MQTT.
     hint(record) {
         const beginning = toHex(this.bytes.subarray(0, 8));
         const hint = record.offset === 0 ? HINTS.find(([pattern]) => pattern.test(beginning)) : undefined;
@@ -697,7 +697,7 @@ class Reader {
             sectionLink(clause), `] ${where}${bad.field.name}.`);
     }
 
-    // What a server does with a CONNECT that it refuses.
+    // Says what a server does with a refused CONNECT.
     answerText(record) {
         if (this.typeOf(record) !== MQTT_CONNECT || this.side === "server")
             return [];
@@ -736,7 +736,7 @@ class Reader {
 
 // ---- Writing ----------------------------------------------------------------------------------
 
-// What a new packet begins with; other numbers are 1, other texts and flags empty.
+// The fields of a new packet. Other numbers are 1, other texts are empty, other flags are 0.
 const DEFAULTS = {
     "Client Identifier": "kitchen", "Clean Session": 1, "Keep Alive": 60, "Topic Name": "sensors/kitchen", "Payload": "21.5",
     "Topic Filter": "sensors/+", "Will Topic": "sensors/kitchen/state", "Will Message": "gone", "User Name": "user",
@@ -755,7 +755,7 @@ function largestNumber(field) {
     return field.kind === BITS ? field.bits / lowestBit(field.bits) : field.kind === BYTE ? 255 : 65535;
 }
 
-// Fields that a flag announces come last, so that the flag stays where it is.
+// Fields that depend on a flag come last, so that the flag does not move.
 function inFormOrder(controls) {
     const isAnnounced = ({ field }) => field.when !== 0;
     return [...controls.filter((control) => !isAnnounced(control)), ...controls.filter(isAnnounced)];
@@ -847,7 +847,7 @@ class Writer {
         });
     }
 
-    // Makes the form of a packet type. `parts` are those of a packet that is to be edited.
+    // Makes the form of a packet type. `parts` has the parts of the packet to edit.
     setType(type, bytes, parts) {
         find("type").value = type;
         this.type = type;
@@ -906,7 +906,7 @@ class Writer {
         return controls;
     }
 
-    // What the form says, as Codec.encode takes it.
+    // The values of the form, as Codec.encode needs them.
     readInputs() {
         const flags = this.controls.reduce((sum, { field, input }) => sum |
             (field.kind !== BITS ? 0 : (isFlag(field) ? Number(input.checked) : Number(input.value)) * lowestBit(field.bits)), 0);
@@ -940,7 +940,7 @@ class Writer {
         this.showFocused();
     }
 
-    // Points at the bytes of the field that has the focus.
+    // Marks the bytes of the field that has the focus.
     showFocused() {
         const controls = [...this.controls, ...this.entries.flat()];
         const focused = controls.find((control) => control.input === document.activeElement);
@@ -951,7 +951,7 @@ class Writer {
             this.view.fields.select(this.view.parts.indexOf(part));
     }
 
-    // Shows why there are no bytes; without a reason, the bytes.
+    // Shows the bytes, or the reason why there are none.
     showRule(...reason) {
         find("rule").replaceChildren(...reason);
         find("written").hidden = reason.length > 0;

@@ -1,6 +1,6 @@
 // text.js: bytes from text, and text from bytes.
 
-// Text that is not what it should be. The message says where.
+// An error in a text of the user. The message says where.
 class TextError extends Error {}
 
 // Bytes that grow.
@@ -50,9 +50,9 @@ function digit(text, i) {
 
 // ---- Hexadecimal ------------------------------------------------------------------------------
 
-// Lines of a dump begin with an offset. That of xxd ends with a colon. That of od has seven octal digits;
-// an odd number of digits is no bytes. That of hexdump, Wireshark and mqtt_inspect has two blanks after
-// it, or is 0, with which no packet begins. `begins` is tried on the first line, `offset` on each.
+// Lines of a dump begin with an offset. xxd writes a colon after it. od writes seven octal digits, an odd
+// number, so they cannot be bytes. hexdump, Wireshark and mqtt_inspect write two blanks after it. An offset
+// of 0 needs one blank: no packet begins with 0. `begins` is tried on the first line, `offset` on each.
 const DUMPS = [
     {
         begins: /^\s*[0-9a-f]{4,16}:(?=\s|$)/i, offset: /^\s*([0-9a-f]{4,16}):(?=\s|$)/i, radix: 16,
@@ -70,9 +70,9 @@ const DUMPS = [
 ];
 const DUMP_LINE_BYTES = 16;
 
-// Reads bytes as people have them: digits with or without blanks, colons and commas between the bytes,
-// 0x or \x before them, C arrays, and dumps, whose offsets and text columns are not bytes. Text that is
-// not hexadecimal is a TextError.
+// Reads bytes in the usual forms: digits with or without blanks, colons and commas between the bytes,
+// 0x or \x before them, C arrays, and dumps, whose offsets and text columns are not bytes. It throws
+// a TextError if the text is not hexadecimal.
 function readHex(text) {
     const lines = text.split(/\r\n|\r|\n/);
     const first = lines.find((line) => line.trim() !== "" && !line.trim().startsWith("#"));
@@ -164,7 +164,7 @@ function endsColumns(count, width, dump) {
     return count > 0 && width > (dump.middle !== 0 && count === dump.middle ? 2 : 1);
 }
 
-// A token is digits, perhaps after 0x or \x; what may stand between tokens is skipped.
+// A token is digits, perhaps after 0x or \x. Separators between tokens are skipped.
 const TOKEN = /[\s,:;"'<>[\]-]*(?:(0x|\\x)?([0-9a-f]+))?/iy;
 
 function readPlainHex(text) {
@@ -176,19 +176,19 @@ function readPlainHex(text) {
     return bytes.take();
 }
 
-// Blanks for comments, so that lines and columns stay the same.
+// Replaces comments by blanks, so that lines and columns stay the same.
 function withoutComments(text) {
     return text.replace(/#.*|\/\/.*|\/\*[^]*?\*\//g, (comment) => comment.replace(/[^\n]/g, " "));
 }
 
-// What stands between the braces of a C array, after blank lines for what is before them; null: the
-// text is no C array.
+// The text between the braces of a C array, or null if the text is no C array. The text before them is
+// replaced by blanks, so that lines and columns stay the same.
 function arrayBody(text) {
     const parts = /^([\w\s*=;[\]]*)\{([^{}]*)\}([\w\s*=;[\]]*)$/.exec(withoutComments(text));
     return parts === null ? null : parts[1].replace(/[^\n]/g, " ") + " " + parts[2];
 }
 
-// Lines that are nothing but digits are one: some programs break them within a byte.
+// Joins lines that are only digits: some programs break a line within a byte.
 function joinDigits(text) {
     return /^[0-9a-f\s]*$/i.test(text) && !/\S[ \t]+\S/.test(text) ? text.replace(/\s+/g, "") : text;
 }
@@ -271,7 +271,7 @@ function unescapeText(text) {
         else if (characters !== undefined)
             bytes.add(encodeText(unescapeCharacters(characters)));
         else
-            throw new TextError('After \\ stands x and two digits, u and four, or one of n r t 0 \\ ".');
+            throw new TextError('After \\ must come x and two digits, u and four digits, or one of n r t 0 \\ ".');
     }
     return bytes.take();
 }

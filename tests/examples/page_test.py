@@ -687,7 +687,7 @@ class Editor(unittest.TestCase):
             ("CONNECT", "Keep Alive", "1.5", "Keep Alive: this is not a number from 0 to 65535."),
             ("CONNACK", "Connect Return code", "256", "Connect Return code: this is not a number from 0 to 255."),
             ("PUBLISH", "QoS", "4", "QoS: this is not a number from 0 to 3."),
-            ("PUBLISH", "Topic Name", "a\\q", 'Topic Name: After \\ stands x and two digits, u and four, or one of n r t 0 \\ ".'),
+            ("PUBLISH", "Topic Name", "a\\q", 'Topic Name: After \\ must come x and two digits, u and four digits, or one of n r t 0 \\ ".'),
             ("PUBLISH", "Payload", "\\ud800", "Payload: Half of a surrogate pair is no character. Write its bytes with \\x."),
             ("PUBLISH", "Topic Name", "a\\x00", "A string contains the null character U+0000. [MQTT-1.5.3-2]"),
             ("PUBLISH", "Topic Name", "\\xed\\xa0\\x80", "A string is not well-formed UTF-8. [MQTT-1.5.3-1]"),

@@ -3,11 +3,11 @@
 #
 # record.sh [OUTPUT_FOLDER]
 #
-# Records the sessions of README.md: starts a mosquitto broker on 127.0.0.1, lets mosquitto's
-# command-line clients talk to it, each through a socat that writes down both directions, checks
-# that every session holds the packets it is meant to hold, and puts NAME.client.bin (from the
-# client to the server) and NAME.server.bin (from the server to the client) into OUTPUT_FOLDER, by
-# default the folder of this script. Nothing is put there unless all sessions are as they should be.
+# Records the sessions of README.md. It starts a mosquitto broker on 127.0.0.1 and runs mosquitto's
+# command-line clients. Each client connects through a socat that records both directions. The script
+# checks that every session has the expected packets. Then it writes NAME.client.bin (from the client
+# to the server) and NAME.server.bin (from the server to the client) to OUTPUT_FOLDER, by default the
+# folder of this script. It writes nothing if a session has other packets.
 #
 # Needs, on Debian, the packages mosquitto, mosquitto-clients, socat and openssl.
 
@@ -37,7 +37,7 @@ for plugin in /usr/lib/*/mosquitto_dynamic_security.so /usr/lib/mosquitto_dynami
 done
 [ -n "$plugin" ] || die "mosquitto's plugin mosquitto_dynamic_security.so is missing"
 
-# A process that runs has its id in a file NAME.pid; what ends it takes that file away.
+# The id of a running process is in a file NAME.pid. Whoever ends the process removes the file.
 work=$(mktemp -d "${TMPDIR:-/tmp}/record.XXXXXX") || die "no temporary folder can be made"
 clean_up() {
     trap '' HUP INT TERM
@@ -55,7 +55,7 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The complete packets of a file, with what matters of them: CONNACK:return code, PUBLISH:QoS,
+# Prints the complete packets of a file as in README.md: CONNACK:return code, PUBLISH:QoS,
 # SUBACK:return codes, and +present, +dup, +retain.
 packets() {
     od -An -v -tu1 "$1" | awk '
@@ -86,7 +86,7 @@ packets() {
         }'
 }
 
-# await COMMAND ARGUMENTS...: until it is true, at most 10 seconds.
+# await COMMAND ARGUMENTS...: waits until the command succeeds, at most 10 seconds.
 await() {
     tries=0
     until "$@"; do
@@ -108,13 +108,13 @@ holds() { # FILE PACKETS
     [ -f "$1" ] && [ "$(packets "$1")" = "$2" ]
 }
 
-# await_packets NAME client|server PACKETS: until the recording holds exactly these.
+# await_packets NAME client|server PACKETS: waits until the recording has exactly these packets.
 await_packets() {
     await holds "$work/$1.$2.bin" "$3" ||
         die "session $1: the $2 should have sent $3, but sent $(packets "$work/$1.$2.bin")"
 }
 
-# start NAME TARGET PROGRAM ARGUMENTS...: a client, through a tap, at a listener of the broker.
+# start NAME TARGET PROGRAM ARGUMENTS...: starts a client that connects to TARGET through a socat.
 # mosquitto_sub ends by itself; the other programs are ended by timeout.
 start() {
     name=$1 target=$2 program=$3
@@ -137,8 +137,8 @@ start() {
     echo $! >"$work/$name.pid"
 }
 
-# finish NAME STATUS CLIENT_PACKETS SERVER_PACKETS: the client ends with this exit status and the
-# recordings hold these packets.
+# finish NAME STATUS CLIENT_PACKETS SERVER_PACKETS: checks that the client ends with this exit status
+# and that the recordings have these packets.
 finish() {
     read -r pid <"$work/$1.pid"
     wait "$pid" 2>/dev/null
@@ -154,7 +154,7 @@ finish() {
     sessions="$sessions $1"
 }
 
-# publish ARGUMENTS...: a message from a client of which nothing is recorded.
+# publish ARGUMENTS...: publishes a message from a client that is not recorded.
 publish() {
     timeout 20 mosquitto_pub -h 127.0.0.1 -p "$base" -V mqttv311 -i helper "$@" \
         >"$work/helper.log" 2>&1 </dev/null || die "mosquitto_pub: $(cat "$work/helper.log")"
@@ -320,7 +320,7 @@ start long-publish "$open" mosquitto_pub -i long-publish -t long -f "$work/long"
 finish long-publish 0 'CONNECT PUBLISH:1 DISCONNECT' 'CONNACK:0 PUBACK'
 finish long-receive 0 'CONNECT SUBSCRIBE PUBACK DISCONNECT' 'CONNACK:0 SUBACK:1 PUBLISH:1'
 
-# Retained: set, delivered to who subscribes later, cleared while that one is there.
+# Retained: set, delivered to a client that subscribes later, cleared while it is connected.
 start retained-set "$open" mosquitto_pub -i retained-set -t door/front -m open -q 1 -r
 finish retained-set 0 'CONNECT PUBLISH:1+retain DISCONNECT' 'CONNACK:0 PUBACK'
 start retained-receive "$open" mosquitto_sub -i retained-receive -t door/+ -q 1 -C 2
@@ -397,7 +397,7 @@ finish refused-user 5 CONNECT CONNACK:5
 start refused-anonymous "$users" mosquitto_sub -i refused-anonymous -t a -E
 finish refused-anonymous 5 CONNECT CONNACK:5
 
-# Will: its client is killed; one who is there gets the will, and one who comes later, as retained.
+# Will: its client is killed. A connected client gets the will. A later one gets it as retained.
 start will-receive "$open" mosquitto_sub -i will-receive -t status/+ -q 2 -C 1
 await_packets will-receive server 'CONNACK:0 SUBACK:2'
 start will "$open" mosquitto_sub -i will -t a --will-topic status/will \
@@ -412,7 +412,7 @@ start will-retained "$open" mosquitto_sub -i will-retained -t status/will -q 0 -
 finish will-retained 0 'CONNECT SUBSCRIBE DISCONNECT' 'CONNACK:0 SUBACK:0 PUBLISH:0+retain'
 publish -t status/will -n -r
 
-# A will that is never sent: empty, QoS 1, not retained, and its client says DISCONNECT.
+# A will that is never sent: empty, QoS 1, not retained; its client sends DISCONNECT.
 start will-unused "$open" mosquitto_sub -i will-unused -t a --will-topic 'διαθήκη' --will-qos 1 -E
 finish will-unused 0 'CONNECT SUBSCRIBE DISCONNECT' 'CONNACK:0 SUBACK:0'
 
@@ -427,7 +427,7 @@ publish -t post/3 -m 'third letter' -q 1
 finish session-present 0 'CONNECT SUBSCRIBE PUBACK PUBACK PUBACK DISCONNECT' \
     'CONNACK:0+present PUBLISH:1 PUBLISH:1 SUBACK:1 PUBLISH:1'
 
-# A client that is stopped, so that it acknowledges nothing, and then killed; when it is back, the
+# A client is stopped, so that it acknowledges nothing, and then killed. When it connects again, the
 # messages come again, with DUP.
 start unclean "$open" mosquitto_sub -c -i unclean -t parcel/# -q 2
 await_packets unclean server 'CONNACK:0 SUBACK:2'

@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "corpus.h"
+#include "table_2_1.h"
 
 #include <stdio.h>
 
@@ -8,7 +9,13 @@
 #name, MQTT_ERROR_##name                                                                   \
     }
 
-const struct corpus_status corpus_statuses[] = {
+/* Those that only 3.1.1 has, those of both versions, and those that only 5.0 has. */
+static const struct corpus_status statuses[] = {
+    STATUS(PASSWORD_WITHOUT_USER_NAME),
+    STATUS(CLIENT_ID),
+    STATUS(CONNECT_RETURN_CODE),
+    STATUS(SUBACK_RETURN_CODE),
+
     {"INCOMPLETE", MQTT_PACKET_INCOMPLETE},
     STATUS(BUFFER_TOO_SMALL),
     STATUS(PACKET_TOO_LARGE),
@@ -31,29 +38,53 @@ const struct corpus_status corpus_statuses[] = {
     STATUS(WILL_QOS_WITHOUT_WILL),
     STATUS(WILL_RETAIN_WITHOUT_WILL),
     STATUS(WILL_QOS),
-    STATUS(PASSWORD_WITHOUT_USER_NAME),
-    STATUS(CLIENT_ID),
     STATUS(WILL_MISSING),
     STATUS(USER_NAME_MISSING),
     STATUS(PASSWORD_MISSING),
     STATUS(CONNACK_FLAGS),
     STATUS(SESSION_PRESENT),
-    STATUS(CONNECT_RETURN_CODE),
     STATUS(DUP),
     STATUS(QOS),
     STATUS(SUBSCRIBE_NO_FILTER),
     STATUS(REQUESTED_QOS_MISSING),
     STATUS(REQUESTED_QOS),
     STATUS(SUBACK_NO_RETURN_CODE),
-    STATUS(SUBACK_RETURN_CODE),
     STATUS(UNSUBSCRIBE_NO_FILTER),
     STATUS(TOPIC_EMPTY),
     STATUS(TOPIC_NAME_WILDCARD),
     STATUS(FILTER_MULTI_LEVEL),
     STATUS(FILTER_SINGLE_LEVEL),
     STATUS(PAYLOAD_MISSING),
+
+    STATUS(INTEGER_NOT_SHORTEST),
+    STATUS(INTEGER_TOO_LONG),
+    STATUS(PROPERTIES_MISSING),
+    STATUS(PROPERTIES_PAST_END),
+    STATUS(PROPERTY_ID),
+    STATUS(PROPERTY_DIRECTION),
+    STATUS(PROPERTY_CUT),
+    STATUS(PROPERTY_TWICE),
+    STATUS(PROPERTY_VALUE),
+    STATUS(TOPIC_ALIAS_ZERO),
+    STATUS(TOPIC_MISSING),
+    STATUS(AUTHENTICATION_METHOD),
+    STATUS(REASON_CODE),
+    STATUS(SUBSCRIPTION_OPTIONS),
+    STATUS(RETAIN_HANDLING),
+    STATUS(NO_LOCAL_SHARED),
+    STATUS(SHARE_NAME),
 };
-const size_t corpus_status_count = sizeof corpus_statuses / sizeof corpus_statuses[0];
+
+enum {
+    STATUS_COUNT = sizeof statuses / sizeof statuses[0],
+    ONLY_3_1_1 = 4,
+    ONLY_5_0 = 17
+};
+
+const struct corpus_status *const corpus_statuses = statuses;
+const size_t corpus_status_count = STATUS_COUNT - ONLY_5_0;
+const struct corpus_status *const corpus_v5_statuses = statuses + ONLY_3_1_1;
+const size_t corpus_v5_status_count = STATUS_COUNT - ONLY_3_1_1;
 
 void corpus_end_with(const struct corpus_place *place, const char *fault, const char *text)
 {
@@ -81,25 +112,73 @@ unsigned long corpus_number(const struct corpus_place *place, const char *text,
     return value;
 }
 
-bool corpus_flag(const struct corpus_place *place, const char *text)
-{
-    return corpus_number(place, text, 1) == 1;
-}
-
-struct mqtt_bytes corpus_bytes(const char *text)
+bool corpus_set_string(const struct corpus_place *place, void *field, const char *text)
 {
     const struct test_block block = test_parse(text);
-    const struct mqtt_bytes bytes = {block.bytes, block.length};
+    struct mqtt_string *string = field;
 
-    return bytes;
+    (void)place;
+    string->data = (const char *)block.bytes;
+    string->length = block.length;
+    return true;
 }
 
-struct mqtt_string corpus_string(const char *text)
+bool corpus_set_bytes(const struct corpus_place *place, void *field, const char *text)
 {
     const struct test_block block = test_parse(text);
-    const struct mqtt_string result = {(const char *)block.bytes, block.length};
+    struct mqtt_bytes *bytes = field;
 
-    return result;
+    (void)place;
+    bytes->data = block.bytes;
+    bytes->length = block.length;
+    return true;
+}
+
+bool corpus_set_u8(const struct corpus_place *place, void *field, const char *text)
+{
+    *(uint8_t *)field = (uint8_t)corpus_number(place, text, 255);
+    return true;
+}
+
+bool corpus_set_u16(const struct corpus_place *place, void *field, const char *text)
+{
+    *(uint16_t *)field = (uint16_t)corpus_number(place, text, 65535);
+    return true;
+}
+
+bool corpus_set_size(const struct corpus_place *place, void *field, const char *text)
+{
+    *(size_t *)field = corpus_number(place, text, UINT32_MAX);
+    return true;
+}
+
+bool corpus_set_flag(const struct corpus_place *place, void *field, const char *text)
+{
+    *(bool *)field = corpus_number(place, text, 1) == 1;
+    return true;
+}
+
+bool corpus_set_present(const struct corpus_place *place, void *field, const char *text)
+{
+    (void)place;
+    (void)text;
+    *(bool *)field = true;
+    return true;
+}
+
+void *corpus_entry(const struct corpus_place *place, void *list, size_t index, size_t size)
+{
+    const size_t most = 64;
+    void *entries;
+
+    if (index >= most)
+        corpus_end_with(place, "no entry of a list", "which has 0 to 64");
+    memcpy(&entries, list, sizeof entries);
+    if (entries == NULL) {
+        entries = corpus_allocate(most, size);
+        memcpy(list, &entries, sizeof entries);
+    }
+    return (uint8_t *)entries + index * size;
 }
 
 /* Cuts the next word, which blanks in quotes do not end, off the text; NULL: there is none. */
@@ -120,201 +199,45 @@ static char *next_word(char **text)
     return word;
 }
 
-static bool set_connect(const struct corpus_place *place, void *packet, const char *key,
-                        const char *value)
+/* The number of the type with this name; 0: there is none. */
+static unsigned packet_type(const char *name)
 {
-    struct mqtt_connect *connect = &((struct mqtt_packet *)packet)->as.connect;
+    unsigned type = 15;
 
-    if (strcmp(key, "client_id") == 0) {
-        connect->client_id = corpus_string(value);
-    } else if (strcmp(key, "keep_alive") == 0) {
-        connect->keep_alive = (uint16_t)corpus_number(place, value, 65535);
-    } else if (strcmp(key, "clean_session") == 0) {
-        connect->clean_session = corpus_flag(place, value);
-    } else if (strcmp(key, "will_topic") == 0) {
-        connect->has_will = true;
-        connect->will.topic = corpus_string(value);
-    } else if (strcmp(key, "will_message") == 0) {
-        connect->will.message = corpus_bytes(value);
-    } else if (strcmp(key, "will_qos") == 0) {
-        connect->will.qos = (uint8_t)corpus_number(place, value, 255);
-    } else if (strcmp(key, "will_retain") == 0) {
-        connect->will.retain = corpus_flag(place, value);
-    } else if (strcmp(key, "user_name") == 0) {
-        connect->has_user_name = true;
-        connect->user_name = corpus_string(value);
-    } else if (strcmp(key, "password") == 0) {
-        connect->has_password = true;
-        connect->password = corpus_bytes(value);
-    } else {
-        return false;
-    }
-    return true;
+    while (type > 0 && strcmp(type == 15 ? "AUTH" : table_2_1[type].name, name) != 0)
+        type--;
+    return type;
 }
 
-static bool set_connack(const struct corpus_place *place, void *packet, const char *key,
-                        const char *value)
+/* Sets what the rows with this key say; false if there is none, or one cannot be set. */
+static bool set_field(const struct corpus_place *place, const struct corpus_version *version,
+                      unsigned type, void *packet, const char *key, const char *value)
 {
-    struct mqtt_connack *connack = &((struct mqtt_packet *)packet)->as.connack;
-
-    if (strcmp(key, "session_present") == 0)
-        connack->session_present = corpus_flag(place, value);
-    else if (strcmp(key, "return_code") == 0)
-        connack->return_code = (uint8_t)corpus_number(place, value, 255);
-    else
-        return false;
-    return true;
-}
-
-static bool set_publish(const struct corpus_place *place, void *packet, const char *key,
-                        const char *value)
-{
-    struct mqtt_publish *publish = &((struct mqtt_packet *)packet)->as.publish;
-
-    if (strcmp(key, "topic") == 0)
-        publish->topic = corpus_string(value);
-    else if (strcmp(key, "payload") == 0)
-        publish->payload = corpus_bytes(value);
-    else if (strcmp(key, "payload_length") == 0)
-        publish->payload.length = corpus_number(place, value, UINT32_MAX);
-    else if (strcmp(key, "packet_id") == 0)
-        publish->packet_id = (uint16_t)corpus_number(place, value, 65535);
-    else if (strcmp(key, "qos") == 0)
-        publish->qos = (uint8_t)corpus_number(place, value, 255);
-    else if (strcmp(key, "dup") == 0)
-        publish->dup = corpus_flag(place, value);
-    else if (strcmp(key, "retain") == 0)
-        publish->retain = corpus_flag(place, value);
-    else
-        return false;
-    return true;
-}
-
-static bool set_ack(const struct corpus_place *place, void *packet, const char *key,
-                    const char *value)
-{
-    struct mqtt_ack *ack = &((struct mqtt_packet *)packet)->as.ack;
-
-    if (strcmp(key, "packet_id") != 0)
-        return false;
-    ack->packet_id = (uint16_t)corpus_number(place, value, 65535);
-    return true;
-}
-
-/* A filter begins the next entry of a list of at most 16; its QoS follows it. */
-#define LONGEST_LIST 16u
-
-static bool set_subscribe(const struct corpus_place *place, void *packet, const char *key,
-                          const char *value)
-{
-    struct mqtt_subscribe *subscribe = &((struct mqtt_packet *)packet)->as.subscribe;
-    struct mqtt_subscription *list = NULL;
-
-    if (subscribe->subscriptions == NULL && strcmp(key, "filter") == 0)
-        subscribe->subscriptions = corpus_allocate(LONGEST_LIST, sizeof *list);
-    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is copied, for want of its const */
-    memcpy(&list, &subscribe->subscriptions, sizeof list);
-    if (strcmp(key, "packet_id") == 0)
-        subscribe->packet_id = (uint16_t)corpus_number(place, value, 65535);
-    else if (strcmp(key, "encoded") == 0)
-        subscribe->encoded = corpus_bytes(value);
-    else if (strcmp(key, "filter") == 0 && subscribe->count < LONGEST_LIST)
-        list[subscribe->count++].filter = corpus_string(value);
-    else if (strcmp(key, "qos") == 0 && subscribe->count > 0)
-        list[subscribe->count - 1].qos = (uint8_t)corpus_number(place, value, 255);
-    else
-        return false;
-    return true;
-}
-
-static bool set_suback(const struct corpus_place *place, void *packet, const char *key,
-                       const char *value)
-{
-    struct mqtt_suback *suback = &((struct mqtt_packet *)packet)->as.suback;
-    struct mqtt_bytes codes;
-
-    if (strcmp(key, "packet_id") == 0) {
-        suback->packet_id = (uint16_t)corpus_number(place, value, 65535);
-        return true;
-    }
-    if (strcmp(key, "return_codes") != 0)
-        return false;
-    codes = corpus_bytes(value);
-    suback->return_codes = codes.data;
-    suback->count = codes.length;
-    return true;
-}
-
-static bool set_unsubscribe(const struct corpus_place *place, void *packet, const char *key,
-                            const char *value)
-{
-    struct mqtt_unsubscribe *unsubscribe = &((struct mqtt_packet *)packet)->as.unsubscribe;
-    struct mqtt_string *list = NULL;
-
-    if (unsubscribe->filters == NULL && strcmp(key, "filter") == 0)
-        unsubscribe->filters = corpus_allocate(LONGEST_LIST, sizeof *list);
-    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer is copied, for want of its const */
-    memcpy(&list, &unsubscribe->filters, sizeof list);
-    if (strcmp(key, "packet_id") == 0)
-        unsubscribe->packet_id = (uint16_t)corpus_number(place, value, 65535);
-    else if (strcmp(key, "encoded") == 0)
-        unsubscribe->encoded = corpus_bytes(value);
-    else if (strcmp(key, "filter") == 0 && unsubscribe->count < LONGEST_LIST)
-        list[unsubscribe->count++] = corpus_string(value);
-    else
-        return false;
-    return true;
-}
-
-static bool set_nothing(const struct corpus_place *place, void *packet, const char *key,
-                        const char *value)
-{
-    (void)place;
-    (void)packet;
-    (void)key;
-    (void)value;
-    return false;
-}
-
-static const struct {
-    const char *name;
-    enum mqtt_packet_type type;
-    corpus_set_field *set;
-} packet_types[] = {
-    {"CONNECT", MQTT_CONNECT, set_connect},   {"CONNACK", MQTT_CONNACK, set_connack},
-    {"PUBLISH", MQTT_PUBLISH, set_publish},   {"PUBACK", MQTT_PUBACK, set_ack},
-    {"PUBREC", MQTT_PUBREC, set_ack},         {"PUBREL", MQTT_PUBREL, set_ack},
-    {"PUBCOMP", MQTT_PUBCOMP, set_ack},       {"SUBSCRIBE", MQTT_SUBSCRIBE, set_subscribe},
-    {"SUBACK", MQTT_SUBACK, set_suback},      {"UNSUBSCRIBE", MQTT_UNSUBSCRIBE, set_unsubscribe},
-    {"UNSUBACK", MQTT_UNSUBACK, set_ack},     {"PINGREQ", MQTT_PINGREQ, set_nothing},
-    {"PINGRESP", MQTT_PINGRESP, set_nothing}, {"DISCONNECT", MQTT_DISCONNECT, set_nothing},
-};
-
-static void *new_packet(const char *type, corpus_set_field **set)
-{
+    bool is_set = false;
     size_t i;
 
-    for (i = 0; i < sizeof packet_types / sizeof packet_types[0]; i++) {
-        if (strcmp(packet_types[i].name, type) == 0) {
-            struct mqtt_packet *packet = corpus_allocate(1, sizeof *packet);
-            packet->type = packet_types[i].type;
-            *set = packet_types[i].set;
-            return packet;
+    for (i = 0; i < version->field_count; i++) {
+        const struct corpus_field *field = &version->fields[i];
+        if ((field->types >> type & 1) != 0 && strcmp(field->key, key) == 0) {
+            void *base = field->entry == NULL ? packet : field->entry(place, packet);
+            is_set = field->set(place, (uint8_t *)base + field->offset, value);
+            if (!is_set)
+                break;
         }
     }
-    return NULL;
+    return is_set;
 }
 
 /* TYPE key=value ... */
 static void read_packet(const struct corpus_place *place, const struct corpus_version *version,
                         struct corpus_case *item, char *text)
 {
-    const char *type = next_word(&text);
-    corpus_set_field *set = NULL;
-    void *packet = type == NULL ? NULL : version->new_packet(type, &set);
+    const char *name = next_word(&text);
+    const unsigned type = name == NULL ? 0 : packet_type(name);
+    void *packet = version->new_packet(type);
     char *word;
 
-    if (packet == NULL || item->packet != NULL)
+    if (type == 0 || item->packet != NULL)
         corpus_end_with(place, "no packet of a known type, or a second one", item->name);
     item->packet = packet;
     while ((word = next_word(&text)) != NULL) {
@@ -322,7 +245,7 @@ static void read_packet(const struct corpus_place *place, const struct corpus_ve
         if (value == NULL)
             corpus_end_with(place, "no key=value", word);
         *value++ = '\0';
-        if (!set(place, packet, word, value))
+        if (!set_field(place, version, type, packet, word, value))
             corpus_end_with(place, "no field of this packet", word);
     }
 }
@@ -439,9 +362,94 @@ const struct corpus_case *corpus_read_version(const char *path,
     return cases;
 }
 
+/* ---- The fields of 3.1.1 */
+
+static void *new_packet(unsigned type)
+{
+    struct mqtt_packet *packet = corpus_allocate(1, sizeof *packet);
+
+    packet->type = (enum mqtt_packet_type)type;
+    return packet;
+}
+
+static void *new_subscription(const struct corpus_place *place, void *packet)
+{
+    struct mqtt_subscribe *subscribe = &((struct mqtt_packet *)packet)->as.subscribe;
+
+    return corpus_entry(place, &subscribe->subscriptions, subscribe->count++,
+                        sizeof subscribe->subscriptions[0]);
+}
+
+static void *last_subscription(const struct corpus_place *place, void *packet)
+{
+    struct mqtt_subscribe *subscribe = &((struct mqtt_packet *)packet)->as.subscribe;
+
+    return corpus_entry(place, &subscribe->subscriptions, subscribe->count - 1,
+                        sizeof subscribe->subscriptions[0]);
+}
+
+static void *new_filter(const struct corpus_place *place, void *packet)
+{
+    struct mqtt_unsubscribe *unsubscribe = &((struct mqtt_packet *)packet)->as.unsubscribe;
+
+    return corpus_entry(place, &unsubscribe->filters, unsubscribe->count++,
+                        sizeof unsubscribe->filters[0]);
+}
+
+static bool set_return_codes(const struct corpus_place *place, void *field, const char *text)
+{
+    struct mqtt_suback *suback = field;
+    struct mqtt_bytes codes;
+
+    corpus_set_bytes(place, &codes, text);
+    suback->return_codes = codes.data;
+    suback->count = codes.length;
+    return true;
+}
+
+#define OF(type)                (1u << MQTT_##type)
+#define ACKS                    (OF(PUBACK) | OF(PUBREC) | OF(PUBREL) | OF(PUBCOMP) | OF(UNSUBACK))
+#define IN_PACKET(member)       offsetof(struct mqtt_packet, as.member), NULL
+#define IN_SUBSCRIPTION(member) offsetof(struct mqtt_subscription, member)
+
+static const struct corpus_field fields[] = {
+    {OF(CONNECT), "client_id", corpus_set_string, IN_PACKET(connect.client_id)},
+    {OF(CONNECT), "keep_alive", corpus_set_u16, IN_PACKET(connect.keep_alive)},
+    {OF(CONNECT), "clean_session", corpus_set_flag, IN_PACKET(connect.clean_session)},
+    {OF(CONNECT), "will_topic", corpus_set_present, IN_PACKET(connect.has_will)},
+    {OF(CONNECT), "will_topic", corpus_set_string, IN_PACKET(connect.will.topic)},
+    {OF(CONNECT), "will_message", corpus_set_bytes, IN_PACKET(connect.will.message)},
+    {OF(CONNECT), "will_qos", corpus_set_u8, IN_PACKET(connect.will.qos)},
+    {OF(CONNECT), "will_retain", corpus_set_flag, IN_PACKET(connect.will.retain)},
+    {OF(CONNECT), "user_name", corpus_set_present, IN_PACKET(connect.has_user_name)},
+    {OF(CONNECT), "user_name", corpus_set_string, IN_PACKET(connect.user_name)},
+    {OF(CONNECT), "password", corpus_set_present, IN_PACKET(connect.has_password)},
+    {OF(CONNECT), "password", corpus_set_bytes, IN_PACKET(connect.password)},
+    {OF(CONNACK), "session_present", corpus_set_flag, IN_PACKET(connack.session_present)},
+    {OF(CONNACK), "return_code", corpus_set_u8, IN_PACKET(connack.return_code)},
+    {OF(PUBLISH), "topic", corpus_set_string, IN_PACKET(publish.topic)},
+    {OF(PUBLISH), "payload", corpus_set_bytes, IN_PACKET(publish.payload)},
+    {OF(PUBLISH), "payload_length", corpus_set_size, IN_PACKET(publish.payload.length)},
+    {OF(PUBLISH), "packet_id", corpus_set_u16, IN_PACKET(publish.packet_id)},
+    {OF(PUBLISH), "qos", corpus_set_u8, IN_PACKET(publish.qos)},
+    {OF(PUBLISH), "dup", corpus_set_flag, IN_PACKET(publish.dup)},
+    {OF(PUBLISH), "retain", corpus_set_flag, IN_PACKET(publish.retain)},
+    {ACKS, "packet_id", corpus_set_u16, IN_PACKET(ack.packet_id)},
+    {OF(SUBSCRIBE), "packet_id", corpus_set_u16, IN_PACKET(subscribe.packet_id)},
+    {OF(SUBSCRIBE), "encoded", corpus_set_bytes, IN_PACKET(subscribe.encoded)},
+    {OF(SUBSCRIBE), "filter", corpus_set_string, IN_SUBSCRIPTION(filter), new_subscription},
+    {OF(SUBSCRIBE), "qos", corpus_set_u8, IN_SUBSCRIPTION(qos), last_subscription},
+    {OF(SUBACK), "packet_id", corpus_set_u16, IN_PACKET(suback.packet_id)},
+    {OF(SUBACK), "return_codes", set_return_codes, IN_PACKET(suback)},
+    {OF(UNSUBSCRIBE), "packet_id", corpus_set_u16, IN_PACKET(unsubscribe.packet_id)},
+    {OF(UNSUBSCRIBE), "encoded", corpus_set_bytes, IN_PACKET(unsubscribe.encoded)},
+    {OF(UNSUBSCRIBE), "filter", corpus_set_string, 0, new_filter},
+};
+
 const struct corpus_case *corpus_read(const char *path, size_t *count)
 {
-    const struct corpus_version version = {corpus_statuses, corpus_status_count, new_packet};
+    const struct corpus_version version = {statuses, STATUS_COUNT - ONLY_5_0, fields,
+                                           sizeof fields / sizeof fields[0], new_packet};
 
     return corpus_read_version(path, &version, count);
 }

@@ -31,17 +31,20 @@ struct corpus_case {
     const struct corpus_verdict *from_server;
 };
 
-/* Reads packets.txt; a fault in it ends the program with a word on where. */
+/* Reads packets.txt, or packets_v5.txt; a fault in it ends the program with a word on where. */
 const struct corpus_case *corpus_read(const char *path, size_t *count);
+const struct corpus_case *corpus_v5_read(const char *path, size_t *count);
 
-/* One row for each status. */
 struct corpus_status {
     const char *name; /* without MQTT_ and MQTT_ERROR_ */
     int32_t status;
 };
 
-extern const struct corpus_status corpus_statuses[];
+/* One row for each status of 3.1.1, and one for each of 5.0. */
+extern const struct corpus_status *const corpus_statuses;
 extern const size_t corpus_status_count;
+extern const struct corpus_status *const corpus_v5_statuses;
+extern const size_t corpus_v5_status_count;
 
 /* ---- For the reader of another version's packets */
 
@@ -51,27 +54,42 @@ struct corpus_place {
     unsigned line;
 };
 
-/* Sets a field of a packet; false if it has no such field. */
-typedef bool corpus_set_field(const struct corpus_place *place, void *packet, const char *key,
-                              const char *value);
+/* Sets the field to what the text stands for; false if that is nothing for it. */
+typedef bool corpus_set(const struct corpus_place *place, void *field, const char *text);
+
+corpus_set corpus_set_string; /* struct mqtt_string */
+corpus_set corpus_set_bytes;  /* struct mqtt_bytes */
+corpus_set corpus_set_u8;
+corpus_set corpus_set_u16;
+corpus_set corpus_set_size;
+corpus_set corpus_set_flag;    /* bool */
+corpus_set corpus_set_present; /* bool: true, whatever the text */
+
+/* What a key sets. Several rows with one key are set in their order. */
+struct corpus_field {
+    unsigned types; /* of the packets that have it: bit 1 is CONNECT */
+    const char *key;
+    corpus_set *set;
+    size_t offset; /* in the packet, or in what `entry` gives */
+    void *(*entry)(const struct corpus_place *place, void *packet); /* of a list; NULL: in none */
+};
 
 struct corpus_version {
     const struct corpus_status *statuses;
     size_t status_count;
-    /* A new packet of the type with this name, and what sets its fields; NULL: no such type. */
-    void *(*new_packet)(const char *type, corpus_set_field **set);
+    const struct corpus_field *fields;
+    size_t field_count;
+    void *(*new_packet)(unsigned type);
 };
 
 const struct corpus_case *corpus_read_version(const char *path,
                                               const struct corpus_version *version, size_t *count);
 
-/* What the values of fields stand for. */
+/* An entry of a list to which `list` is a pointer; of a new list if that is NULL. */
+void *corpus_entry(const struct corpus_place *place, void *list, size_t index, size_t size);
+
 unsigned long corpus_number(const struct corpus_place *place, const char *text,
                             unsigned long largest);
-bool corpus_flag(const struct corpus_place *place, const char *text);
-struct mqtt_bytes corpus_bytes(const char *text);
-struct mqtt_string corpus_string(const char *text);
-
 void *corpus_allocate(size_t count, size_t size);
 void corpus_end_with(const struct corpus_place *place, const char *fault, const char *text);
 

@@ -1,5 +1,5 @@
 /* Every case of packets_v5.txt, through every function of MQTT 5.0 that it concerns. */
-#include "corpus_v5.h"
+#include "corpus.h"
 #include "encode_by_type.h"
 #include "support_v5.h"
 

@@ -83,8 +83,12 @@ START_TEST(no_status_is_left_out)
 
     ck_assert_int_eq(last_status(), (int32_t)STATUS_COUNT);
     ck_assert_uint_eq(corpus_status_count, STATUS_COUNT);
-    for (i = 0; i < corpus_status_count; i++)
-        ck_assert_int_eq(corpus_statuses[i].status, statuses[i].status);
+    for (i = 0; i < STATUS_COUNT; i++) {
+        size_t row = 0;
+        while (row < corpus_status_count && corpus_statuses[row].status != statuses[i].status)
+            row++;
+        ck_assert_uint_gt(corpus_status_count, row);
+    }
 }
 END_TEST
 

@@ -118,8 +118,7 @@ static void check_fixed_header(struct fuzz_block block, int32_t result,
 /* A reserved type is refused as such whoever sends it. */
 static bool may_send(bool client, unsigned type)
 {
-    return type == 0 || type == 15 ||
-           (client ? client_may_send : server_may_send)((enum mqtt_packet_type)type);
+    return type == 0 || type == 15 || (client ? client_may_send : server_may_send)(type);
 }
 
 static void check_direction(struct fuzz_block block, int32_t result,

@@ -2,6 +2,7 @@
 #include "corpus.h"
 #include "encode_by_type.h"
 #include "support_v5.h"
+#include "table_2_1.h"
 
 #if !defined(CORPUS) || !defined(CORPUS_V5)
 #error "CORPUS and CORPUS_V5 are the paths of packets.txt and packets_v5.txt"

@@ -1,5 +1,6 @@
 /* MQTT 5.0: every value of a byte, or of two, against the rule in the test's own words. */
 #include "support_v5.h"
+#include "table_2_1.h"
 
 enum place {
     CONNECT,

@@ -1,10 +1,8 @@
 /* Packets of MQTT 5.0: a row for each rule, and for what is valid next to it. */
 #include "support.h"
+#include "table_2_1.h"
 
 #include <stdio.h>
-
-/* Who sends each type, from 0 on; - is reserved [Table 2-1]. */
-static const char senders[] = "-CSBBBBBCSCSCSBB";
 
 typedef int32_t decode_packet(struct mqtt_v5_packet *packet, const void *bytes, size_t length);
 
@@ -295,11 +293,11 @@ static bool is_of(const struct v5_case *test, enum side side)
 static void check_side(const struct v5_case *test, struct test_block bytes, decode_packet *decode,
                        enum side side)
 {
-    const char sender = senders[bytes.bytes[0] / 16];
+    const unsigned type = bytes.bytes[0] / 16;
     struct mqtt_v5_packet packet;
     const int32_t result = decode(&packet, bytes.bytes, bytes.length);
 
-    if (sender != 'B' && sender != '-' && (sender == 'C') != (side == CLIENT))
+    if (type != 0 && !(side == CLIENT ? v5_client_may_send : v5_server_may_send)(type))
         ck_assert_msg(result == MQTT_ERROR_DIRECTION, "%s: %d, no direction", test->bytes, result);
     else if (!is_of(test, side)) /* refused because of the side */
         ck_assert_msg(result == MQTT_ERROR_REASON_CODE || result == MQTT_ERROR_PROPERTY_DIRECTION,

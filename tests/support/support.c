@@ -159,7 +159,7 @@ void test_assert_string(const char *name, struct mqtt_string actual, struct mqtt
                       expected.length);
 }
 
-static void assert_binary(const char *name, struct mqtt_bytes actual, struct mqtt_bytes expected)
+void test_assert_binary(const char *name, struct mqtt_bytes actual, struct mqtt_bytes expected)
 {
     ck_assert_msg(actual.length == expected.length, "%s: %zu bytes, not %zu", name, actual.length,
                   expected.length);
@@ -177,21 +177,21 @@ static void assert_connect(const char *name, const struct mqtt_connect *actual,
     ck_assert_msg(actual->has_password == expected->has_password, "%s: password flag", name);
     if (expected->has_will) {
         test_assert_string(name, actual->will.topic, expected->will.topic);
-        assert_binary(name, actual->will.message, expected->will.message);
+        test_assert_binary(name, actual->will.message, expected->will.message);
         ck_assert_msg(actual->will.qos == expected->will.qos, "%s: will QoS", name);
         ck_assert_msg(actual->will.retain == expected->will.retain, "%s: will retain", name);
     }
     if (expected->has_user_name)
         test_assert_string(name, actual->user_name, expected->user_name);
     if (expected->has_password)
-        assert_binary(name, actual->password, expected->password);
+        test_assert_binary(name, actual->password, expected->password);
 }
 
 static void assert_publish(const char *name, const struct mqtt_publish *actual,
                            const struct mqtt_publish *expected)
 {
     test_assert_string(name, actual->topic, expected->topic);
-    assert_binary(name, actual->payload, expected->payload);
+    test_assert_binary(name, actual->payload, expected->payload);
     ck_assert_msg(actual->qos == expected->qos, "%s: QoS", name);
     ck_assert_msg(actual->dup == expected->dup, "%s: DUP", name);
     ck_assert_msg(actual->retain == expected->retain, "%s: RETAIN", name);
@@ -266,7 +266,7 @@ void test_assert_packet(const char *name, const struct mqtt_packet *actual,
         const struct mqtt_bytes ours = {actual->as.suback.return_codes, actual->as.suback.count};
         const struct mqtt_bytes theirs = {expected->as.suback.return_codes,
                                           expected->as.suback.count};
-        assert_binary(name, ours, theirs);
+        test_assert_binary(name, ours, theirs);
         ck_assert_msg(actual->as.suback.packet_id == expected->as.suback.packet_id, "%s: packet id",
                       name);
         break;

@@ -56,6 +56,7 @@ void test_assert_untouched(const uint8_t *bytes, size_t length);
 void test_assert_bytes(const char *name, const uint8_t *actual, const uint8_t *expected,
                        size_t length);
 void test_assert_string(const char *name, struct mqtt_string actual, struct mqtt_string expected);
+void test_assert_binary(const char *name, struct mqtt_bytes actual, struct mqtt_bytes expected);
 
 /* Asserts that the two say the same; lists are compared through mqtt_next_…. */
 void test_assert_packet(const char *name, const struct mqtt_packet *actual,

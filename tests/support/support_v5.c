@@ -42,27 +42,6 @@ enum v5_kind v5_property_kind(unsigned id)
     }
 }
 
-bool v5_client_may_send(unsigned type)
-{
-    return type == MQTT_V5_CONNECT || (type >= MQTT_V5_PUBLISH && type <= MQTT_V5_SUBSCRIBE) ||
-           type == MQTT_V5_UNSUBSCRIBE || type == MQTT_V5_PINGREQ || type == MQTT_V5_DISCONNECT ||
-           type == MQTT_V5_AUTH;
-}
-
-bool v5_server_may_send(unsigned type)
-{
-    return type == MQTT_V5_CONNACK || (type >= MQTT_V5_PUBLISH && type <= MQTT_V5_PUBCOMP) ||
-           type == MQTT_V5_SUBACK || type == MQTT_V5_UNSUBACK || type == MQTT_V5_PINGRESP ||
-           type == MQTT_V5_DISCONNECT || type == MQTT_V5_AUTH;
-}
-
-static void assert_bytes(const char *name, struct mqtt_bytes actual, struct mqtt_bytes expected)
-{
-    ck_assert_msg(actual.length == expected.length, "%s: %zu bytes, not %zu", name, actual.length,
-                  expected.length);
-    test_assert_bytes(name, actual.data, expected.data, expected.length);
-}
-
 void test_v5_assert_property(const char *name, const struct mqtt_v5_property *actual,
                              const struct mqtt_v5_property *expected)
 {
@@ -73,7 +52,7 @@ void test_v5_assert_property(const char *name, const struct mqtt_v5_property *ac
         test_assert_string(name, actual->as.string, expected->as.string);
         break;
     case V5_BYTES:
-        assert_bytes(name, actual->as.bytes, expected->as.bytes);
+        test_assert_binary(name, actual->as.bytes, expected->as.bytes);
         break;
     case V5_PAIR:
         test_assert_string(name, actual->as.pair.name, expected->as.pair.name);
@@ -149,7 +128,7 @@ static void assert_will(const char *name, const struct mqtt_v5_will *actual,
                         const struct mqtt_v5_will *expected)
 {
     test_assert_string(name, actual->topic, expected->topic);
-    assert_bytes(name, actual->payload, expected->payload);
+    test_assert_binary(name, actual->payload, expected->payload);
     ck_assert_msg(actual->qos == expected->qos, "%s: will QoS", name);
     ck_assert_msg(actual->retain == expected->retain, "%s: will retain", name);
     assert_properties(name, &actual->properties, &expected->properties);
@@ -170,7 +149,7 @@ static void assert_connect(const char *name, const struct mqtt_v5_connect *actua
     if (expected->has_user_name)
         test_assert_string(name, actual->user_name, expected->user_name);
     if (expected->has_password)
-        assert_bytes(name, actual->password, expected->password);
+        test_assert_binary(name, actual->password, expected->password);
 }
 
 static void assert_connack(const char *name, const struct mqtt_v5_connack *actual,
@@ -186,7 +165,7 @@ static void assert_publish(const char *name, const struct mqtt_v5_publish *actua
                            const struct mqtt_v5_publish *expected)
 {
     test_assert_string(name, actual->topic, expected->topic);
-    assert_bytes(name, actual->payload, expected->payload);
+    test_assert_binary(name, actual->payload, expected->payload);
     ck_assert_msg(actual->qos == expected->qos, "%s: QoS", name);
     ck_assert_msg(actual->dup == expected->dup, "%s: DUP", name);
     ck_assert_msg(actual->retain == expected->retain, "%s: RETAIN", name);
@@ -251,7 +230,7 @@ static void assert_suback(const char *name, const struct mqtt_v5_suback *actual,
     const struct mqtt_bytes theirs = {expected->reason_codes, expected->count};
 
     ck_assert_msg(actual->packet_id == expected->packet_id, "%s: packet id", name);
-    assert_bytes(name, ours, theirs);
+    test_assert_binary(name, ours, theirs);
     assert_properties(name, &actual->properties, &expected->properties);
 }
 

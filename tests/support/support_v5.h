@@ -19,10 +19,6 @@ enum v5_kind {
 
 enum v5_kind v5_property_kind(unsigned id);
 
-/* Table 2-1 */
-bool v5_client_may_send(unsigned type);
-bool v5_server_may_send(unsigned type);
-
 /* Asserts that a decoded packet says the same as another, which a sender or a decoder made. */
 void test_v5_assert_packet(const char *name, const struct mqtt_v5_packet *actual,
                            const struct mqtt_v5_packet *expected);

@@ -28,14 +28,25 @@ static const struct table_2_1_row {
     {"Reserved", false, false},   /* 15 */
 };
 
-static inline bool client_may_send(enum mqtt_packet_type type)
+static inline bool client_may_send(unsigned type)
 {
     return table_2_1[type].client;
 }
 
-static inline bool server_may_send(enum mqtt_packet_type type)
+static inline bool server_may_send(unsigned type)
 {
     return table_2_1[type].server;
+}
+
+/* Table 2-1 of MQTT 5.0: a server may send DISCONNECT too, and both may send AUTH. */
+static inline bool v5_client_may_send(unsigned type)
+{
+    return client_may_send(type) || type == MQTT_V5_AUTH;
+}
+
+static inline bool v5_server_may_send(unsigned type)
+{
+    return server_may_send(type) || type == MQTT_V5_DISCONNECT || type == MQTT_V5_AUTH;
 }
 
 #endif

@@ -7,7 +7,7 @@
  *     cc -o embedded_client examples/complete/embedded_client.c
  *     ./embedded_client 127.0.0.1 1883 --subscribe 'sensors/#' --topic sensors/1 --message 21.5
  *
- * To copy it, also copy mqtt_codec.h, network.h and program.h, and change the path of mqtt_codec.h.
+ * To copy it, take mqtt_codec.h, network.h and program.h too, and change the path of mqtt_codec.h.
  * The client itself, down to THE PORT, needs only mqtt_codec.h. docs/embedded_client.md says how to
  * compile it for a Cortex-M0. A port to POSIX sockets and a main come after it. They need network.h
  * and program.h. -ffreestanding or -DEMBEDDED_CLIENT_ONLY leaves them out.

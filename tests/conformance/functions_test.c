@@ -723,6 +723,79 @@ START_TEST(topic_name_behind_the_packet)
 }
 END_TEST
 
+/* 65,536 filters of 65,535 bytes: with their lengths and QoS, 131,072 bytes more than 4 GiB. */
+START_TEST(a_list_of_four_gibibytes)
+{
+    struct mqtt_subscription *const list = (struct mqtt_subscription *)calloc(65536, sizeof *list);
+    struct mqtt_subscribe subscribe = {0};
+    size_t i;
+
+    ck_assert_ptr_nonnull(list);
+    for (i = 0; i < 65536; i++) {
+        list[i].filter.data = test_letters;
+        list[i].filter.length = 65535;
+    }
+    subscribe.packet_id = 1;
+    subscribe.subscriptions = list;
+    subscribe.count = 65536;
+    ck_assert_int_eq(mqtt_encode_subscribe(NULL, 0, &subscribe), MQTT_ERROR_PACKET_TOO_LARGE);
+    free(list);
+}
+END_TEST
+
+/* The bytes after the first one that decide where the fields of a PUBLISH stand. */
+static const uint8_t deciding[] = {0x00, 0x01, 0x02, 0x04, 0x41, 0x7F, 0x80, 0x81, 0xFF};
+
+static void judge_publish(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_packet packet;
+    struct mqtt_fixed_header header;
+    struct mqtt_publish expected;
+    int32_t status = mqtt_decode_fixed_header(&header, bytes, length);
+    const int32_t result = mqtt_decode(&packet, bytes, length);
+
+    if (status >= 0 && length - (size_t)status < header.remaining_length)
+        status = MQTT_PACKET_INCOMPLETE;
+    if (status >= 0)
+        status = mqtt_decode_publish_header(&expected, bytes, length);
+    if (status >= 0)
+        status += (int32_t)expected.payload.length;
+    if (result != status ||
+        (status > 0 &&
+         (packet.as.publish.topic.data != expected.topic.data ||
+          packet.as.publish.topic.length != expected.topic.length ||
+          packet.as.publish.packet_id != expected.packet_id ||
+          packet.as.publish.payload.data != bytes + status - expected.payload.length ||
+          packet.as.publish.payload.length != expected.payload.length)))
+        ck_abort_msg("%02X %02X %02X %02X %02X %02X %02X: %d, not %d", bytes[0], bytes[1], bytes[2],
+                     bytes[3], bytes[4], bytes[5], bytes[6], (int)result, (int)status);
+}
+
+/* mqtt_decode and mqtt_decode_publish_header read the same fields, whatever the lengths of the
+ * packet and of its topic name, valid or not, with more bytes after the packet. */
+START_TEST(a_publish_is_read_alike_by_both_decoders)
+{
+    const size_t length = 2200000; /* longer than a remaining length of 2,097,152 */
+    uint8_t *const bytes = (uint8_t *)malloc(length);
+    unsigned choice;
+
+    ck_assert_ptr_nonnull(bytes);
+    memset(bytes, 'a', length);
+    bytes[0] = _i % 2 == 0 ? 0x30 : 0x32;
+    bytes[1] = deciding[_i / 2];
+    for (choice = 0; choice < 59049; choice++) { /* 9 to the power of 5 */
+        size_t rest = choice;
+        size_t i;
+        for (i = 2; i < 7; i++) {
+            bytes[i] = deciding[rest % sizeof deciding];
+            rest /= sizeof deciding;
+        }
+        judge_publish(bytes, length);
+    }
+    free(bytes);
+}
+END_TEST
+
 /* What a flag or a QoS says is not there is not looked at. */
 START_TEST(encoders_do_not_look_at_what_is_not_there)
 {
@@ -771,7 +844,9 @@ int main(void)
     tcase_add_test(tests, lists_report_the_first_fault);
     tcase_add_test(tests, lists_of_the_largest_size);
     tcase_add_test(tests, return_codes_of_the_largest_size);
+    tcase_add_test(tests, a_list_of_four_gibibytes);
     tcase_add_test(tests, topic_name_behind_the_packet);
+    tcase_add_loop_test(tests, a_publish_is_read_alike_by_both_decoders, 0, 2 * COUNT(deciding));
     tcase_add_test(tests, encoders_do_not_look_at_what_is_not_there);
     suite_add_tcase(suite, tests);
     return test_main(suite);

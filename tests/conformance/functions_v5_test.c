@@ -1134,6 +1134,62 @@ START_TEST(payload_is_utf8)
 }
 END_TEST
 
+/* ---- A PUBLISH by both decoders --------------------------------------------------------------- */
+
+/* The bytes after the first one that decide where the fields of a PUBLISH stand; 23 is Topic Alias. */
+static const uint8_t deciding[] = {0x00, 0x01, 0x03, 0x23, 0x41, 0x7F, 0x80, 0x81, 0xFF};
+
+static void judge_publish(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_v5_packet packet;
+    struct mqtt_v5_fixed_header header;
+    struct mqtt_v5_publish expected;
+    const struct mqtt_v5_publish *const publish = &packet.as.publish;
+    int32_t status = mqtt_v5_decode_fixed_header(&header, bytes, length);
+    const int32_t result = mqtt_v5_decode(&packet, bytes, length);
+
+    if (status >= 0 && length - (size_t)status < header.remaining_length)
+        status = MQTT_PACKET_INCOMPLETE;
+    if (status >= 0)
+        status = mqtt_v5_decode_publish_header(&expected, bytes, length);
+    if (status >= 0)
+        status += (int32_t)expected.payload.length;
+    if (result != status ||
+        (status > 0 && (publish->topic.data != expected.topic.data ||
+                        publish->topic.length != expected.topic.length ||
+                        publish->packet_id != expected.packet_id ||
+                        publish->properties.encoded.length != expected.properties.encoded.length ||
+                        publish->payload.data != bytes + status - expected.payload.length ||
+                        publish->payload.length != expected.payload.length)))
+        ck_abort_msg("%02X %02X %02X %02X %02X %02X %02X: %d, not %d", bytes[0], bytes[1], bytes[2],
+                     bytes[3], bytes[4], bytes[5], bytes[6], (int)result, (int)status);
+}
+
+/* mqtt_v5_decode and mqtt_v5_decode_publish_header read the same fields, whatever the lengths of the
+ * packet, its topic name and its properties, valid or not, with more bytes after the packet. */
+START_TEST(a_publish_is_read_alike_by_both_decoders)
+{
+    const size_t length = 2200000; /* longer than a remaining length of 2,097,152 */
+    uint8_t *const bytes = (uint8_t *)malloc(length);
+    unsigned choice;
+
+    ck_assert_ptr_nonnull(bytes);
+    memset(bytes, 'a', length);
+    bytes[0] = _i % 2 == 0 ? 0x30 : 0x32;
+    bytes[1] = deciding[_i / 2];
+    for (choice = 0; choice < 59049; choice++) { /* 9 to the power of 5 */
+        size_t rest = choice;
+        size_t i;
+        for (i = 2; i < 7; i++) {
+            bytes[i] = deciding[rest % sizeof deciding];
+            rest /= sizeof deciding;
+        }
+        judge_publish(bytes, length);
+    }
+    free(bytes);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("functions_v5");
@@ -1153,6 +1209,7 @@ int main(void)
     tcase_add_test(tests, lists_and_their_iterators);
     tcase_add_test(tests, options_as_they_are);
     tcase_add_loop_test(tests, publish_changed_in_place, 0, COUNT(in_place));
+    tcase_add_loop_test(tests, a_publish_is_read_alike_by_both_decoders, 0, 2 * COUNT(deciding));
     tcase_add_loop_test(tests, shared_filter, 0, COUNT(filters));
     tcase_add_loop_test(tests, payload_is_utf8, 0, COUNT(payloads));
     suite_add_tcase(suite, tests);

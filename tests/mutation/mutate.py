@@ -36,8 +36,8 @@ TESTS = {  # the fast ones first: most mutants fall there
     "statuses": ["conformance/statuses_test.c", "conformance/corpus.c", "support/support.c"],
     "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
     "strings": ["conformance/strings_test.c", "support/support.c", *PATHS],
-    "topics": ["conformance/topics_test.c", "support/support.c", *PATHS],
     "corpus": ["conformance/corpus_test.c", "conformance/corpus.c", "support/support.c"],
+    "topics": ["conformance/topics_test.c", "support/support.c", *PATHS],
     "functions": ["conformance/functions_test.c", "support/support.c"],
     "paths": ["conformance/paths_test.c", *PATHS],
 }
@@ -208,14 +208,19 @@ class Project:
 
 
 def read_reasons(path):
-    """{(function, old, new): reason}"""
+    """{(function, old, new): reason}. An entry may name several functions, and several new lines."""
     reasons = {}
-    entries = path.read_text(encoding="utf-8").split("\n\n")
-    for entry in entries:
-        fields = dict(line.split(": ", 1) for line in entry.strip().splitlines()
-                      if not line.startswith("#") and ": " in line)
-        if fields:
-            reasons[fields["in"], fields["old"], fields["new"]] = fields["why"]
+    for entry in path.read_text(encoding="utf-8").split("\n\n"):
+        fields = {"new": []}
+        for line in entry.strip().splitlines():
+            word, _, text = line.partition(": ")
+            if word == "new":
+                fields["new"].append(text)
+            elif not line.startswith("#"):
+                fields[word] = text
+        for function in fields.get("in", "").split(", "):
+            for new in fields["new"]:
+                reasons[function, fields["old"], new] = fields["why"]
     return reasons
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """readme_test.py PROJECT MQTT_INSPECT: what README.md shows is what is compiled and run.
 
-Every block of C stands, word for word, in a file that the build compiles; what a command is shown to
-print, it prints; every function of the interface is named, and every function that is named exists.
+Every block of C, and of docs/moving-to-5.md, stands, word for word, in a file that the build compiles;
+what a command is shown to print, it prints; every function of the interface is named, and every
+function that is named exists.
 """
 
 import pathlib
@@ -15,20 +16,30 @@ import unittest
 PROJECT = pathlib.Path(sys.argv.pop(1))
 MQTT_INSPECT = pathlib.Path(sys.argv.pop(1))
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-COMPILED = [PROJECT / "examples/quickstart.c", PROJECT / "tests/documents/readme_excerpts_test.c"]
+MOVING = (PROJECT / "docs/moving-to-5.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(r"^```%s\n(.*?)^```$" % language, README, re.MULTILINE | re.DOTALL)
+def blocks(language, page=README):
+    return re.findall(r"^```%s\n(.*?)^```$" % language, page, re.MULTILINE | re.DOTALL)
 
 
 class Readme(unittest.TestCase):
     def test_c_blocks_are_compiled(self):
-        sources = [path.read_text(encoding="utf-8") for path in COMPILED]
-        found = blocks("c")
-        self.assertEqual(len(found), 5)
-        for block in found:
-            self.assertTrue(any(block in source for source in sources), block)
+        for page, count, files in [
+            (README, 5, ["examples/quickstart.c", "tests/documents/readme_excerpts_test.c"]),
+            (MOVING, 9, ["tests/documents/moving_to_5_test.c"]),
+        ]:
+            sources = [(PROJECT / file).read_text(encoding="utf-8") for file in files]
+            found = blocks("c", page)
+            self.assertEqual(len(found), count)
+            for block in found:
+                self.assertTrue(any(block in source for source in sources), block)
+
+    def test_functions_of_the_page_on_5_0_exist(self):
+        header = (PROJECT / "mqtt_codec.h").read_text(encoding="utf-8")
+        named = set(re.findall(r"`((?:mqtt|MQTT)_[A-Za-z_0-9]+)`", MOVING))
+        self.assertGreater(len(named), 20)
+        self.assertEqual({name for name in named if not re.search(rf"\b{name}\b", header)}, set())
 
     def test_two_commands_on_the_first_screen(self):
         commands = blocks("sh")[:2]

@@ -5,8 +5,8 @@
 // `anchors` has the anchors of headings in the OASIS document. A section without an anchor has the link of
 // the section that it is in.
 const VERSIONS = {
-    "3.1.1": {
-        prefix: "v311_",
+    [V311]: {
+        name: "3.1.1",
         document: "https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html",
         anchors: {
             "1.5.3": "_Toc398718016", "2.2": "_Toc398718020", "2.2.1": "_Toc398718021", "2.2.2": "_Toc398718022",
@@ -17,15 +17,42 @@ const VERSIONS = {
             "4.7.3": "_Toc398718109",
         },
     },
+    [V5]: {
+        name: "5.0",
+        document: "https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html",
+        anchors: {
+            "1.5.4": "_Toc3901010", "1.5.5": "_Toc3901011", "2.1.1": "_Toc3901021", "2.1.2": "_Toc3901022",
+            "2.1.3": "_Toc3901023", "2.1.4": "_Toc3901024", "2.2.1": "_Toc3901026", "2.2.2": "_Toc3901027",
+            "2.2.2.1": "_Toc3901028", "2.2.2.2": "_Toc3901029", "2.3": "_Toc3901030", "2.4": "_Toc3901031",
+            "3.1.2": "_Toc3901035", "3.1.2.1": "_Toc3901036", "3.1.2.2": "_Toc3901037", "3.1.2.3": "_Toc3901038",
+            "3.1.2.4": "_Toc3901039", "3.1.2.5": "_Toc3901040", "3.1.2.6": "_Toc3901041", "3.1.2.7": "_Toc3901042",
+            "3.1.2.8": "_Toc3901043", "3.1.2.9": "_Toc3901044", "3.1.2.10": "_Toc3901045", "3.1.2.11": "_Toc3901046",
+            "3.1.2.11.10": "_Toc3901056", "3.1.3": "_Toc3901058", "3.1.3.1": "_Toc3901059", "3.1.3.2": "_Toc3901060",
+            "3.1.3.3": "_Toc3901069", "3.1.3.4": "_Toc3901070", "3.1.3.5": "_Toc3901071", "3.1.3.6": "_Toc3901072",
+            "3.2.2": "_Toc3901076", "3.2.2.1": "_Toc3901077", "3.2.2.1.1": "_Toc3901078", "3.2.2.2": "_Toc3901079",
+            "3.2.2.3": "_Toc3901080", "3.3.1": "_Toc3901101", "3.3.1.1": "_Toc3901102", "3.3.1.2": "_Toc3901103",
+            "3.3.1.3": "_Toc3901104", "3.3.2": "_Toc3901106", "3.3.2.1": "_Toc3901107", "3.3.2.2": "_Toc3901108",
+            "3.3.2.3": "_Toc3901109", "3.3.3": "_Toc3901119", "3.3.4": "_Toc3901120", "3.4.2": "_Toc3901123",
+            "3.4.2.2": "_Toc3901125", "3.5.2": "_Toc3901133", "3.5.2.2": "_Toc3901135", "3.6.1": "_Toc3901142",
+            "3.6.2": "_Toc3901143", "3.6.2.2": "_Toc3901145", "3.7.2": "_Toc3901153", "3.7.2.2": "_Toc3901155",
+            "3.8.1": "_Toc3901162", "3.8.2.1": "_Toc3901164", "3.8.3": "_Toc3901168", "3.8.3.1": "_Toc3901169",
+            "3.9.2.1": "_Toc3901174", "3.9.3": "_Toc3901178", "3.10.1": "_Toc3901180", "3.10.2.1": "_Toc3901182",
+            "3.10.3": "_Toc3901185", "3.11.2.1": "_Toc3901190", "3.11.3": "_Toc3901194", "3.14.1": "_Toc3901206",
+            "3.14.2": "_Toc3901207", "3.14.2.1": "_Toc3901208", "3.14.2.2": "_Toc3901209", "3.15.1": "_Toc3901218",
+            "3.15.2": "_Toc3901219", "3.15.2.1": "_Toc3901220", "3.15.2.2": "_Toc3901221",
+            "3.15.2.2.2": "_Toc3901223", "4.7.1": "_Toc3901242", "4.7.3": "_Toc3901247", "4.8.2": "_Toc3901250",
+            "4.7": "_Toc3901241", "4.12": "_Toc3901256",
+        },
+    },
 };
-const version = VERSIONS["3.1.1"];
 
 // The link to a section ("3.1.2.10") or a statement ("MQTT-3.1.2-22").
-function standardLink(clause) {
+function standardLink(codec, clause) {
+    const { document, anchors } = VERSIONS[codec.version];
     let section = clause.replace(/^MQTT-|-\d+$/g, "");
-    while (section !== "" && !(section in version.anchors))
+    while (section !== "" && !(section in anchors))
         section = section.replace(/\.?\d+$/, "");
-    return version.document + (section === "" ? "" : "#" + version.anchors[section]);
+    return document + (section === "" ? "" : "#" + anchors[section]);
 }
 
 // ---- Elements ---------------------------------------------------------------------------------
@@ -49,9 +76,9 @@ function button(text, onClick) {
     return made;
 }
 
-function sectionLink(clause, text = clause) {
+function sectionLink(codec, clause, text = clause) {
     const link = element("a", "section", text);
-    link.href = standardLink(clause);
+    link.href = standardLink(codec, clause);
     link.target = "_blank";
     link.rel = "noreferrer";
     return link;
@@ -217,14 +244,21 @@ function preview(bytes, most) {
     return `"${escapeText(bytes.subarray(0, length))}"${length < bytes.length ? "…" : ""}`;
 }
 
-// The content of a part: its bytes without the length of a string.
+// The content of a part: its bytes without the identifier of a property and the length of a string.
 function content(part, bytes) {
-    const start = hasPrefix(part) ? Math.min(2, part.length) : 0;
+    const start = Math.min(prefixLength(part.field), part.length);
     return bytes.subarray(part.offset + start, part.offset + part.length);
 }
 
-function hasPrefix(part) {
-    return part.field.kind === STRING || part.field.kind === BINARY;
+function prefixLength({ isProperty, kind }) {
+    return (isProperty ? 1 : 0) + (kind === STRING || kind === BINARY ? 2 : 0);
+}
+
+// The two strings of a pair.
+function pairContent(part, bytes) {
+    const pair = content(part, bytes);
+    const end = 2 + pair[0] * 256 + pair[1];
+    return [pair.subarray(2, end), pair.subarray(end + 2)];
 }
 
 function isText(field) {
@@ -246,6 +280,10 @@ function valueText(codec, part, bytes, most) {
         return `${value} (${codec.layouts[value].name})`;
     case STRING:
         return preview(content(part, bytes), most);
+    case PAIR:
+        return part.state === CUT ? "" : pairContent(part, bytes).map((text) => preview(text, most)).join(": ");
+    case REASON:
+        return part.state === CUT ? "" : codeText(field, value);
     case BINARY:
     case REST:
         return `${plural(content(part, bytes).length, "byte")} ${preview(content(part, bytes), most)}`;
@@ -256,6 +294,11 @@ function valueText(codec, part, bytes, most) {
 
 function meaningText(field, value) {
     return field.meanings.has(value) ? ` (${field.meanings.get(value)})` : "";
+}
+
+// A reason code, or a return code of 3.1.1.
+function codeText(field, code) {
+    return (field.kind === REASON ? "0x" + toHex([code]) : code) + meaningText(field, code);
 }
 
 function placeText(offset, length) {
@@ -381,7 +424,7 @@ class PacketView {
         const owner = this.ownerAt(offset);
         const part = this.parts[this.owners[owner]];
         const byte = element("span", "byte", this.bytes[offset].toString(16).padStart(2, "0"));
-        byte.classList.toggle("prefix", hasPrefix(part) && offset < part.offset + 2);
+        byte.classList.toggle("prefix", offset < part.offset + prefixLength(part.field));
         return this.markByte(byte, owner);
     }
 
@@ -443,7 +486,7 @@ class PacketView {
     detailTitle(part) {
         const title = element("p", "", element("strong", "", part.field.name));
         if (part.field.section !== "")
-            title.append(" ", sectionLink(part.field.section, `section ${part.field.section}`));
+            title.append(" ", sectionLink(this.codec, part.field.section, `section ${part.field.section}`));
         title.append(", ", this.place(part));
         if (isBits(part))
             title.append(` of ${placeText(this.base + part.offset, 1)}`);
@@ -469,8 +512,10 @@ const LARGEST_EDITED = 262144; // bytes
 const MOST_EDITED = 400; // fields
 
 class Reader {
-    constructor(codec, onEdit) {
-        this.codec = codec;
+    // `codecs` has the codec of each version.
+    constructor(module, codecs, onEdit) {
+        this.module = module;
+        this.codecs = codecs;
         this.onEdit = onEdit;
         this.bytes = new Uint8Array();
         this.packets = new ListBox(find("packets"), (row, i) => this.fillRow(row, i), (i) => this.showPacket(i),
@@ -485,6 +530,7 @@ class Reader {
         find("text").addEventListener("input", () => this.readText());
         find("notation").addEventListener("change", () => this.readText());
         find("side").addEventListener("change", () => this.inspect());
+        find("version").addEventListener("change", () => this.inspect());
         find("input").addEventListener("submit", (event) => event.preventDefault());
         find("file").addEventListener("change", (event) => this.readFile(event.target.files[0]));
         find("next-refused").addEventListener("click", () => this.selectRefused());
@@ -519,6 +565,15 @@ class Reader {
         document.querySelector(`#side [value="${side}"]`).checked = true;
     }
 
+    // 0: each CONNECT says the version of the packets from it on.
+    get version() {
+        return Number(document.querySelector("#version :checked").value);
+    }
+
+    set version(version) {
+        document.querySelector(`#version [value="${version}"]`).checked = true;
+    }
+
     setText(text, notation = "hex") {
         document.querySelector(`#notation [value="${notation}"]`).checked = true;
         find("text").value = text;
@@ -546,12 +601,13 @@ class Reader {
         this.attempt(() => this.setBytes(bytes, `${file.name}: `));
     }
 
-    // The fragment of the address: bytes=c000&from=client
+    // The fragment of the address: bytes=c000&from=client, and version=5.0 if that was chosen
     readFragment() {
         const fragment = new URLSearchParams(location.hash.slice(1));
         if (!fragment.has("bytes"))
             return;
         this.side = fragment.get("from") in SIDES ? fragment.get("from") : "either";
+        this.version = Object.keys(VERSIONS).find((version) => VERSIONS[version].name === fragment.get("version")) ?? 0;
         this.setText(fragment.get("bytes"));
     }
 
@@ -577,7 +633,7 @@ class Reader {
     }
 
     inspect() {
-        this.records = this.codec.index(this.bytes, this.side);
+        this.records = this.module.index(this.bytes, this.side, this.version);
         this.refused = [];
         for (let i = 0; i < this.records.count; i++) {
             if (this.records.status(i) !== 0)
@@ -607,7 +663,8 @@ class Reader {
         const link = find("link");
         link.hidden = this.bytes.length > LONGEST_LINK;
         if (!link.hidden)
-            link.href = `#bytes=${toHex(this.bytes)}&from=${this.side}`;
+            link.href = `#bytes=${toHex(this.bytes)}&from=${this.side}` +
+                (this.version === 0 ? "" : `&version=${VERSIONS[this.version].name}`);
     }
 
     packetBytes(record) {
@@ -618,34 +675,43 @@ class Reader {
         return record.status !== 0 && record.status !== INCOMPLETE;
     }
 
+    codecOf(record) {
+        return this.codecs[record.version];
+    }
+
     partsOf(record, most) {
-        const stop = this.isRefused(record) ? record.errorOffset : NOWHERE;
-        return this.codec.parts(this.packetBytes(record), stop, most);
+        const rule = this.isRefused(record) ? [record.status, record.errorOffset] : [undefined, undefined];
+        return this.codecOf(record).parts(this.packetBytes(record), ...rule, most);
     }
 
     typeOf(record) {
         return this.bytes[record.offset] >> 4;
     }
 
+    nameOf(record) {
+        return this.codecOf(record).layouts[this.typeOf(record)].name;
+    }
+
     fillRow(row, i) {
         const record = this.records.get(i);
         row.classList.toggle("refused", this.isRefused(record));
         row.append(element("span", "offset", String(record.offset)),
-            element("span", "type", this.codec.layouts[this.typeOf(record)].name),
+            element("span", "type", this.nameOf(record)),
             element("span", "size", plural(record.size, "byte")), element("span", "about", this.about(record)));
     }
 
     // The text of a packet's row: the values of its fields, or why it has none.
     about(record) {
+        const codec = this.codecOf(record);
         if (record.status !== 0)
-            return (this.isRefused(record) ? "Refused: " : "Incomplete: ") + this.codec.message(record.status);
+            return (this.isRefused(record) ? "Refused: " : "Incomplete: ") + codec.message(record.status);
         const bytes = this.packetBytes(record);
-        const parts = this.partsOf(record, 24).filter((part) => part.field.hasMember && !isBits(part));
-        const texts = parts.filter((part) => isText(part.field));
-        const numbers = parts.filter((part) => !isText(part.field));
+        const parts = this.partsOf(record, 24).filter((part) => part.field.hasMember && !isBits(part)
+            && part.field.kind !== PROPERTIES);
+        const hasName = ({ field }) => field.isProperty || !isText(field);
         return [
-            ...texts.map((part) => valueText(this.codec, part, bytes, SHORT_VALUE)),
-            ...numbers.map((part) => `${part.field.name} ${valueText(this.codec, part, bytes, SHORT_VALUE)}`),
+            ...parts.filter((part) => !hasName(part)).map((part) => valueText(codec, part, bytes, SHORT_VALUE)),
+            ...parts.filter(hasName).map((part) => `${part.field.name} ${valueText(codec, part, bytes, SHORT_VALUE)}`),
         ].join(", ");
     }
 
@@ -657,19 +723,18 @@ class Reader {
     showPacket(i) {
         const record = this.records.get(i);
         const parts = this.partsOf(record);
-        const name = this.codec.layouts[this.typeOf(record)].name;
         this.record = record;
         this.parts = parts;
-        find("packet-title").textContent = `${name}, ${placeText(record.offset, record.size)}`;
+        find("packet-title").textContent = `${this.nameOf(record)}, ${placeText(record.offset, record.size)}`;
         find("verdict").className = record.status === 0 ? "" : this.isRefused(record) ? "is-refused" : "is-incomplete";
         find("verdict").replaceChildren(...this.verdict(record, parts));
         find("edit").hidden = record.status !== 0 || record.size > LARGEST_EDITED || parts.length > MOST_EDITED;
-        this.view.show(this.codec, this.packetBytes(record), parts, record.offset);
+        this.view.show(this.codecOf(record), this.packetBytes(record), parts, record.offset);
     }
 
     verdict(record, parts) {
         if (record.status === 0)
-            return [element("p", "", "Valid.")];
+            return [element("p", "", record.version === V311 ? "Valid." : "Valid in MQTT 5.0.")];
         if (!this.isRefused(record)) {
             const needed = record.total === 0 ? "The fixed header is incomplete."
                 : `It needs ${plural(record.total, "byte")}, ${record.size.toLocaleString("en")} are there.`;
@@ -688,27 +753,35 @@ class Reader {
     }
 
     ruleText(record, parts) {
-        const clause = this.codec.clause(record.status);
+        const codec = this.codecOf(record);
+        const clause = codec.clause(record.status, this.typeOf(record));
         const bad = parts.find((part) => part.state === BAD);
         const at = record.offset + record.errorOffset;
-        const where = bad.length === 0 ? `The packet ends at byte ${at}, where it is missing: `
-            : `The field begins at byte ${at}: `;
-        return element("p", "", element("strong", "refused", `Refused: ${this.codec.message(record.status)}`), " [",
-            sectionLink(clause), `] ${where}${bad.field.name}.`);
+        const where = bad.length > 0 ? `The field begins at byte ${at}: `
+            : record.errorOffset < record.size ? `Before byte ${at} it is missing: `
+                : `The packet ends at byte ${at}, where it is missing: `;
+        return element("p", "", element("strong", "refused", `Refused: ${codec.message(record.status)}`), " [",
+            sectionLink(codec, clause), `] ${where}${bad.field.name}.`);
     }
 
-    // Says what a server does with a refused CONNECT.
+    // Says what a server does with a refused CONNECT, and in MQTT 5.0 what both sides do with any other packet.
     answerText(record) {
-        if (this.typeOf(record) !== MQTT_CONNECT || this.side === "server")
+        const codec = this.codecOf(record);
+        const isConnect = this.typeOf(record) === MQTT_CONNECT;
+        if (isConnect ? this.side === "server" : record.version === V311)
             return [];
-        const answer = this.codec.answer(record.status);
-        if (answer === null)
+        const receiver = isConnect ? "A server" : "The receiver";
+        const answer = codec.answer(record.status, this.typeOf(record));
+        if (answer === null && record.version === V311)
             return [element("p", "", "A server closes the connection without a CONNACK [",
-                sectionLink("MQTT-3.1.4-1"), "].")];
-        const code = answer[3];
-        const field = this.codec.layouts[answer[0] >> 4].fields.at(-1);
-        return [element("p", "", "A server answers with a CONNACK, ", element("span", "fixed", toHex(answer, " ")),
-            `: return code ${code}${meaningText(field, code)}. Then it closes the connection.`)];
+                sectionLink(codec, "MQTT-3.1.4-1"), "].")];
+        if (answer === null)
+            return [element("p", "", `${receiver} closes the connection.`)];
+        const { name, fields } = codec.layouts[answer[0] >> 4];
+        const field = fields.find(({ kind }) => kind === REASON) ?? fields.at(-1);
+        const code = answer[name === "DISCONNECT" ? 2 : 3];
+        return [element("p", "", `${receiver} answers with a ${name}, `, element("span", "fixed", toHex(answer, " ")),
+            `: ${field.kind === REASON ? "reason" : "return"} code ${codeText(field, code)}. Then it closes the connection.`)];
     }
 
     nextText(record) {
@@ -721,13 +794,14 @@ class Reader {
     }
 
     edit() {
-        this.onEdit(this.typeOf(this.record), this.packetBytes(this.record), this.parts);
+        this.onEdit(this.record.version, this.typeOf(this.record), this.packetBytes(this.record), this.parts);
     }
 
     showExamples() {
-        for (const [name, side, text] of EXAMPLES) {
+        for (const [name, side, text, version] of EXAMPLES) {
             find("examples").append(element("li", "", button(name, () => {
                 this.side = side;
+                this.version = version;
                 this.setText(text);
             })));
         }
@@ -736,11 +810,12 @@ class Reader {
 
 // ---- Writing ----------------------------------------------------------------------------------
 
-// The fields of a new packet. Other numbers are 1, other texts are empty, other flags are 0.
+// The fields of a new packet. Other numbers are 1, other texts are empty, other flags and codes are 0.
 const DEFAULTS = {
     "Client Identifier": "kitchen", "Clean Session": 1, "Keep Alive": 60, "Topic Name": "sensors/kitchen", "Payload": "21.5",
     "Topic Filter": "sensors/+", "Will Topic": "sensors/kitchen/state", "Will Message": "gone", "User Name": "user",
-    "Password": "secret", "Connect Return code": 0, "Return Code": 0,
+    "Password": "secret", "Connect Return code": 0, "Return Code": 0, "Clean Start": 1, "Will Payload": "gone",
+    "Response Topic": "sensors/kitchen/answer",
 };
 
 function isFlag(field) {
@@ -751,8 +826,9 @@ function lowestBit(bits) {
     return bits & -bits;
 }
 
+// The codec says what it takes as the number of a property.
 function largestNumber(field) {
-    return field.kind === BITS ? field.bits / lowestBit(field.bits) : field.kind === BYTE ? 255 : 65535;
+    return field.isProperty ? 0xffffffff : field.kind === BITS ? field.bits / lowestBit(field.bits) : field.kind === NUMBER ? 65535 : 255;
 }
 
 // Fields that depend on a flag come last, so that the flag does not move.
@@ -763,7 +839,8 @@ function inFormOrder(controls) {
 
 // The control of one field of the form.
 class Control {
-    constructor(field, id, value) {
+    constructor(codec, field, id, value) {
+        this.codec = codec;
         this.field = field;
         this.input = element("input");
         this.input.id = id;
@@ -777,6 +854,7 @@ class Control {
             this.input.min = 0;
             this.input.max = largestNumber(field);
         }
+        this.inputs = [this.input];
         this.setValue(value);
         this.row = this.makeRow(id);
     }
@@ -784,7 +862,7 @@ class Control {
     makeRow(id) {
         const label = element("label", "", this.field.name);
         label.htmlFor = id;
-        const heading = element("span", "", label, " ", sectionLink(this.field.section));
+        const heading = element("span", "", label, " ", sectionLink(this.codec, this.field.section));
         return element("div", "control", heading, this.input, this.meaning);
     }
 
@@ -826,21 +904,99 @@ class Control {
     }
 }
 
-class Writer {
-    constructor(codec, onInspect) {
+let lastId = 0;
+
+function newControl(codec, field, value) {
+    return new Control(codec, field, `field-${++lastId}`, value);
+}
+
+// The properties of a packet or a will. `field` is their length. Each of its items is a property.
+class PropertyList {
+    constructor(codec, field, onChange) {
         this.codec = codec;
-        this.nextId = 0;
+        this.field = field;
+        this.onChange = onChange;
+        this.items = [];
+        const name = field.name.replace("Property Length", "Properties");
+        this.choice = element("select");
+        this.choice.ariaLabel = `Property to add to the ${name}`;
+        this.choice.append(...codec.properties.map(({ name }, i) => new Option(name, i)));
+        this.box = element("div");
+        this.addButton = button("Add property", () => {
+            const item = this.addDefault(codec.properties[this.choice.value]);
+            onChange();
+            item.inputs[0].focus();
+        });
+        this.row = element("fieldset", "entry", element("legend", "", name, " ", sectionLink(codec, field.section)),
+            this.box, element("p", "", this.choice, " ", this.addButton));
+    }
+
+    addDefault(field) {
+        const value = DEFAULTS[field.name] ?? (isText(field) ? "" : 1);
+        return this.add(field, field.kind === PAIR ? ["", ""] : [value]);
+    }
+
+    // Adds the property of a packet that was read.
+    addPart(part, bytes) {
+        const { field, value } = part;
+        this.add(field, field.kind === PAIR ? pairContent(part, bytes).map(escapeText)
+            : [isText(field) ? escapeText(content(part, bytes)) : value]);
+    }
+
+    // A pair has two values.
+    add(field, values) {
+        const fields = field.kind !== PAIR ? [field]
+            : ["name", "value"].map((half) => ({ ...field, kind: STRING, name: `${field.name} ${half}` }));
+        const controls = fields.map((half, i) => newControl(this.codec, half, values[i]));
+        const remove = button("Remove", () => {
+            this.items.splice(this.items.indexOf(item), 1);
+            row.remove();
+            this.onChange();
+            this.addButton.focus();
+        });
+        remove.ariaLabel = `Remove ${field.name}`;
+        const row = element("div", "property", element("div", "", ...controls.map((control) => control.row)), remove);
+        const item = { field, controls, inputs: controls.map((control) => control.input) };
+        this.items.push(item);
+        this.box.append(row);
+        return item;
+    }
+
+    // The inputs, as page_encode wants them.
+    read() {
+        return [this.items.length, ...this.items.flatMap(({ field, controls }) =>
+            [field.bits, ...controls.map((control) => control.read())])];
+    }
+
+    // No properties.
+    get absent() {
+        return 0;
+    }
+}
+
+class Writer {
+    // `onInspect` is called with the version and the bytes, as hexadecimal.
+    constructor(codecs, onInspect) {
+        this.codecs = codecs;
         this.view = new PacketView(find("written-packet"), "Written packet", () => find("type").focus());
-        this.fillTypes();
+        find("written-version").addEventListener("change", () => {
+            const type = Number(find("type").value);
+            this.setVersion(Number(find("written-version").value));
+            this.setType(this.codec.layouts[type].name === "Reserved" ? MQTT_DISCONNECT : type);
+        });
         find("type").addEventListener("change", () => this.setType(Number(find("type").value)));
         find("form").addEventListener("input", () => this.update());
         find("form").addEventListener("focusin", () => this.showFocused());
         find("form").addEventListener("submit", (event) => event.preventDefault());
-        find("inspect-written").addEventListener("click", () => onInspect(find("written-hex").value));
+        find("inspect-written").addEventListener("click", () => onInspect(this.codec.version, find("written-hex").value));
+        this.setVersion(V311);
         this.setType(3);
     }
 
-    fillTypes() {
+    setVersion(version) {
+        this.codec = this.codecs[version];
+        find("written-version").value = version;
+        find("type").replaceChildren();
         this.codec.layouts.forEach(({ name }, type) => {
             if (name !== "Reserved")
                 find("type").append(new Option(name, type));
@@ -866,10 +1022,21 @@ class Writer {
     // Controls for the fields that can be set. Without `parts` they get the default values.
     makeControls(fields, bytes, parts) {
         return fields.filter((field) => field.hasMember).map((field) => {
+            if (field.kind === PROPERTIES)
+                return this.makeProperties(field, bytes, parts ?? []);
             const part = parts?.find((part) => part.field === field);
-            return new Control(field, `field-${this.nextId++}`, part === undefined ? this.defaultValue(field)
+            return newControl(this.codec, field, part === undefined ? this.defaultValue(field)
                 : isText(field) ? escapeText(content(part, bytes)) : part.value);
         });
+    }
+
+    // The parts after the length of the properties, as far as they are properties.
+    makeProperties(field, bytes, parts) {
+        const list = new PropertyList(this.codec, field, () => this.update());
+        const first = parts.findIndex((part) => part.field === field) + 1;
+        for (let i = first; first > 0 && parts[i]?.field.isProperty; i++)
+            list.addPart(parts[i], bytes);
+        return list;
     }
 
     defaultValue(field) {
@@ -887,8 +1054,9 @@ class Writer {
         find("controls").append(this.list, this.add);
         if (parts === undefined)
             this.addEntry(fields);
-        for (let i = 0; i < (parts?.length ?? 0); i += fields.length)
-            this.addEntry(fields, bytes, parts.slice(i, i + fields.length));
+        const count = fields.filter((field) => field.hasMember).length;
+        for (let i = 0; i < (parts?.length ?? 0); i += count)
+            this.addEntry(fields, bytes, parts.slice(i, i + count));
     }
 
     addEntry(fields, bytes, parts) {
@@ -912,7 +1080,7 @@ class Writer {
             (field.kind !== BITS ? 0 : (isFlag(field) ? Number(input.checked) : Number(input.value)) * lowestBit(field.bits)), 0);
         for (const control of this.controls)
             control.row.hidden = control.field.when !== 0 && (control.field.when & flags) === 0;
-        return [...this.controls, ...this.entries.flat()].map((control) => control.row.hidden ? control.absent : control.read());
+        return [...this.controls, ...this.entries.flat()].flatMap((control) => control.row.hidden ? control.absent : control.read());
     }
 
     update() {
@@ -930,7 +1098,8 @@ class Writer {
 
     showResult(result) {
         if (typeof result === "number") {
-            this.showRule(`${this.codec.message(result)} [`, sectionLink(this.codec.clause(result)), "]");
+            this.showRule(`${this.codec.message(result)} [`,
+                sectionLink(this.codec, this.codec.clause(result, this.type)), "]");
             return;
         }
         this.showRule();
@@ -942,8 +1111,8 @@ class Writer {
 
     // Marks the bytes of the field that has the focus.
     showFocused() {
-        const controls = [...this.controls, ...this.entries.flat()];
-        const focused = controls.find((control) => control.input === document.activeElement);
+        const controls = [...this.controls, ...this.entries.flat()].flatMap((control) => control.items ?? [control]);
+        const focused = controls.find((control) => control.inputs.includes(document.activeElement));
         const alike = controls.filter((control) => control.field === focused?.field);
         const parts = this.view.parts.filter((part) => part.field === focused?.field);
         const part = parts[alike.indexOf(focused)];
@@ -960,7 +1129,7 @@ class Writer {
 
 // ---- Examples ---------------------------------------------------------------------------------
 
-// Name, sender, bytes. A line is a packet.
+// Name, sender, bytes, version if the bytes do not say it. A line is a packet.
 const EXAMPLES = [
     ["A client's session", "client", `
 10 13 00 04 4d 51 54 54 04 02 00 3c 00 07 6b 69 74 63 68 65 6e # CONNECT
@@ -993,8 +1162,20 @@ b0 02 00 0b # UNSUBACK`],
     ["Wildcard in a topic name", "client", `
 30 10 00 09 73 65 6e 73 6f 72 73 2f 23 68 65 6c 6c 6f
 c0 00 # the packet after it`],
-    ["CONNECT of MQTT 5.0", "client", `
-10 14 00 04 4d 51 54 54 05 02 00 3c 00 00 07 6b 69 74 63 68 65 6e`],
+    ["A client's session, MQTT 5.0", "client", `
+10 1c 00 04 4d 51 54 54 05 02 00 3c 08 11 00 00 0e 10 21 00 10 00 07 6b 69 74 63 68 65 6e # CONNECT
+82 10 00 01 02 0b 07 00 08 6c 69 67 68 74 73 2f 2b 05 # SUBSCRIBE
+32 37 00 0f 73 65 6e 73 6f 72 73 2f 6b 69 74 63 68 65 6e 00 02 1f 02 00 00 00 3c 03 00 0a 74 65 78 74 2f 70 6c 61 69 6e 23 00 01 26 00 04 75 6e 69 74 00 01 43 32 31 2e 35 # PUBLISH
+30 0a 00 00 03 23 00 01 32 31 2e 36 # PUBLISH, with a topic alias
+e0 01 04 # DISCONNECT`],
+    ["A server's answers, MQTT 5.0", "server", `
+20 10 00 00 0d 22 00 0a 12 00 04 6b 2d 31 37 13 00 1e # CONNACK
+90 04 00 01 00 01 # SUBACK
+40 03 00 02 10 # PUBACK
+31 12 00 0b 6c 69 67 68 74 73 2f 68 61 6c 6c 02 0b 07 6f 6e # PUBLISH
+e0 10 8b 0e 1f 00 0b 6d 61 69 6e 74 65 6e 61 6e 63 65 # DISCONNECT`, V5],
+    ["A property twice", "client", `
+10 1a 00 04 4d 51 54 54 05 02 00 3c 06 21 00 10 21 00 20 00 07 6b 69 74 63 68 65 6e`],
     ["CONNECT of MQTT 3.1", "client", `
 10 15 00 06 4d 51 49 73 64 70 03 02 00 3c 00 07 6b 69 74 63 68 65 6e`],
     ["No client identifier", "client", `
@@ -1019,7 +1200,7 @@ c0 00`],
     ["The end is missing", "server", `
 d0 00
 30 15 00 0f 73 65 6e 73 6f 72 73 2f 6b 69`],
-].map(([name, side, text]) => [name, side, text.trim()]);
+].map(([name, side, text, version = 0]) => [name, side, text.trim(), version]);
 
 // ---- Start ------------------------------------------------------------------------------------
 
@@ -1049,18 +1230,21 @@ function listenToTabs() {
 async function start() {
     const wasm = readBase64(find("wasm").textContent);
     const { instance } = await WebAssembly.instantiate(wasm);
-    const codec = new Codec(instance.exports, version.prefix);
-    const writer = new Writer(codec, (hex) => {
+    const codecs = { [V311]: new Codec(instance.exports, V311), [V5]: new Codec(instance.exports, V5) };
+    const writer = new Writer(codecs, (version, hex) => {
         selectTab(find("tab-read"));
+        reader.version = version;
         reader.setText(hex);
         find("text").focus();
     });
-    const reader = new Reader(codec, (type, bytes, parts) => {
+    const reader = new Reader(new Module(instance.exports), codecs, (version, type, bytes, parts) => {
         selectTab(find("tab-write"));
+        writer.setVersion(version);
         writer.setType(type, bytes, parts);
         find("type").focus();
     });
-    find("standard").href = version.document;
+    find("standard").href = VERSIONS[V311].document;
+    find("standard-5").href = VERSIONS[V5].document;
     listenToTabs();
 }
 

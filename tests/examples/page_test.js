@@ -105,8 +105,23 @@ function makeHelpers () {
     }
   }
 
+  // Adds the properties of a packet or a will, [name, values], to the box with this title.
+  function addProperties (title, properties) {
+    const box = [...find('controls').querySelectorAll(':scope > fieldset')]
+      .find((fieldset) => text(fieldset.querySelector('legend')).startsWith(title))
+    for (const [name, values] of properties) {
+      const choice = box.querySelector('select')
+      choice.value = [...choice.options].find((option) => option.text === name).value
+      choice.nextElementSibling.click()
+      const inputs = [...box.querySelectorAll('.property')].at(-1).querySelectorAll('input')
+      values.forEach((value, i) => { inputs[i].value = value })
+    }
+  }
+
   // Fills the form: values are [label, value], entries are lists of them.
-  function write ({ type, values, entries }) {
+  function write ({ version = 4, type, values, entries, properties = [], willProperties = [] }) {
+    find('written-version').value = version
+    change(find('written-version'), 'change')
     find('type').value = [...find('type').options].find((option) => option.text === type).value
     change(find('type'), 'change')
     fill(find('controls'), values)
@@ -116,6 +131,8 @@ function makeHelpers () {
       find('controls').querySelector(':scope > button').click()
       fill(list.lastElementChild, entry)
     }
+    addProperties('Properties', properties)
+    addProperties('Will Properties', willProperties)
     change(find('form'), 'input')
     return written()
   }

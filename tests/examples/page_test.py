@@ -6,7 +6,8 @@ page_test.py MQTT_INSPECT PACKETS_READER FOLDER [UNITTEST_OPTION]...
 page_test.py --screenshot: makes docs/mqtt_inspect_page.png anew.
 
 What the page shows of every packet of packets.txt is compared with `mqtt_inspect --json`, what its
-editor writes with mqtt_encode, as packets_reader calls it. playwright-core is installed into the
+editor writes with mqtt_encode, as packets_reader calls it. Of packets_v5.txt it reads and writes those
+that show a field, a property or a status for the first time, and is compared with what the file says. playwright-core is installed into the
 FOLDER, from the npm registry, in the version of package.json. Without chromium or node it is
 skipped.
 """
@@ -107,6 +108,15 @@ def cases():
 
 def accepted_cases():
     return [case for case in cases() if "accept" in case and case["data"] is not None]
+
+
+def statuses_v5():
+    """Of each status the message of MQTT 5.0, from the header."""
+    header = (ROOT / "mqtt_codec.h").read_text(encoding="utf-8")
+    table = header.split("mqtti_v5_explain(int32_t status)")[1]
+    texts = dict(re.findall(r'/\* +(-\d+) \*/\s*\{[-\w]+, "[^"]*",\s*"([^"]*)"\}', table))
+    return {name: texts[number]
+            for name, number in re.findall(r"\n    MQTT_ERROR_(\w+) = (-\d+)", header)}  # fmt: skip
 
 
 def statuses():
@@ -249,6 +259,228 @@ def absent(kind, values, flags):
 
 
 # ------------------------------------------------------------------------------------------------
+# MQTT 5.0
+# ------------------------------------------------------------------------------------------------
+
+V5_LABELS = LABELS | {
+    "clean_start": "Clean Start", "will_payload": "Will Payload", "reason_code": "Reason Code",
+    "no_local": "No Local", "retain_as_published": "Retain As Published", "retain_handling": "Retain Handling",
+}  # fmt: skip
+V5_BINARY = BINARY | {"will_payload"}
+V5_FLAGS = FLAGS | {"clean_start", "no_local", "retain_as_published"}
+V5_OPTIONS = ("qos", "no_local", "retain_as_published", "retain_handling")
+STRING_PROPERTIES = {
+    "Content Type", "Response Topic", "Assigned Client Identifier", "Authentication Method",
+    "Response Information", "Server Reference", "Reason String",
+}  # fmt: skip
+BINARY_PROPERTIES = {"Correlation Data", "Authentication Data"}
+
+
+def cases_v5(wanted, news):
+    """The cases of packets_v5.txt with the line `wanted` that show something for the first time."""
+    seen = set()
+    for case in make_seeds.read_cases(make_seeds.V5_PACKETS):
+        case["data"] = make_seeds.parse_bytes(case.get("bytes", ""))
+        if wanted not in case or re.search(r"encoded=|without=|payload_length=|property=0x|\*6553", case[wanted]):
+            continue
+        found = set(news(case)) - seen
+        if found:
+            seen |= found
+            yield case
+
+
+def keys_v5(case):
+    """Type and field, or type and property, of each field of an accepted packet."""
+    kind, _, rest = case["accept"].partition(" ")
+    return [kind] + [(kind, key, value.partition(":")[0] if key.endswith("property") else "")
+                     for key, value in make_seeds.words(rest)]
+
+
+def property_v5(value):
+    """The name of a property and its values, numbers and bytes, of NAME:VALUE."""
+    name, *values = re.findall(r"(?:'[^']*'|[^':])+|(?<=:)(?=:|$)", value)
+    name = name.replace("_", " ").title().replace("Qos", "QoS").replace("Identifiers", "Identifier")
+    if name in STRING_PROPERTIES | BINARY_PROPERTIES | {"User Property"}:
+        return name, [make_seeds.parse_bytes(text) for text in values]
+    return name, [int(values[0], 0)]
+
+
+def shown_v5(name, values):
+    """The value of a property as a row shows it."""
+    if name in BINARY_PROPERTIES:
+        return shown_binary({"hex": values[0].hex()})
+    return ": ".join(shown(value) if isinstance(value, bytes) else str(value) for value in values)
+
+
+def form_v5(text):
+    """What one does in the editor to write a packet of packets_v5.txt, as write() of page_test.js wants it."""
+    kind, _, rest = text.partition(" ")
+    values, entries = {}, []
+    lists = {"property": [], "will_property": []}
+    for key, value in make_seeds.words(rest):
+        data = typed(make_seeds.parse_bytes(value)) if key in V5_BINARY else value
+        if key == "reason_code":
+            data = str(int(value, 0))
+        elif key in V5_FLAGS:
+            data = value == "1"
+        if key in lists:
+            name, contents = property_v5(value)
+            lists[key].append([name, [typed(c) if isinstance(c, bytes) else str(c) for c in contents]])
+        elif key == "reason_codes":
+            entries += [[["Reason Code", str(code)]] for code in make_seeds.parse_bytes(value)]
+        elif key == "filter":
+            entries.append([["Topic Filter", data]])
+        elif key in V5_OPTIONS and kind == "SUBSCRIBE":
+            entries[-1].append(["Maximum QoS" if key == "qos" else V5_LABELS[key], data])
+        else:
+            values[V5_LABELS[key]] = data
+    flags = {}
+    default = {"Packet Identifier": "0"} if re.search("ACK|PUB(REC|REL|COMP)|SUBSCRIBE", kind) and kind != "CONNACK" else {}
+    if kind == "CONNECT":
+        flags = {"User Name Flag": "User Name" in values, "Password Flag": "Password" in values,
+                 "Will Flag": "Will Topic" in values}
+        default = {"Clean Start": False, "Keep Alive": "0", "Client Identifier": ""}
+        if flags["Will Flag"]:
+            default |= {"Will QoS": "0", "Will Retain": False, "Will Payload": ""}
+    elif kind == "PUBLISH":
+        default = {"DUP": False, "QoS": "0", "RETAIN": False, "Topic Name": "", "Packet Identifier": "0", "Payload": ""}
+    return {"version": 5, "type": kind, "values": list((flags | default | values).items()), "entries": entries,
+            "properties": lists["property"], "willProperties": lists["will_property"]}
+
+
+class Version5(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.accepted = list(cases_v5("accept", keys_v5))
+        cls.refused = list(cases_v5("reject", lambda case: [case["reject"].split()[0]]))
+        cls.refused = [case for case in cls.refused if case["data"]]
+
+    def setUp(self):
+        BROWSER.open("#bytes=&version=5.0")
+
+    def each(self, cases_to_read):
+        self.assertGreater(len(cases_to_read), 40)
+        return zip(cases_to_read, BROWSER.read([case["data"].hex() for case in cases_to_read]))
+
+    def test_accepted(self):
+        for case, page in self.each(self.accepted):
+            kind, _, rest = case["accept"].partition(" ")
+            self.assertEqual((page["verdict"], page["packets"][0]["type"]), ("Valid in MQTT 5.0.", kind))
+            rows = [(row["name"], row["value"]) for row in page["fields"]]
+            words = make_seeds.words(rest)
+            for place_of in ("will_property", "property"):
+                wanted = [property_v5(value) for key, value in words if key == place_of]
+                wanted = [(name, shown_v5(name, values)) for name, values in wanted]
+                title = "Will Property Length" if place_of == "will_property" else "Property Length"
+                if wanted:
+                    first = [name for name, _ in rows].index(title) + 1
+                    self.assertEqual(rows[first:first + len(wanted)], wanted)
+            for key, value in words:
+                if key in V5_BINARY and "payload" in key:
+                    row = (V5_LABELS[key], shown_binary({"hex": make_seeds.parse_bytes(value).hex()}))
+                elif key == "reason_code":
+                    row = None
+                    code = next(text for name, text in rows if name == "Reason Code")
+                    self.assertRegex(code, r"^0x%02x \([A-Z][a-zA-Z0-9- ]+\)$" % int(value, 0))
+                    self.assertNotIn("Reserved", code)
+                elif key in V5_LABELS and key not in V5_BINARY and key != "qos":
+                    row = (V5_LABELS[key], value)
+                else:
+                    continue
+                if row:
+                    self.assertIn(row, [(name, text.partition(" (")[0] if "byte" not in text else text)
+                                        for name, text in rows])
+
+    def test_refused(self):
+        messages = statuses_v5()
+        for case, page in self.each(self.refused):
+            status, _, offset = case["reject"].split()
+            self.assertTrue(page["verdict"].startswith(f"Refused: {messages[status]} ["), page["verdict"])
+            self.assertRegex(page["verdict"], rf"byte {offset}\b")
+            bad = [row for row in page["fields"] if row["bad"] and place(row)]
+            self.assertEqual([place(row)[0] for row in bad], [int(offset)])
+            self.assertIn(f": {bad[0]['name']}.", page["verdict"])
+            for link in page["links"]:
+                self.assertRegex(link, "^https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html#_Toc3901[0-2]..$")
+
+    def test_written_and_edited(self):
+        written = BROWSER("help", "write", [form_v5(case["accept"]) for case in self.accepted])
+        edited = BROWSER("help", "edit", [case["data"].hex() for case in self.accepted])
+        for case, page, again in zip(self.accepted, written, edited):
+            with self.subTest(case["packet"]):
+                expected = make_seeds.parse_bytes(case.get("shortest", case["bytes"])).hex(" ")
+                self.assertEqual((page["rule"], page["hex"]), ("", expected))
+                self.assertEqual((again["rule"], again["hex"]), ("", expected))
+
+    def test_every_rule_of_the_encoder(self):
+        messages, numbers, rules = statuses_v5(), 0, set()
+        wanted = list(cases_v5("encode", lambda case: [case["reject"].split()[0]]))
+        for case, page in zip(wanted, BROWSER("help", "write", [form_v5(case["encode"]) for case in wanted])):
+            with self.subTest(case["packet"]):
+                if "this is not a number" in page["rule"]:
+                    numbers += 1
+                else:
+                    rules.add(page["rule"])
+                    self.assertEqual(page["rule"].partition(" [")[0], messages[case["reject"].split()[0]])
+                self.assertIsNone(page["hex"])
+        self.assertLessEqual(numbers, 2)
+        self.assertGreater(len(rules), 20)
+
+    def test_a_property_is_edited(self):
+        BROWSER.open()
+        BROWSER("click", "#examples button:text-is(\"A client's session, MQTT 5.0\")")
+        BROWSER("click", "#packets [data-row='3']")
+        BROWSER("click", "#edit")
+        written, rule = ("document.getElementById('written-hex').value", "document.getElementById('rule').textContent")
+        self.assertEqual(BROWSER("evaluate", written), "30 0a 00 00 03 23 00 01 32 31 2e 36")
+        alias = '#controls label:text-is("Topic Alias")'
+        BROWSER("fill", alias, "258")
+        self.assertEqual(BROWSER("evaluate", written), "30 0a 00 00 03 23 01 02 32 31 2e 36")
+        pointed = "[...document.querySelectorAll('#written .byte.pointed')].map((b) => b.textContent).join(' ')"
+        self.assertEqual(BROWSER("evaluate", pointed), "23 01 02")
+        BROWSER("fill", alias, "0")
+        self.assertEqual(BROWSER("evaluate", rule), "The topic alias is 0. [MQTT-3.3.2-8]")
+        BROWSER("click", '#controls button[aria-label="Remove Topic Alias"]')
+        self.assertEqual(BROWSER("evaluate", rule), "There is neither a topic name nor a topic alias. [3.3.2.1]")
+        BROWSER("fill", TOPIC, "a")
+        BROWSER("selectOption", "#controls select", {"label": "User Property"})
+        BROWSER("click", '#controls button:text-is("Add property")')
+        BROWSER("keyboard.type", "unit")
+        BROWSER("fill", '#controls label:text-is("User Property value")', "K")
+        self.assertEqual(BROWSER("evaluate", written), "30 12 00 01 61 0a 26 00 04 75 6e 69 74 00 01 4b 32 31 2e 36")
+        BROWSER("click", "#inspect-written")
+        page = BROWSER("help", "reading", [None])[0]
+        self.assertEqual((page["verdict"], page["packets"][0]["about"]),
+                         ("Valid in MQTT 5.0.", '"a", 4 bytes "21.6", User Property "unit": "K"'))
+
+    def test_the_version(self):
+        BROWSER.open()
+        connects = "100d00044d515454040200000001 63".replace(" ", "") + "100e00044d51545405020000000001" + "63"
+        page = BROWSER.read_one(connects + "e000" + "10 0e 00 04 4d 51 54 54 06 02 00 00 00 00 01 63".replace(" ", ""))
+        pages = BROWSER("help", "readPacket", [0, 1, 2])
+        self.assertEqual([p["verdict"] for p in pages], ["Valid.", "Valid in MQTT 5.0.", "Valid in MQTT 5.0."])
+        self.assertIn("A server answers with a CONNACK, 20 03 00 84 00: reason code 0x84 (Unsupported Protocol Version).",
+                      page["verdict"])
+        BROWSER("check", "[name=version][value='5']")
+        page = BROWSER.read_one("30 03 00 01 61".replace(" ", ""))
+        self.assertIn("The receiver answers with a DISCONNECT, e0 01 81: reason code 0x81 (Malformed Packet).",
+                      page["verdict"])
+        address = BROWSER("evaluate", "document.getElementById('link').hash")
+        self.assertEqual(address, "#bytes=3003000161&from=either&version=5.0")
+        BROWSER.open(address)
+        self.assertEqual(BROWSER("help", "reading", [None])[0], page)
+        BROWSER("check", "[name=version][value='4']")
+        self.assertEqual(BROWSER("help", "reading", [None])[0]["verdict"], "Valid.")
+        BROWSER("check", "[name=version][value='5']")
+        self.assertIn("The receiver closes the connection.", BROWSER.read_one("20020000")["verdict"])
+        BROWSER("check", "[name=side][value=client]")
+        self.assertIn("A property is not allowed from this side. [MQTT-3.3.4-6]",
+                      BROWSER.read_one("300600016102" + "0b01")["verdict"])
+
+
+# ------------------------------------------------------------------------------------------------
 # Reading
 # ------------------------------------------------------------------------------------------------
 
@@ -267,7 +499,7 @@ class Packets(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        BROWSER.open()
+        BROWSER.open("#bytes=&version=3.1.1")
         cls.cases = [case for case in cases() if case["data"] is not None]
         cls.read = BROWSER.read([case["data"].hex() for case in cls.cases])
 
@@ -583,7 +815,9 @@ class Examples(unittest.TestCase):
         "Text and bytes": ["Valid."] * 2,
         "Subscriptions, one refused": ["Valid."] * 4,
         "Wildcard in a topic name": ["MQTT-4.7.1-1", "Valid."],
-        "CONNECT of MQTT 5.0": ["MQTT-3.1.2-2"],
+        "A client's session, MQTT 5.0": ["Valid in MQTT 5.0."] * 5,
+        "A server's answers, MQTT 5.0": ["Valid in MQTT 5.0."] * 5,
+        "A property twice": ["3.1.2.11"],
         "CONNECT of MQTT 3.1": ["MQTT-3.1.2-1"],
         "No client identifier": ["MQTT-3.1.3-7"],
         "Password without a user name": ["MQTT-3.1.2-22"],
@@ -595,6 +829,8 @@ class Examples(unittest.TestCase):
         "HTTP on the MQTT port": ["MQTT-2.2.2-1"],
         "The end is missing": ["Valid.", "Incomplete"],
     }
+
+    V5 = ["A client's session, MQTT 5.0", "A server's answers, MQTT 5.0", "A property twice"]
 
     def test_each(self):
         BROWSER.open()
@@ -609,7 +845,9 @@ class Examples(unittest.TestCase):
                 self.assertEqual([page["clause"] if page["verdict"].startswith("Refused")
                                   else page["verdict"].partition(":")[0] for page in pages], expected)
                 fragment = BROWSER("evaluate", "document.getElementById('link').hash")
-                data, side = re.fullmatch(r"#bytes=([0-9a-f]+)&from=(\w+)", fragment).groups()
+                data, side = re.fullmatch(r"#bytes=([0-9a-f]+)&from=(\w+)(?:&version=5.0)?", fragment).groups()
+                if name in self.V5: # class Version5 has the tests of 5.0
+                    continue
                 option = [] if side == "either" else [f"--from-{side}"]
                 for page, line in zip(pages, inspect(bytes.fromhex(data), *option)):
                     self.assertIn(line.get("message", "Valid.").replace("The stream ends", "the stream ends")
@@ -762,7 +1000,7 @@ class Page(unittest.TestCase):
             order.append(focused["name"])
             if focused["name"] == "standard":
                 break
-        wanted = ["tab-read", "text", "hex", "client", "file", "Examples", "A client's session", "packets",
+        wanted = ["tab-read", "text", "hex", "client", "0", "file", "Examples", "A client's session", "packets",
                   "link", "Packet: bytes", "packet-fields", "edit", "standard"]
         self.assertEqual([name for name in order if name in wanted], wanted)
 
@@ -882,9 +1120,14 @@ class Page(unittest.TestCase):
             self.assertEqual((BROWSER("evaluate", width), BROWSER("evaluate", inner)), (360, 0), name)
         BROWSER("click", "#tab-write")
         self.addCleanup(BROWSER, "click", "#tab-read")
-        for kind in ("CONNECT", "CONNACK", "PUBLISH", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "PINGREQ"):
-            BROWSER("selectOption", "#type", {"label": kind})
-            self.assertEqual(BROWSER("evaluate", width), 360, kind)
+        for version in ("4", "5"):
+            BROWSER("selectOption", "#written-version", version)
+            for kind in ("CONNECT", "CONNACK", "PUBLISH", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "PINGREQ"):
+                BROWSER("selectOption", "#type", {"label": kind})
+                if version == "5" and kind != "PINGREQ":
+                    BROWSER("selectOption", "#controls select >> nth=0", {"label": "User Property"})
+                    BROWSER("click", '#controls button:text-is("Add property") >> nth=0')
+                self.assertEqual(BROWSER("evaluate", width), 360, kind)
 
     def test_a_megabyte(self):
         entry = bytes.fromhex("00016100")
@@ -942,8 +1185,9 @@ def take_screenshot():
     browser("setViewportSize", {"width": 1200, "height": 980})
     browser.open()
     browser("check", "[name=side][value=client]")
-    browser("fill", "#text", "10 13 00 04 4d 51 54 54 04 02 00 3c 00 07 6b 69 74 63 68 65 6e\n"
-                             "30 13 00 09 73 65 6e 73 6f 72 73 2f 23 32 31 2e 35 20 c2 b0 43\nc0 00\n")
+    browser("fill", "#text", "10 19 00 04 4d 51 54 54 05 02 00 3c 05 11 00 00 0e 10 00 07 6b 69 74 63 68 65 6e\n"
+                             "30 2a 00 0f 73 65 6e 73 6f 72 73 2f 6b 69 74 63 68 65 6e 10 03 00 0a 74 65 78 74 2f 70 6c 61 69 6e 23 00 00 32 31 2e 35 "
+                             "20 c2 b0 43\nc0 00\n")
     browser("evaluate", "document.activeElement.blur()")
     browser("screenshot", {"path": str(SCREENSHOT)})
     browser.close()

@@ -9,7 +9,7 @@ const GOOD = 0, BAD = 1, CUT = 2, NOT_READ = 3;
 const SIDES = { client: 0, server: 1, either: 2 };
 
 const MQTT_CONNECT = 1, MQTT_DISCONNECT = 14;
-const INCOMPLETE = -1;
+const INCOMPLETE = -1, PROPERTY_ID = -48;
 const NOWHERE = 0xffffffff; // UINT32_MAX: no offset, no member
 
 // Sizes of the structs of page.c, in words of four bytes

@@ -912,15 +912,15 @@ function newControl(codec, field, value) {
 
 // The properties of a packet or a will. `field` is their length. Each of its items is a property.
 class PropertyList {
-    constructor(codec, field, onChange) {
+    // `isAllowed` says whether the packet or will can have a property.
+    constructor(codec, field, isAllowed, onChange) {
         this.codec = codec;
         this.field = field;
         this.onChange = onChange;
         this.items = [];
         const name = field.name.replace("Property Length", "Properties");
-        this.choice = element("select");
+        this.choice = this.makeChoice(isAllowed);
         this.choice.ariaLabel = `Property to add to the ${name}`;
-        this.choice.append(...codec.properties.map(({ name }, i) => new Option(name, i)));
         this.box = element("div");
         this.addButton = button("Add property", () => {
             const item = this.addDefault(codec.properties[this.choice.value]);
@@ -929,6 +929,15 @@ class PropertyList {
         });
         this.row = element("fieldset", "entry", element("legend", "", name, " ", sectionLink(codec, field.section)),
             this.box, element("p", "", this.choice, " ", this.addButton));
+    }
+
+    makeChoice(isAllowed) {
+        const allowed = element("optgroup"), others = element("optgroup");
+        allowed.label = "Allowed here";
+        others.label = "Refused here";
+        this.codec.properties.forEach((property, i) =>
+            (isAllowed(property) ? allowed : others).append(new Option(property.name, i)));
+        return element("select", "", allowed, others);
     }
 
     addDefault(field) {
@@ -1032,11 +1041,21 @@ class Writer {
 
     // The parts after the length of the properties, as far as they are properties.
     makeProperties(field, bytes, parts) {
-        const list = new PropertyList(this.codec, field, () => this.update());
+        const list = new PropertyList(this.codec, field, (property) => this.canHave(field, property), () => this.update());
         const first = parts.findIndex((part) => part.field === field) + 1;
         for (let i = first; first > 0 && parts[i]?.field.isProperty; i++)
             list.addPart(parts[i], bytes);
         return list;
+    }
+
+    // Asks the codec whether it knows the property in this place. Errors in later bytes do not matter.
+    canHave(list, property) {
+        const value = (field) => isText(field) ? new Uint8Array() : field.kind === REASON ? 0 : 1;
+        const values = property.kind === PAIR ? [new Uint8Array(), new Uint8Array()] : [value(property)];
+        const fields = this.layout.fields.slice(0, this.layout.list).filter((field) => field.hasMember);
+        const inputs = fields.flatMap((field) => field.kind !== PROPERTIES ? value(field)
+            : field === list ? [1, property.bits, ...values] : 0);
+        return this.codec.encode(this.type, inputs, 0) !== PROPERTY_ID;
     }
 
     defaultValue(field) {

@@ -455,11 +455,35 @@ class Version5(unittest.TestCase):
         self.assertEqual((page["verdict"], page["packets"][0]["about"]),
                          ("Valid in MQTT 5.0.", '"a", 4 bytes "21.6", User Property "unit": "K"'))
 
+    def test_properties_that_a_packet_can_have(self):
+        everywhere = ["Reason String", "User Property"]
+        message = ["Payload Format Indicator", "Message Expiry Interval", "Content Type", "Response Topic", "Correlation Data"]
+        BROWSER("click", "#tab-write")
+        BROWSER("selectOption", "#written-version", "5")
+        for kind, title, wanted in [
+            ("PUBLISH", "Properties", [*message, "Subscription Identifier", "Topic Alias", "User Property"]),
+            ("CONNECT", "Will Properties", [*message, "Will Delay Interval", "User Property"]),
+            ("SUBSCRIBE", "Properties", ["Subscription Identifier", "User Property"]),
+            ("UNSUBSCRIBE", "Properties", ["User Property"]),
+            ("PUBCOMP", "Properties", everywhere), ("UNSUBACK", "Properties", everywhere),
+            ("DISCONNECT", "Properties", ["Session Expiry Interval", "Server Reference", *everywhere]),
+            ("AUTH", "Properties", ["Authentication Method", "Authentication Data", *everywhere]),
+        ]:  # fmt: skip
+            BROWSER("selectOption", "#type", {"label": kind})
+            groups = BROWSER("evaluate", f"""[...document.querySelectorAll('[aria-label="Property to add to the {title}"] optgroup')]
+                .map((group) => [...group.children].map((option) => option.text))""")
+            self.assertEqual((groups[0], len(groups[0]) + len(groups[1])), (wanted, 27), kind)
+        BROWSER("selectOption", "#controls select", {"label": "Topic Alias"})
+        BROWSER("click", '#controls button:text-is("Add property")')
+        self.assertEqual(BROWSER("evaluate", "document.getElementById('rule').textContent"),
+                         "A property is unknown, or not allowed in this packet. [2.2.2.2]")
+
     def test_the_version(self):
         BROWSER.open()
         connects = "100d00044d515454040200000001 63".replace(" ", "") + "100e00044d51545405020000000001" + "63"
         page = BROWSER.read_one(connects + "e000" + "10 0e 00 04 4d 51 54 54 06 02 00 00 00 00 01 63".replace(" ", ""))
         pages = BROWSER("help", "readPacket", [0, 1, 2])
+        self.assertEqual(BROWSER.read_one(connects + "e00104" * 5000)["summary"], "15,031 bytes, 5,002 packets.")
         self.assertEqual([p["verdict"] for p in pages], ["Valid.", "Valid in MQTT 5.0.", "Valid in MQTT 5.0."])
         self.assertIn("A server answers with a CONNACK, 20 03 00 84 00: reason code 0x84 (Unsupported Protocol Version).",
                       page["verdict"])

@@ -40,8 +40,8 @@ const VERSIONS = {
             "3.10.3": "_Toc3901185", "3.11.2.1": "_Toc3901190", "3.11.3": "_Toc3901194", "3.14.1": "_Toc3901206",
             "3.14.2": "_Toc3901207", "3.14.2.1": "_Toc3901208", "3.14.2.2": "_Toc3901209", "3.15.1": "_Toc3901218",
             "3.15.2": "_Toc3901219", "3.15.2.1": "_Toc3901220", "3.15.2.2": "_Toc3901221",
-            "3.15.2.2.2": "_Toc3901223", "4.7.1": "_Toc3901242", "4.7.3": "_Toc3901247", "4.8.2": "_Toc3901250",
-            "4.7": "_Toc3901241", "4.12": "_Toc3901256",
+            "3.15.2.2.2": "_Toc3901223", "4.7": "_Toc3901241", "4.7.1": "_Toc3901242", "4.7.3": "_Toc3901247", "4.8.2": "_Toc3901250",
+            "4.12": "_Toc3901256",
         },
     },
 };
@@ -826,9 +826,10 @@ function lowestBit(bits) {
     return bits & -bits;
 }
 
-// The codec says what it takes as the number of a property.
 function largestNumber(field) {
-    return field.isProperty ? 0xffffffff : field.kind === BITS ? field.bits / lowestBit(field.bits) : field.kind === NUMBER ? 65535 : 255;
+    if (field.isProperty)
+        return 0xffffffff; // the codec says which of these it takes
+    return field.kind === BITS ? field.bits / lowestBit(field.bits) : field.kind === NUMBER ? 65535 : 255;
 }
 
 // Fields that depend on a flag come last, so that the flag does not move.
@@ -839,7 +840,10 @@ function inFormOrder(controls) {
 
 // The control of one field of the form.
 class Control {
-    constructor(codec, field, id, value) {
+    static count = 0;
+
+    constructor(codec, field, value) {
+        const id = `field-${Control.count++}`;
         this.codec = codec;
         this.field = field;
         this.input = element("input");
@@ -904,12 +908,6 @@ class Control {
     }
 }
 
-let lastId = 0;
-
-function newControl(codec, field, value) {
-    return new Control(codec, field, `field-${++lastId}`, value);
-}
-
 // The properties of a packet or a will. `field` is their length. Each of its items is a property.
 class PropertyList {
     // `isAllowed` says whether the packet or will can have a property.
@@ -956,7 +954,7 @@ class PropertyList {
     add(field, values) {
         const fields = field.kind !== PAIR ? [field]
             : ["name", "value"].map((half) => ({ ...field, kind: STRING, name: `${field.name} ${half}` }));
-        const controls = fields.map((half, i) => newControl(this.codec, half, values[i]));
+        const controls = fields.map((half, i) => new Control(this.codec, half, values[i]));
         const remove = button("Remove", () => {
             this.items.splice(this.items.indexOf(item), 1);
             row.remove();
@@ -1034,7 +1032,7 @@ class Writer {
             if (field.kind === PROPERTIES)
                 return this.makeProperties(field, bytes, parts ?? []);
             const part = parts?.find((part) => part.field === field);
-            return newControl(this.codec, field, part === undefined ? this.defaultValue(field)
+            return new Control(this.codec, field, part === undefined ? this.defaultValue(field)
                 : isText(field) ? escapeText(content(part, bytes)) : part.value);
         });
     }
@@ -1048,7 +1046,7 @@ class Writer {
         return list;
     }
 
-    // Asks the codec whether it knows the property in this place. Errors in later bytes do not matter.
+    // Asks the codec whether the list can have the property. It reports errors in later bytes only if that is so.
     canHave(list, property) {
         const value = (field) => isText(field) ? new Uint8Array() : field.kind === REASON ? 0 : 1;
         const values = property.kind === PAIR ? [new Uint8Array(), new Uint8Array()] : [value(property)];
@@ -1148,7 +1146,7 @@ class Writer {
 
 // ---- Examples ---------------------------------------------------------------------------------
 
-// Name, sender, bytes, version if the bytes do not say it. A line is a packet.
+// Name, sender, bytes, version if the bytes do not say it. A comment ends a packet.
 const EXAMPLES = [
     ["A client's session", "client", `
 10 13 00 04 4d 51 54 54 04 02 00 3c 00 07 6b 69 74 63 68 65 6e # CONNECT
@@ -1184,7 +1182,8 @@ c0 00 # the packet after it`],
     ["A client's session, MQTT 5.0", "client", `
 10 1c 00 04 4d 51 54 54 05 02 00 3c 08 11 00 00 0e 10 21 00 10 00 07 6b 69 74 63 68 65 6e # CONNECT
 82 10 00 01 02 0b 07 00 08 6c 69 67 68 74 73 2f 2b 05 # SUBSCRIBE
-32 37 00 0f 73 65 6e 73 6f 72 73 2f 6b 69 74 63 68 65 6e 00 02 1f 02 00 00 00 3c 03 00 0a 74 65 78 74 2f 70 6c 61 69 6e 23 00 01 26 00 04 75 6e 69 74 00 01 43 32 31 2e 35 # PUBLISH
+32 37 00 0f 73 65 6e 73 6f 72 73 2f 6b 69 74 63 68 65 6e 00 02 1f 02 00 00 00 3c
+03 00 0a 74 65 78 74 2f 70 6c 61 69 6e 23 00 01 26 00 04 75 6e 69 74 00 01 43 32 31 2e 35 # PUBLISH
 30 0a 00 00 03 23 00 01 32 31 2e 36 # PUBLISH, with a topic alias
 e0 01 04 # DISCONNECT`],
     ["A server's answers, MQTT 5.0", "server", `

@@ -74,6 +74,57 @@ START_TEST(validity)
 }
 END_TEST
 
+/* 4.7.1 and 1.5.3 for ASCII, a character at a time. */
+static bool filter_is_valid(const uint8_t *filter, size_t length)
+{
+    size_t i;
+
+    for (i = 0; i < length; i++) {
+        const bool is_wildcard = filter[i] == '+' || filter[i] == '#';
+        if (filter[i] == 0 || (is_wildcard && i > 0 && filter[i - 1] != '/') ||
+            (filter[i] == '+' && i + 1 < length && filter[i + 1] != '/') ||
+            (filter[i] == '#' && i + 1 < length))
+            return false;
+    }
+    return length > 0;
+}
+
+/* Filters of `_i` characters: the letter a, and at one place four characters of every kind.
+ * They stand before a page that may not be read, and after one. */
+START_TEST(filters_of_every_length)
+{
+    static const uint8_t kinds[] = {'a', '/', '+', '#', 0};
+    const size_t length = (size_t)_i;
+    const size_t count = length < 4 ? length : 4;
+    const size_t places[] = {0, (length - count) / 2, length - count};
+    const struct test_block blocks[] = {test_copy_before_guard(test_letters, length),
+                                        test_copy_behind_guard(test_letters, length)};
+    unsigned choice;
+    size_t n;
+
+    for (choice = 0; choice < 625; choice++) { /* 5 to the power of 4 */
+        for (n = 0; n < 6; n++) {
+            uint8_t *const bytes = blocks[n % 2].bytes;
+            const struct mqtt_string filter = {(const char *)bytes, length};
+            size_t rest = choice;
+            size_t i;
+            for (i = 0; i < count; i++) {
+                bytes[places[n / 2] + i] = kinds[rest % sizeof kinds];
+                rest /= sizeof kinds;
+            }
+            ck_assert_msg(
+                default_path.topic_filter_is_valid(filter) == filter_is_valid(bytes, length) &&
+                    portable_path.topic_filter_is_valid(filter) == filter_is_valid(bytes, length),
+                "%u characters, choice %u at %u", (unsigned)length, choice,
+                (unsigned)places[n / 2]);
+            memset(bytes + places[n / 2], 'a', count);
+        }
+    }
+    test_free(blocks[0]);
+    test_free(blocks[1]);
+}
+END_TEST
+
 struct match_case {
     const char *filter;
     const char *name;
@@ -333,6 +384,7 @@ int main(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, validity, 0, COUNT(topics));
+    tcase_add_loop_test(tests, filters_of_every_length, 1, 140);
     tcase_add_loop_test(tests, matching, 0, COUNT(matches));
     tcase_add_test(tests, matching_as_a_plain_matcher);
     tcase_add_test(tests, matching_takes_linear_time_and_constant_stack);

@@ -32,6 +32,7 @@ COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
 PATIENCE, TIMES = 4, 10
 PORTABLE = "support/path_portable.c"
 PATHS = ["support/path_default.c", PORTABLE]
+THIS_PATH, PORTABLE_PATH = [], ["-DMQTT_CODEC_SIMD=0"]
 TESTS = {  # the fast ones first: most mutants fall there
     "statuses": ["conformance/statuses_test.c", "conformance/corpus.c", "support/support.c"],
     "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
@@ -104,16 +105,18 @@ def follow(directive, conditions):
 
 
 def mutants(header):
-    """(function, line number, old line, new line, whether it is portable code) of every change."""
+    """(function, line number, old line, new line, paths) of every change. The paths are the values of
+    MQTT_CODEC_SIMD to compile it with: that of this machine, 0 or both."""
     lines = header.splitlines()
     start = next(i for i, line in enumerate(lines) if line == " * END OF THE INTERFACE")
     start = next(i for i in range(start, len(lines)) if lines[i].startswith("static inline"))
     function, in_comment, in_table, conditions = "", False, False, [{}]  # the header's own #if
-    in_v5 = False
+    in_v5, after_v5 = False, False
     for number in range(start, len(lines)):
         line = lines[number]
         in_v5 = (in_v5 or line == "/* BEGIN MQTT 5.0 */") and line != "/* END MQTT 5.0 */"
         if in_v5:
+            after_v5 = True
             continue
         if in_comment or line.lstrip().startswith("/*") and "*/" not in line:
             in_comment = "*/" not in line
@@ -132,7 +135,13 @@ def mutants(header):
         code = code_of(line)
         for begin, end, text in replacements(code):
             new = line[:begin] + text + line[end:]
-            yield function, number, line, new, any(c.get("portable") for c in conditions)
+            if any(c.get("portable") for c in conditions):
+                paths = [PORTABLE_PATH]
+            elif after_v5 and len(conditions) == 1:  # strings, for vectors and for portable code
+                paths = [THIS_PATH, PORTABLE_PATH]
+            else:
+                paths = [THIS_PATH]
+            yield function, number, line, new, paths
 
 
 class Project:
@@ -172,8 +181,13 @@ class Project:
         subprocess.run([*command, "-o", output], check=True)
         return output
 
-    def outcome(self, line, new, portable=False):
+    def outcome(self, line, new, paths):
         """The name of the test that notices the change, or None."""
+        outcomes = (self.outcome_with(line, new, path) for path in paths)
+        return next((outcome for outcome in outcomes if outcome is not None), None)
+
+    def outcome_with(self, line, new, path):
+        """The same with one path."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.work))
         try:
             lines = self.header.splitlines()
@@ -183,7 +197,6 @@ class Project:
             (folder / "codec.c").write_text(
                 "#define MQTT_CODEC_IMPLEMENTATION\n" + without_v5(mutant), encoding="utf-8")
             codec = folder / "codec.o"
-            path = ["-DMQTT_CODEC_SIMD=0"] if portable else []
             compiled = subprocess.run(COMPILER + path + ["-I" + str(folder), "-c", "-o", codec,
                                                          folder / "codec.c"], check=False,
                                       stderr=subprocess.DEVNULL)
@@ -240,7 +253,7 @@ def main():
         if arguments.only:
             chosen = [mutant for mutant in everything if arguments.only in mutant[0]]
         project.compile_tests()
-        if project.outcome(0, project.header.splitlines()[0]) is not None:
+        if project.outcome(0, project.header.splitlines()[0], [THIS_PATH]) is not None:
             sys.exit("The tests fail on the header as it is.")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             outcomes = pool.map(

@@ -743,6 +743,46 @@ START_TEST(a_list_of_four_gibibytes)
 }
 END_TEST
 
+/* Topic names and payloads of every length up to 150, each byte another one than its neighbours. */
+START_TEST(publish_of_every_length)
+{
+    enum {
+        LONGEST_FIELD = 150
+    };
+    uint8_t expected[LONGEST_FIELD + 5] = {0};
+    uint8_t letters[LONGEST_FIELD];
+    size_t length;
+    size_t i;
+
+    for (i = 0; i < sizeof letters; i++)
+        letters[i] = (uint8_t)('0' + i % 70); /* no wildcard among them */
+    for (length = 1; length <= LONGEST_FIELD; length++) {
+        const struct test_block topic = test_copy_before_guard(letters, length);
+        const struct test_block payload = test_copy_before_guard(letters, LONGEST_FIELD - length);
+        const size_t remaining = 2 + LONGEST_FIELD;
+        const struct test_block buffer = test_copy_before_guard(expected, 3 + remaining);
+        const struct mqtt_publish publish = {
+            .topic = {(const char *)topic.bytes, topic.length},
+            .payload = {payload.bytes, payload.length},
+        };
+        expected[0] = 0x30;
+        expected[1] = (uint8_t)(remaining % 128 + 128);
+        expected[2] = (uint8_t)(remaining / 128);
+        expected[3] = 0;
+        expected[4] = (uint8_t)length;
+        memcpy(expected + 5, letters, length);
+        memcpy(expected + 5 + length, letters, LONGEST_FIELD - length);
+        memset(buffer.bytes, 0, buffer.length);
+        ck_assert_int_eq(mqtt_encode_publish(buffer.bytes, buffer.length, &publish),
+                         (int32_t)buffer.length);
+        test_assert_bytes("PUBLISH", buffer.bytes, expected, buffer.length);
+        test_free(topic);
+        test_free(payload);
+        test_free(buffer);
+    }
+}
+END_TEST
+
 /* The bytes after the first one that decide where the fields of a PUBLISH stand. */
 static const uint8_t deciding[] = {0x00, 0x01, 0x02, 0x04, 0x41, 0x7F, 0x80, 0x81, 0xFF};
 
@@ -845,6 +885,7 @@ int main(void)
     tcase_add_test(tests, lists_of_the_largest_size);
     tcase_add_test(tests, return_codes_of_the_largest_size);
     tcase_add_test(tests, a_list_of_four_gibibytes);
+    tcase_add_test(tests, publish_of_every_length);
     tcase_add_test(tests, topic_name_behind_the_packet);
     tcase_add_loop_test(tests, a_publish_is_read_alike_by_both_decoders, 0, 2 * COUNT(deciding));
     tcase_add_test(tests, encoders_do_not_look_at_what_is_not_there);

@@ -156,6 +156,36 @@ START_TEST(nothing_before_a_string)
 }
 END_TEST
 
+/* Characters of two bytes, of which one byte is another, before a page that may not be read. */
+START_TEST(one_wrong_byte_among_characters)
+{
+    static const uint8_t two_bytes[] = {0xC3, 0xA9};
+    static const uint8_t others[] = {'a', 0xA9, 0xC3, 0xE3, 0xFF};
+    uint8_t bytes[160];
+    size_t length;
+    size_t at;
+    size_t i;
+
+    for (i = 0; i < sizeof bytes; i += 2)
+        memcpy(bytes + i, two_bytes, sizeof two_bytes);
+    for (length = 2; length <= sizeof bytes; length += 2) {
+        const struct test_block block = test_copy_before_guard(bytes, length);
+        ck_assert(default_path.string_is_valid(string_of(block)));
+        ck_assert(portable_path.string_is_valid(string_of(block)));
+        for (at = 0; at < length; at++) {
+            const uint8_t right = block.bytes[at];
+            for (i = 0; i < sizeof others; i++) {
+                block.bytes[at] = others[i];
+                ck_assert(default_path.string_is_valid(string_of(block)) == (others[i] == right));
+                ck_assert(portable_path.string_is_valid(string_of(block)) == (others[i] == right));
+            }
+            block.bytes[at] = right;
+        }
+        test_free(block);
+    }
+}
+END_TEST
+
 START_TEST(string_from_c_string)
 {
     static const char text[] = "a\xC3\xA9";
@@ -218,6 +248,7 @@ int main(void)
     tcase_add_loop_test(tests, validity, 0, COUNT(strings));
     tcase_add_test(tests, block_that_is_not_ascii);
     tcase_add_test(tests, nothing_before_a_string);
+    tcase_add_test(tests, one_wrong_byte_among_characters);
     tcase_add_test(tests, string_from_c_string);
     tcase_add_test(tests, equality);
     tcase_add_test(tests, bytes_from_pointer_and_length);

@@ -290,6 +290,36 @@ static unsigned long power(unsigned long base, size_t exponent)
     return exponent == 0 ? 1 : base * power(base, exponent - 1);
 }
 
+/* Levels of every length up to 100, which a wildcard stands for or not; at the end of their blocks. */
+START_TEST(levels_of_every_length)
+{
+    size_t length;
+
+    for (length = 0; length <= 100; length++) {
+        char text[103];
+        struct test_block name;
+        struct mqtt_string whole;
+        struct mqtt_string filter = {text, length + 2};
+        memset(text, 'a', length);
+        text[length] = '/';
+        text[length + 1] = 'b';
+        name = test_copy_before_guard(text, length + 2);
+        whole.data = (const char *)name.bytes;
+        whole.length = name.length;
+        ck_assert(default_path.topic_matches(mqtt_string_from("+/b"), whole));
+        ck_assert(!default_path.topic_matches(mqtt_string_from("+/a"), whole));
+        ck_assert(!default_path.topic_matches(mqtt_string_from("+"), whole));
+        ck_assert(default_path.topic_matches(mqtt_string_from("+/#"), whole));
+        ck_assert(default_path.topic_matches(filter, whole));
+        text[length + 1] = '+';
+        ck_assert(default_path.topic_matches(filter, whole));
+        text[length + 1] = 'c';
+        ck_assert(!default_path.topic_matches(filter, whole));
+        test_free(name);
+    }
+}
+END_TEST
+
 /* All filters of up to six characters of "a/+#$" against all names of up to six of "a/$". */
 START_TEST(matching_as_a_plain_matcher)
 {
@@ -386,6 +416,7 @@ int main(void)
     tcase_add_loop_test(tests, validity, 0, COUNT(topics));
     tcase_add_loop_test(tests, filters_of_every_length, 1, 140);
     tcase_add_loop_test(tests, matching, 0, COUNT(matches));
+    tcase_add_test(tests, levels_of_every_length);
     tcase_add_test(tests, matching_as_a_plain_matcher);
     tcase_add_test(tests, matching_takes_linear_time_and_constant_stack);
     suite_add_tcase(suite, tests);

@@ -390,7 +390,8 @@ class Conformance:
         known = {version.name: set(version.expected) for version in VERSIONS}
         for path in files:
             name = path.relative_to(self.project)
-            of_both = str(name) in both or name.parts[0] == "docs" and "conformance" not in name.name
+            of_both = (str(name) in both or name.parts[:2] == ("tests", "peers")
+                       or name.parts[0] == "docs" and "conformance" not in name.name)
             of = "both" if of_both else "5.0" if "v5" in name.name else "3.1.1"
             if of not in ("both", self.version.name):
                 continue

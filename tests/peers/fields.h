@@ -9,6 +9,7 @@
 
 /* Of a sender's lists the array is printed, of a received one what mqtt_next_… gives. */
 void fields_print(FILE *out, const struct mqtt_packet *packet);
+void fields_v5_print(FILE *out, const struct mqtt_v5_packet *packet);
 
 void fields_print_hex(FILE *out, const void *bytes, size_t length);
 

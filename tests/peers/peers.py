@@ -1,7 +1,7 @@
 """What the peers' tests share: running programs within bounds, packets and their comparison.
 
 A packet is (bytes, fields); fields are the object that fields.c prints. The standard's sections are
-those of MQTT 3.1.1.
+those of MQTT 3.1.1; where it says v5 those of MQTT 5.0.
 """
 
 import collections
@@ -13,6 +13,9 @@ import shutil
 import signal
 import subprocess
 import sys
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[2] / "fuzz"))
+import make_seeds  # noqa: E402 pylint: disable=wrong-import-position
 
 SEED = 20141029
 ROUNDS = 110
@@ -30,6 +33,7 @@ TABLE_2_1 = {
     )
 }
 TYPES = list(TABLE_2_1)
+V5_TYPES = TYPES + ["AUTH"]
 
 
 def in_ci():
@@ -78,15 +82,69 @@ def run(command, *, seconds=60, **options):
 def packets(text):
     """The packets of lines as packets_writer writes them."""
     result = []
-    for line in text.decode("ascii").splitlines():
+    for line in text.splitlines():
         digits, _, fields = line.partition(" ")
         result.append(Packet(bytes.fromhex(digits), json.loads(fields)))
     return result
 
 
+def hex_lines(blocks):
+    return "".join(data.hex() + "\n" for data in blocks).encode("ascii")
+
+
+def read_packets(reader, blocks, *version):
+    """What packets_reader makes of packets: what our encoder writes, and the fields."""
+    lines = run([reader, *version], input=hex_lines(blocks)).decode("ascii").splitlines()
+    for number, (data, line) in enumerate(zip(blocks, lines), 1):
+        if not line.endswith("}"):
+            fail(f"packet {number}, {shorten(data.hex())}: {line}")
+    if len(blocks) != len(lines):
+        fail(f"{len(blocks)} packets were given, {len(lines)} were read by our decoder")
+    return packets("\n".join(lines))
+
+
+def cases_v5():
+    """Of each case of packets_v5.txt that has bytes: the bytes, and its lines."""
+    for case in make_seeds.read_cases(make_seeds.V5_PACKETS):
+        if "bytes" in case:
+            yield make_seeds.parse_bytes(case["bytes"]), case
+
+
+def corpus_v5(reader):
+    """The valid packets of packets_v5.txt, with the fields that our decoder gives: as they stand
+    there, and as our encoder writes them, where that is shorter."""
+    given = [data for data, case in cases_v5() if "accept" in case]
+    result = []
+    for data, packet in zip(given, read_packets(reader, given, "5.0")):
+        result.append(Packet(data, packet.fields))
+        if packet.data != data:
+            result.append(packet)
+    print(f"{len(result)} packets of packets_v5.txt")
+    return result
+
+
+def v5_kinds(packet):
+    """The properties and reason codes that a packet of MQTT 5.0 has, in words."""
+    fields = packet.fields
+    for place in ("properties", "will_properties"):
+        for identifier, _ in fields.get(place) or []:
+            yield f"{fields['type']}, {place} {identifier}"
+    for code in fields.get("reason_codes", [fields.get("reason_code")]):
+        yield f"{fields['type']}, reason code {code}"
+
+
+def check_v5_kinds(made, maker, corpus):
+    """Fails unless random packets have every property and reason code in each packet that can have
+    it, as the corpus does."""
+    missing = {kind for packet in corpus for kind in v5_kinds(packet)}
+    missing -= {kind for packet in made for kind in v5_kinds(packet)}
+    if missing:
+        fail(f"among the packets of {maker} there is none with: {', '.join(sorted(missing))}")
+
+
 def random_packets(writer):
     """Packets of packets_writer, of which no kind is missing."""
-    result = packets(run([writer, str(SEED), str(ROUNDS)]))
+    result = packets(run([writer, str(SEED), str(ROUNDS)]).decode("ascii"))
     check_kinds(result, "our encoders", {"PUBLISH with a remaining length of 4 bytes"})
     print(f"seed {SEED}: {len(result)} packets of our encoders, {ROUNDS} of each type")
     return result

@@ -3,21 +3,7 @@
 #define TESTS_SUPPORT_V5_H
 
 #include "support.h"
-
-/* Table 2-4: the member of struct mqtt_v5_property that a property has its value in, and how many
- * bytes an integer has there */
-enum v5_kind {
-    V5_UNKNOWN,
-    V5_BYTE,
-    V5_TWO_BYTES,
-    V5_FOUR_BYTES,
-    V5_VARIABLE,
-    V5_STRING,
-    V5_BYTES,
-    V5_PAIR
-};
-
-enum v5_kind v5_property_kind(unsigned id);
+#include "table_2_4.h"
 
 /* Asserts that a decoded packet says the same as another, which a sender or a decoder made. */
 void test_v5_assert_packet(const char *name, const struct mqtt_v5_packet *actual,

@@ -192,7 +192,7 @@ static struct mqtt_connack open_client(struct client *client, unsigned long to,
     struct mqtt_packet packet = packet_of(MQTT_CONNECT);
 
     memset(client, 0, sizeof *client);
-    stream_connect(&client->stream, to);
+    stream_connect(&client->stream, false, to);
     packet.as.connect = *connect;
     send_packet(client, &packet);
     check(receive(client) && client->held[0].packet.type == MQTT_CONNACK,

@@ -1,37 +1,29 @@
-/* broker_session_v5 PORT: clients of MQTT 5.0 of a broker on 127.0.0.1, which lets everyone in. Their
- * packets come from our encoders. What the broker sends goes through mqtt_v5_decode_from_server and
- * is compared with what was sent to it. */
-#define _POSIX_C_SOURCE 200809L
-
-#include "mqtt_codec.h"
-
-#include <arpa/inet.h>
+/* broker_session_v5 PORT RESTRICTED_PORT: clients of MQTT 5.0 of a broker on 127.0.0.1, which knows one
+ * user on the first port, and on the second lets everyone in but refuses subscriptions to private/#.
+ * Their packets come from our encoders. What the broker sends goes through mqtt_v5_decode_from_server
+ * and is compared with what was sent to it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
+#include "stream.h"
+
+#define USER            "μαρία"
+#define PASSWORD        "κωδικός"
 #define USER_PROPERTIES 12 /* more than ten */
 #define MUST(condition) must(condition, #condition, __LINE__)
 
 struct client {
-    int socket;
-    size_t used;   /* bytes of the packet that was taken last */
-    size_t length; /* bytes received */
-    uint8_t bytes[65536];
+    struct stream stream;
     struct mqtt_v5_packet packet; /* the last one */
 };
 
-static unsigned short port;
+static unsigned long port;
 
 static void must(bool holds, const char *what, int line)
 {
-    if (!holds) {
-        fprintf(stderr, "line %d: not so: %s\n", line, what);
-        exit(EXIT_FAILURE);
-    }
+    if (!holds)
+        die("line %d: not so: %s", line, what);
 }
 
 static bool is_text(struct mqtt_string string, const char *text)
@@ -70,66 +62,36 @@ static struct mqtt_v5_property text(enum mqtt_v5_property_id id, const char *val
 
 /* ---- A connection ------------------------------------------------------------------------------ */
 
-static void send_bytes(struct client *client, const uint8_t *bytes, size_t length)
-{
-    MUST(send(client->socket, bytes, length, 0) == (ssize_t)length);
-}
-
-static void send_packet(struct client *client, const struct mqtt_v5_packet *packet)
-{
-    uint8_t bytes[4096];
-    const int32_t size = mqtt_v5_encode(bytes, sizeof bytes, packet);
-
-    MUST(size > 0);
-    send_bytes(client, bytes, (size_t)size);
-}
-
-/* The next packet, which has to be of this type. Encoded again it is the same. */
+/* The next packet, which has to be of this type. It can be encoded again. */
 static const struct mqtt_v5_packet *take(struct client *client, enum mqtt_v5_packet_type type)
 {
-    int32_t size;
-    uint8_t again[4096];
+    const uint8_t *bytes;
+    const size_t size = stream_receive(&client->stream, &client->packet, &bytes);
 
-    memmove(client->bytes, client->bytes + client->used, client->length - client->used);
-    client->length -= client->used;
-    client->used = 0;
-    while ((size = mqtt_v5_decode_from_server(&client->packet, client->bytes, client->length)) ==
-           MQTT_PACKET_INCOMPLETE) {
-        const ssize_t n = recv(client->socket, client->bytes + client->length,
-                               sizeof client->bytes - client->length, 0);
-        MUST(n > 0);
-        client->length += (size_t)n;
-    }
-    if (size < 0)
-        fprintf(stderr, "%s [%s]\n", mqtt_v5_status_message(size),
-                mqtt_v5_status_clause(size, client->packet.type));
     MUST(size > 0);
-    printf("    received %s, %ld bytes\n", mqtt_v5_packet_type_name(client->packet.type),
-           (long)size);
-    client->used = (size_t)size;
+    printf("    received %s, %lu bytes\n", mqtt_v5_packet_type_name(client->packet.type),
+           (unsigned long)size);
     MUST(client->packet.type == type);
-    MUST(mqtt_v5_encode(again, sizeof again, &client->packet) > 0);
+    MUST(mqtt_v5_encode(NULL, 0, &client->packet) > 0);
     return &client->packet;
+}
+
+/* Returns the CONNACK, which has this reason code. */
+static const struct mqtt_v5_connack *try_client(struct client *client, unsigned long to,
+                                                const struct mqtt_v5_packet *hello,
+                                                uint8_t reason_code)
+{
+    memset(client, 0, sizeof *client);
+    stream_connect(&client->stream, true, to);
+    stream_send(&client->stream, hello);
+    MUST(take(client, MQTT_V5_CONNACK)->as.connack.reason_code == reason_code);
+    return &client->packet.as.connack;
 }
 
 static const struct mqtt_v5_connack *open_client(struct client *client,
                                                  const struct mqtt_v5_packet *hello)
 {
-    const struct timeval patience = {10, 0};
-    struct sockaddr_in address;
-
-    memset(client, 0, sizeof *client);
-    memset(&address, 0, sizeof address);
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    client->socket = socket(AF_INET, SOCK_STREAM, 0);
-    MUST(client->socket >= 0);
-    MUST(setsockopt(client->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
-    MUST(connect(client->socket, (const struct sockaddr *)&address, sizeof address) == 0);
-    send_packet(client, hello);
-    MUST(take(client, MQTT_V5_CONNACK)->as.connack.reason_code == MQTT_V5_REASON_SUCCESS);
-    return &client->packet.as.connack;
+    return try_client(client, port, hello, MQTT_V5_REASON_SUCCESS);
 }
 
 static void close_client(struct client *client, uint8_t reason_code)
@@ -137,11 +99,13 @@ static void close_client(struct client *client, uint8_t reason_code)
     struct mqtt_v5_packet packet = packet_of(MQTT_V5_DISCONNECT);
 
     packet.as.disconnect.reason_code = reason_code;
-    send_packet(client, &packet);
-    close(client->socket);
+    stream_send(&client->stream, &packet);
+    stream_close(&client->stream);
 }
 
-static void subscribe(struct client *client, const char *filter, uint32_t identifier)
+/* The broker answers with this reason code. */
+static void subscribe(struct client *client, const char *filter, uint32_t identifier,
+                      uint8_t reason_code)
 {
     struct mqtt_v5_subscription wanted = {mqtt_string_from(filter), 2, false, true, 0};
     struct mqtt_v5_property property = number(MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER, identifier);
@@ -152,10 +116,10 @@ static void subscribe(struct client *client, const char *filter, uint32_t identi
     packet.as.subscribe.count = 1;
     packet.as.subscribe.properties.list = &property;
     packet.as.subscribe.properties.count = 1;
-    send_packet(client, &packet);
+    stream_send(&client->stream, &packet);
     MUST(take(client, MQTT_V5_SUBACK)->as.suback.packet_id == 77);
     MUST(client->packet.as.suback.count == 1);
-    MUST(client->packet.as.suback.reason_codes[0] == MQTT_V5_REASON_GRANTED_QOS_2);
+    MUST(client->packet.as.suback.reason_codes[0] == reason_code);
 }
 
 static uint32_t identifier_of(const struct mqtt_v5_publish *publish)
@@ -172,7 +136,7 @@ static void answer(struct client *client, enum mqtt_v5_packet_type type, uint16_
     struct mqtt_v5_packet packet = packet_of(type);
 
     packet.as.ack.packet_id = packet_id;
-    send_packet(client, &packet);
+    stream_send(&client->stream, &packet);
 }
 
 /* ---- What is tried ------------------------------------------------------------------------------ */
@@ -212,7 +176,7 @@ static void forward_every_property(struct client *sender, struct client *client)
     publish->payload = mqtt_bytes_from("21.5", 4);
     publish->properties.list = sent;
     publish->properties.count = 5 + USER_PROPERTIES;
-    send_packet(sender, &packet);
+    stream_send(&sender->stream, &packet);
     MUST(take(sender, MQTT_V5_PUBREC)->as.ack.packet_id == 5);
     MUST(sender->packet.as.ack.reason_code == MQTT_V5_REASON_SUCCESS);
     answer(sender, MQTT_V5_PUBREL, 5);
@@ -251,7 +215,7 @@ static void stand_in_by_an_alias(struct client *sender, struct client *client)
     packet.as.publish.properties.list = &alias;
     packet.as.publish.properties.count = 1;
     for (i = 0; i < 2; i++) {
-        send_packet(sender, &packet);
+        stream_send(&sender->stream, &packet);
         MUST(is_text(take(client, MQTT_V5_PUBLISH)->as.publish.topic, "v5/alias"));
         MUST(identifier_of(&client->packet.as.publish) == 7);
         packet.as.publish.topic.length = 0;
@@ -266,9 +230,9 @@ static void unsubscribe_twice(struct client *client)
     packet.as.unsubscribe.packet_id = 9;
     packet.as.unsubscribe.filters = &filter;
     packet.as.unsubscribe.count = 1;
-    send_packet(client, &packet);
+    stream_send(&client->stream, &packet);
     MUST(take(client, MQTT_V5_UNSUBACK)->as.unsuback.reason_codes[0] == MQTT_V5_REASON_SUCCESS);
-    send_packet(client, &packet);
+    stream_send(&client->stream, &packet);
     MUST(take(client, MQTT_V5_UNSUBACK)->as.unsuback.reason_codes[0] ==
          MQTT_V5_REASON_NO_SUBSCRIPTION_EXISTED);
 }
@@ -284,7 +248,7 @@ static void leave_a_will(const struct mqtt_v5_packet *plain)
     struct mqtt_v5_property received;
 
     open_client(&heir, plain);
-    subscribe(&heir, "$share/heirs/wills/+", 8);
+    subscribe(&heir, "$share/heirs/wills/+", 8, MQTT_V5_REASON_GRANTED_QOS_2);
     properties[0] = number(MQTT_V5_PROPERTY_WILL_DELAY_INTERVAL, 0);
     properties[1] = text(MQTT_V5_PROPERTY_CONTENT_TYPE, "will");
     connect.as.connect.has_will = true;
@@ -313,10 +277,27 @@ static void break_a_rule(const struct mqtt_v5_packet *plain)
 
     MUST(mqtt_v5_reason_code_for(status) == MQTT_V5_REASON_TOPIC_ALIAS_INVALID);
     open_client(&client, plain);
-    send_bytes(&client, alias_0, sizeof alias_0);
+    stream_send_bytes(&client.stream, alias_0, sizeof alias_0);
     code = take(&client, MQTT_V5_DISCONNECT)->as.disconnect.reason_code;
     MUST(code == MQTT_V5_REASON_TOPIC_ALIAS_INVALID || code == MQTT_V5_REASON_MALFORMED_PACKET);
-    close(client.socket);
+    stream_close(&client.stream);
+}
+
+/* Here a server has several reason codes where it had one return code. */
+static void be_refused(const struct mqtt_v5_packet *plain, unsigned long restricted_port)
+{
+    struct mqtt_v5_packet connect = *plain;
+    static struct client client;
+
+    connect.as.connect.password = mqtt_bytes_from("wrong", 5);
+    try_client(&client, port, &connect, MQTT_V5_REASON_NOT_AUTHORIZED);
+    stream_close(&client.stream);
+    connect.as.connect.has_user_name = false;
+    connect.as.connect.has_password = false;
+    try_client(&client, restricted_port, &connect, MQTT_V5_REASON_SUCCESS);
+    subscribe(&client, "private/#", 9, MQTT_V5_REASON_NOT_AUTHORIZED);
+    subscribe(&client, "public/#", 9, MQTT_V5_REASON_GRANTED_QOS_2);
+    close_client(&client, MQTT_V5_REASON_NORMAL_DISCONNECTION);
 }
 
 int main(int argc, char **argv)
@@ -327,20 +308,25 @@ int main(int argc, char **argv)
     struct mqtt_v5_property assigned;
     struct mqtt_v5_packet connect = packet_of(MQTT_V5_CONNECT);
 
-    if (argc != 2)
-        return EXIT_FAILURE;
-    port = (unsigned short)strtoul(argv[1], NULL, 10);
+    if (argc != 3)
+        die("usage: broker_session_v5 PORT RESTRICTED_PORT");
+    port = strtoul(argv[1], NULL, 10);
+    stream_limit_time(60);
     properties[0] = number(MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL, 60);
     properties[1] = number(MQTT_V5_PROPERTY_RECEIVE_MAXIMUM, 10);
     properties[2] = number(MQTT_V5_PROPERTY_MAXIMUM_PACKET_SIZE, 4000);
     connect.as.connect.clean_start = true;
     connect.as.connect.keep_alive = 30;
+    connect.as.connect.has_user_name = true;
+    connect.as.connect.has_password = true;
+    connect.as.connect.user_name = mqtt_string_from(USER);
+    connect.as.connect.password = mqtt_bytes_from(PASSWORD, strlen(PASSWORD));
     connect.as.connect.properties.list = properties;
     connect.as.connect.properties.count = 3;
     MUST(mqtt_v5_find_property(&open_client(&client, &connect)->properties,
                                MQTT_V5_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER, &assigned));
     MUST(assigned.as.string.length > 0);
-    subscribe(&client, "v5/#", 7);
+    subscribe(&client, "v5/#", 7, MQTT_V5_REASON_GRANTED_QOS_2);
     open_client(&sender, &connect);
     forward_every_property(&sender, &client);
     stand_in_by_an_alias(&sender, &client);
@@ -349,6 +335,7 @@ int main(int argc, char **argv)
     close_client(&client, MQTT_V5_REASON_NORMAL_DISCONNECTION);
     leave_a_will(&connect);
     break_a_rule(&connect);
+    be_refused(&connect, strtoul(argv[2], NULL, 10));
     printf("all as the standard says\n");
     return 0;
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""mosquitto_broker_test.py BROKER_SESSION: the mosquitto broker understands our clients.
+"""mosquitto_broker_test.py SESSION: the mosquitto broker understands our clients.
 
-Starts a broker on free ports of 127.0.0.1 and lets broker_session, in which all packets are encoded
-and decoded by the codec, talk to it. There is no exception.
+Starts a broker on free ports of 127.0.0.1 and lets broker_session or broker_session_v5, in which all
+packets are encoded and decoded by the codec, talk to it. The one exception, of MQTT 5.0, stands there.
 """
 
 import glob
@@ -127,7 +127,7 @@ def main():
     print(done.stdout.decode("utf-8", errors="replace"))
     if done.returncode != 0:
         print(log[-2000:])
-        peers.fail(f"broker_session ended with {done.returncode}")
+        peers.fail(f"{sys.argv[1]} ended with {done.returncode}")
 
 
 if __name__ == "__main__":

@@ -42,24 +42,25 @@ static struct sockaddr_in address_of(unsigned long port)
     return address;
 }
 
-static void open_on(struct stream *stream, int socket, stream_decode *decode)
+static void open_on(struct stream *stream, int socket, bool is_v5, bool is_server)
 {
     memset(stream, 0, sizeof *stream);
     stream->socket = socket;
-    stream->decode = decode;
+    stream->is_v5 = is_v5;
+    stream->is_server = is_server;
 }
 
-void stream_connect(struct stream *stream, unsigned long port)
+void stream_connect(struct stream *stream, bool is_v5, unsigned long port)
 {
     const struct sockaddr_in address = address_of(port);
     const int client = socket(AF_INET, SOCK_STREAM, 0);
 
     if (client < 0 || connect(client, (const struct sockaddr *)&address, sizeof address) != 0)
         die("no connection to port %lu: %s", port, strerror(errno));
-    open_on(stream, client, mqtt_decode_from_server);
+    open_on(stream, client, is_v5, false);
 }
 
-void stream_accept(struct stream *stream)
+void stream_accept(struct stream *stream, bool is_v5)
 {
     struct sockaddr_in address = address_of(0);
     socklen_t size = sizeof address;
@@ -75,7 +76,7 @@ void stream_accept(struct stream *stream)
     if (server < 0)
         die("no client: %s", strerror(errno));
     close(listener);
-    open_on(stream, server, mqtt_decode_from_client);
+    open_on(stream, server, is_v5, true);
 }
 
 void stream_send_bytes(struct stream *stream, const uint8_t *bytes, size_t length)
@@ -90,21 +91,50 @@ void stream_send_bytes(struct stream *stream, const uint8_t *bytes, size_t lengt
     }
 }
 
-void stream_send(struct stream *stream, const struct mqtt_packet *packet)
+static int32_t encode(const struct stream *stream, void *buffer, size_t capacity,
+                      const void *packet)
 {
-    const int32_t size = mqtt_encode(NULL, 0, packet);
+    return stream->is_v5 ? v5_encode_by_type(buffer, capacity, packet)
+                         : encode_by_type(buffer, capacity, packet);
+}
+
+void stream_send(struct stream *stream, const void *packet)
+{
+    const int32_t size = encode(stream, NULL, 0, packet);
     uint8_t *bytes;
 
     if (size <= 0)
-        die("a %s cannot be encoded: %s", mqtt_packet_type_name(packet->type),
-            mqtt_status_message(size));
+        die("a packet cannot be encoded: %s", mqtt_v5_status_message(size));
     bytes = malloc((size_t)size);
     if (bytes == NULL)
         die("no memory");
-    if (encode_by_type(bytes, (size_t)size, packet) != size)
-        die("a %s is not of the size announced", mqtt_packet_type_name(packet->type));
+    if (encode(stream, bytes, (size_t)size, packet) != size)
+        die("a packet is not of the size announced: type %u", (unsigned)bytes[0] / 16);
     stream_send_bytes(stream, bytes, (size_t)size);
     free(bytes);
+}
+
+static int32_t decode_v5(const struct stream *stream, struct mqtt_v5_packet *packet)
+{
+    const int32_t size =
+        (stream->is_server ? mqtt_v5_decode_from_client
+                           : mqtt_v5_decode_from_server)(packet, stream->bytes, stream->used);
+
+    if (size < MQTT_PACKET_INCOMPLETE)
+        die("what was received is refused, byte %lu: %s [%s]", (unsigned long)packet->error_offset,
+            mqtt_v5_status_message(size), mqtt_v5_status_clause(size, packet->type));
+    return size;
+}
+
+static int32_t decode(const struct stream *stream, struct mqtt_packet *packet)
+{
+    const int32_t size = (stream->is_server ? mqtt_decode_from_client : mqtt_decode_from_server)(
+        packet, stream->bytes, stream->used);
+
+    if (size < MQTT_PACKET_INCOMPLETE)
+        die("what was received is refused, byte %lu: %s [%s]", (unsigned long)packet->error_offset,
+            mqtt_status_message(size), mqtt_status_clause(size));
+    return size;
 }
 
 /* False: the other side has closed the connection. */
@@ -128,7 +158,7 @@ static bool receive_more(struct stream *stream)
     return true;
 }
 
-size_t stream_receive(struct stream *stream, struct mqtt_packet *packet, const uint8_t **bytes)
+size_t stream_receive(struct stream *stream, void *packet, const uint8_t **bytes)
 {
     int32_t size;
 
@@ -136,16 +166,14 @@ size_t stream_receive(struct stream *stream, struct mqtt_packet *packet, const u
         memmove(stream->bytes, stream->bytes + stream->taken, stream->used - stream->taken);
     stream->used -= stream->taken;
     stream->taken = 0;
-    while ((size = stream->decode(packet, stream->bytes, stream->used)) == MQTT_PACKET_INCOMPLETE) {
+    while ((size = stream->is_v5 ? decode_v5(stream, packet) : decode(stream, packet)) ==
+           MQTT_PACKET_INCOMPLETE) {
         if (!receive_more(stream)) {
             if (stream->used > 0)
                 die("the connection ends within a packet");
             return 0;
         }
     }
-    if (size <= 0)
-        die("what was received is refused, byte %lu: %s [%s]", (unsigned long)packet->error_offset,
-            mqtt_status_message(size), mqtt_status_clause(size));
     stream->taken = (size_t)size;
     *bytes = stream->bytes;
     return stream->taken;

@@ -11,11 +11,10 @@
 #define FORMAT_OF_PRINTF
 #endif
 
-typedef int32_t stream_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
-
 struct stream {
     int socket;
-    stream_decode *decode; /* mqtt_decode_from_client or mqtt_decode_from_server */
+    bool is_v5;     /* a packet is a struct mqtt_v5_packet, not a struct mqtt_packet */
+    bool is_server; /* a client sends what is received */
     uint8_t *bytes;
     size_t capacity;
     size_t used;  /* bytes received */
@@ -28,17 +27,17 @@ void die(const char *format, ...) FORMAT_OF_PRINTF;
 void stream_limit_time(unsigned seconds);
 
 /* To a port of 127.0.0.1. */
-void stream_connect(struct stream *stream, unsigned long port);
+void stream_connect(struct stream *stream, bool is_v5, unsigned long port);
 
 /* Waits for one client on a free port of 127.0.0.1, of which it first prints "port NUMBER". */
-void stream_accept(struct stream *stream);
+void stream_accept(struct stream *stream, bool is_v5);
 
 void stream_send_bytes(struct stream *stream, const uint8_t *bytes, size_t length);
-void stream_send(struct stream *stream, const struct mqtt_packet *packet);
+void stream_send(struct stream *stream, const void *packet);
 
 /* Returns the size of the next packet, which starts at *bytes and is there until the next call, or
  * 0 when the other side has closed the connection. */
-size_t stream_receive(struct stream *stream, struct mqtt_packet *packet, const uint8_t **bytes);
+size_t stream_receive(struct stream *stream, void *packet, const uint8_t **bytes);
 
 void stream_close(struct stream *stream);
 

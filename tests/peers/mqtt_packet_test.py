@@ -234,7 +234,7 @@ def judge_3_1_1(node, writer, reader):
 
 def judge_5_0(node, reader):
     corpus = peers.corpus_v5(reader)
-    made = generated(node, "5.0", peers.ROUNDS)
+    made = generated(node, "5.0", peers.V5_ROUNDS)
     peers.check_v5_kinds(made, "mqtt-packet", corpus)
     used = mqtt_packet_reads_v5(node, corpus + we_read(reader, made, "5.0"))
     for text in EXCEPTIONS:

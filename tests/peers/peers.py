@@ -19,6 +19,7 @@ import make_seeds  # noqa: E402 pylint: disable=wrong-import-position
 
 SEED = 20141029
 ROUNDS = 110
+V5_ROUNDS = 40  # of properties the second round has all, and no packet has more reason codes
 SKIPPED = 77
 SHOWN = 10
 

@@ -3,6 +3,7 @@
 #define FUZZ_V5_H
 
 #include "fuzz.h"
+#include "table_2_4.h"
 
 /* What kind of value Table 2-4 gives a property. */
 enum fuzz_v5_kind {
@@ -191,36 +192,6 @@ static inline bool fuzz_v5_same_answer(int32_t a_result, const struct mqtt_v5_pa
         return fuzz_v5_same_packet(a, b);
     return a_result == MQTT_PACKET_INCOMPLETE ||
            (a->error_offset == b->error_offset && a->type == b->type);
-}
-
-/* The properties of a packet, NULL if it has none. */
-static inline struct mqtt_v5_properties *fuzz_v5_properties(struct mqtt_v5_packet *packet)
-{
-    switch (packet->type) {
-    case MQTT_V5_CONNECT:
-        return &packet->as.connect.properties;
-    case MQTT_V5_CONNACK:
-        return &packet->as.connack.properties;
-    case MQTT_V5_PUBLISH:
-        return &packet->as.publish.properties;
-    case MQTT_V5_PUBACK:
-    case MQTT_V5_PUBREC:
-    case MQTT_V5_PUBREL:
-    case MQTT_V5_PUBCOMP:
-        return &packet->as.ack.properties;
-    case MQTT_V5_SUBSCRIBE:
-        return &packet->as.subscribe.properties;
-    case MQTT_V5_SUBACK:
-    case MQTT_V5_UNSUBACK:
-        return &packet->as.suback.properties;
-    case MQTT_V5_UNSUBSCRIBE:
-        return &packet->as.unsubscribe.properties;
-    case MQTT_V5_DISCONNECT:
-    case MQTT_V5_AUTH:
-        return &packet->as.disconnect.properties;
-    default:
-        return NULL;
-    }
 }
 
 #endif

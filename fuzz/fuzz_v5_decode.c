@@ -301,8 +301,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(result != 0);
     if (result > 0) {
         FUZZ_CHECK((size_t)result <= size);
-        if (fuzz_v5_properties(&packet) != NULL)
-            check_properties(block, fuzz_v5_properties(&packet));
+        if (v5_properties_of(&packet) != NULL)
+            check_properties(block, v5_properties_of(&packet));
         if (packet.type == MQTT_V5_CONNECT && packet.as.connect.has_will)
             check_properties(block, &packet.as.connect.will.properties);
         check_list(block, &packet);

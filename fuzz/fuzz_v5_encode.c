@@ -133,8 +133,8 @@ static void make_packet(struct fuzz_input *input, struct lists *lists,
         make_connect(input, lists, &packet->as.connect);
         return;
     }
-    if (fuzz_v5_properties(packet) != NULL)
-        make_properties(input, lists, 0, fuzz_v5_properties(packet));
+    if (v5_properties_of(packet) != NULL)
+        make_properties(input, lists, 0, v5_properties_of(packet));
     switch (packet->type) {
     case MQTT_V5_CONNACK:
         packet->as.connack.session_present = fuzz_u8(input) % 2 != 0;
@@ -358,7 +358,7 @@ static bool put_body(struct written *to, struct mqtt_v5_packet *packet)
     default:
         return packet->type == MQTT_V5_PINGREQ || packet->type == MQTT_V5_PINGRESP;
     }
-    can = put_properties(to, fuzz_v5_properties(packet));
+    can = put_properties(to, v5_properties_of(packet));
     switch (packet->type) {
     case MQTT_V5_PUBLISH:
         put_all(to, packet->as.publish.payload.data, packet->as.publish.payload.length);

@@ -190,33 +190,6 @@ def mqtt_packet_refuses(node):
         print(f"exception: {clause}: mqtt-packet does not refuse all of {', '.join(statuses)}")
 
 
-def shortest(packet):
-    """3.4.2.1, 3.4.2.2.1, 3.14.2.1, 3.14.2.2.1: mqtt-packet writes an empty list of properties and a
-    Reason Code of 0x00 that could be left out."""
-    kind = packet.fields["type"]
-    if packet.fields.get("properties") != [] or kind not in (
-        "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "DISCONNECT"
-    ):  # fmt: skip
-        return packet.data
-    packet_id = packet.data[2:4] if kind != "DISCONNECT" else b""
-    code = packet.fields["reason_code"]
-    body = packet_id + (bytes([code]) if code else b"")
-    return packet.data[:1] + bytes([len(body)]) + body
-
-
-def we_read(reader, packets, *version):
-    read = peers.read_packets(reader, [packet.data for packet in packets], *version)
-    for number, (packet, again) in enumerate(zip(packets, read), 1):
-        if again.data != (shortest(packet) if version else packet.data):
-            peers.fail(
-                f"packet {number}, {peers.shorten(packet.data.hex())}: mqtt_encode writes"
-                f" {peers.shorten(again.data.hex())}"
-            )
-    peers.compare(packets, [again.fields for again in read], "mqtt_decode")
-    print("of each, mqtt_encode writes the same bytes again")
-    return read
-
-
 def generated(node, version, rounds):
     made = peers.run(**node(version, "generate", str(peers.SEED), str(rounds)))
     result = peers.packets(made.decode("ascii"))
@@ -229,14 +202,14 @@ def judge_3_1_1(node, writer, reader):
     peers.compare(ours, theirs, "mqtt-packet")
     made = generated(node, "3.1.1", peers.ROUNDS)
     peers.check_kinds(made, "mqtt-packet")
-    we_read(reader, made)
+    peers.we_read(reader, made)
 
 
 def judge_5_0(node, reader):
     corpus = peers.corpus_v5(reader)
     made = generated(node, "5.0", peers.V5_ROUNDS)
     peers.check_v5_kinds(made, "mqtt-packet", corpus)
-    used = mqtt_packet_reads_v5(node, corpus + we_read(reader, made, "5.0"))
+    used = mqtt_packet_reads_v5(node, corpus + peers.we_read(reader, made, "5.0"))
     for text in EXCEPTIONS:
         if text not in used:
             peers.fail(f"there is no need for the exception: {text}")

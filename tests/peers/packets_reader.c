@@ -8,6 +8,7 @@
 
 #include "encode_by_type.h"
 #include "fields.h"
+#include "table_2_4.h"
 
 static void die(const char *message)
 {
@@ -97,10 +98,10 @@ static void make_subscriptions(struct mqtt_v5_subscribe *subscribe)
 {
     struct mqtt_v5_subscription *list = make_place(subscribe->count, sizeof *list);
     size_t position = 0;
-    size_t i;
+    size_t i = 0;
 
-    for (i = 0; mqtt_v5_next_subscription(subscribe, &position, &list[i]); i++)
-        ;
+    while (mqtt_v5_next_subscription(subscribe, &position, &list[i]))
+        i++;
     subscribe->subscriptions = list;
 }
 
@@ -108,44 +109,17 @@ static void make_filters(struct mqtt_v5_unsubscribe *unsubscribe)
 {
     struct mqtt_string *list = make_place(unsubscribe->count, sizeof *list);
     size_t position = 0;
-    size_t i;
+    size_t i = 0;
 
-    for (i = 0; mqtt_v5_next_filter(unsubscribe, &position, &list[i]); i++)
-        ;
+    while (mqtt_v5_next_filter(unsubscribe, &position, &list[i]))
+        i++;
     unsubscribe->filters = list;
-}
-
-static struct mqtt_v5_properties *properties_of(struct mqtt_v5_packet *packet)
-{
-    switch (packet->type) {
-    case MQTT_V5_CONNECT:
-        return &packet->as.connect.properties;
-    case MQTT_V5_CONNACK:
-        return &packet->as.connack.properties;
-    case MQTT_V5_PUBLISH:
-        return &packet->as.publish.properties;
-    case MQTT_V5_SUBSCRIBE:
-        return &packet->as.subscribe.properties;
-    case MQTT_V5_SUBACK:
-    case MQTT_V5_UNSUBACK:
-        return &packet->as.suback.properties;
-    case MQTT_V5_UNSUBSCRIBE:
-        return &packet->as.unsubscribe.properties;
-    case MQTT_V5_PINGREQ:
-    case MQTT_V5_PINGRESP:
-        return NULL;
-    case MQTT_V5_DISCONNECT:
-    case MQTT_V5_AUTH:
-        return &packet->as.disconnect.properties;
-    default:
-        return &packet->as.ack.properties;
-    }
 }
 
 /* A decoded packet as a sender fills it in. */
 static void make_senders(struct mqtt_v5_packet *packet)
 {
-    struct mqtt_v5_properties *const properties = properties_of(packet);
+    struct mqtt_v5_properties *const properties = v5_properties_of(packet);
 
     if (properties != NULL)
         make_list(properties);

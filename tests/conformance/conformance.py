@@ -102,6 +102,8 @@ NO_RULE = {"PACKET_INCOMPLETE", "BUFFER_TOO_SMALL", "PAYLOAD_MISSING"}
 # Statuses of functions that accept only some packets, or that know who sent the packet: no case is
 # rejected with them.
 NO_CASE = NO_RULE | {"TYPE", "DIRECTION", "PACKET_ID_AT_QOS_0"}
+# Folders of tests/ about both versions.
+BOTH_VERSIONS = {"documents", "examples", "peers"}
 # Statuses that no rejected bytes can have: only encoders return them.
 NOT_IN_BYTES = NO_CASE | {"PACKET_TOO_LARGE", "FIELD_TOO_LONG"}
 # Statuses that an encoder's input cannot have: it has no field that could break the rule.
@@ -390,8 +392,9 @@ class Conformance:
         known = {version.name: set(version.expected) for version in VERSIONS}
         for path in files:
             name = path.relative_to(self.project)
-            of_both = (str(name) in both or name.parts[:2] == ("tests", "peers")
-                       or name.parts[0] == "docs" and "conformance" not in name.name)
+            of_both = (str(name) in both or name.parts[0] == "examples" or
+                       name.parts[0] == "tests" and name.parts[1] in BOTH_VERSIONS or
+                       name.parts[0] == "docs" and "conformance" not in name.name)
             of = "both" if of_both else "5.0" if "v5" in name.name else "3.1.1"
             if of not in ("both", self.version.name):
                 continue

@@ -3194,15 +3194,28 @@ static inline unsigned mqtti_v5_type(uint32_t rule)
     return rule / MQTTI_V5_TYPE_1 % MQTTI_V5_NOT_ZERO;
 }
 
-/* A list of properties: where it stands, and what is known of it so far. */
+/* A list of properties: what it can have, and what is known of it so far. */
 struct mqtti_v5_list {
-    unsigned packet;  /* packet type, or MQTTI_V5_WILL */
-    unsigned senders; /* sides that may send the packet: MQTTI_CLIENT, MQTTI_SERVER or both */
+    uint32_t place;   /* MQTTI_V5_IN_ of the packet or the will */
+    unsigned refused; /* a property that the packet can have, but not from this side; or 0 */
     uint32_t seen;    /* MQTT_V5_WITHOUT of each property that is there */
     uint32_t without; /* MQTT_V5_WITHOUT of each property that is left out */
     uint32_t length;  /* what an encoder has measured */
-    int32_t status;   /* and the first rule that is broken */
 };
+
+/* `packet` is a packet type or MQTTI_V5_WILL, `senders` the sides that may send it. */
+MQTTI_SHARED void mqtti_v5_begin_list(struct mqtti_v5_list *list, unsigned packet, unsigned senders)
+{
+    list->place = (uint32_t)1 << (packet - 1);
+    list->refused = 0;
+    if (packet == MQTT_V5_PUBLISH && senders == MQTTI_CLIENT)
+        list->refused = MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER;
+    if (packet == MQTT_V5_DISCONNECT && senders == MQTTI_SERVER)
+        list->refused = MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL;
+    list->seen = 0;
+    list->without = 0;
+    list->length = 0;
+}
 
 /* MQTT_V5_WITHOUT of a property that exists, without a division. */
 static inline uint32_t mqtti_v5_bit(unsigned id)
@@ -3210,24 +3223,28 @@ static inline uint32_t mqtti_v5_bit(unsigned id)
     return (uint32_t)1 << (id < 31 ? id : id - 31);
 }
 
+/* True if the list may have the property more than once. */
+static inline bool mqtti_v5_is_repeatable(const struct mqtti_v5_list *list, unsigned id)
+{
+    return id == MQTT_V5_PROPERTY_USER_PROPERTY ||
+           (id == MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER && /* 3.3.2.3.8 */
+            list->place == (uint32_t)MQTTI_V5_IN_PUBLISH);
+}
+
 /* Checks an identifier: that the packet can have it, from this side, and for the first time. */
 MQTTI_SHARED int32_t mqtti_v5_check_identifier(struct mqtti_v5_list *list, unsigned id,
                                                uint32_t rule)
 {
-    const uint32_t seen = list->seen;
+    uint32_t bit;
 
-    if ((rule >> (list->packet - 1) & 1) == 0)
+    if ((rule & list->place) == 0)
         return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
-    list->seen = seen | mqtti_v5_bit(id);
-    if (id == MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER && list->packet == MQTT_V5_PUBLISH)
-        return (list->senders & MQTTI_SERVER) != 0
-                   ? 0                              /* as often as wanted [3.3.2.3.8] */
-                   : MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.3.4-6] */
-    if (id == MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL && list->packet == MQTT_V5_DISCONNECT &&
-        (list->senders & MQTTI_CLIENT) == 0)
-        return MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.14.2-2] */
-    if (seen == list->seen && id != MQTT_V5_PROPERTY_USER_PROPERTY)
+    if (id == list->refused)
+        return MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.3.4-6] [MQTT-3.14.2-2] */
+    bit = mqtti_v5_bit(id);
+    if ((list->seen & bit) != 0 && !mqtti_v5_is_repeatable(list, id))
         return MQTT_ERROR_PROPERTY_TWICE; /* 3.1.2.11.2 and so on */
+    list->seen |= bit;
     return 0;
 }
 
@@ -3247,38 +3264,32 @@ MQTTI_SHARED int32_t mqtti_v5_check_number(uint32_t rule, unsigned id, uint32_t 
     return number > most ? MQTT_ERROR_PROPERTY_VALUE : 0;
 }
 
-/* What a string is checked for. */
-static inline enum mqtti_kind mqtti_v5_kind(unsigned type)
-{
-    return type == MQTTI_V5_TOPIC ? MQTTI_TOPIC_NAME : MQTTI_STRING;
-}
-
-/* The value of a property that is read. */
-struct mqtti_v5_value {
-    uint32_t number;
-    struct mqtt_bytes field;  /* string, binary data, or the name of a pair */
-    struct mqtt_bytes second; /* the value of a pair */
-};
-
-/* Reads a value up to its end, and checks no more. */
+/* Reads the value of a property up to its end, and checks no more. */
 MQTTI_SHARED int32_t mqtti_v5_read_value(struct mqtti_reader *reader, unsigned type,
-                                         struct mqtti_v5_value *value)
+                                         struct mqtt_v5_property *property)
 {
     int32_t size = (int32_t)type;
+    uint32_t number;
 
-    value->number = 0;
-    value->second.data = NULL;
-    value->second.length = 0;
     if (type >= MQTTI_V5_BINARY) {
-        if (mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &value->field) < 0)
+        struct mqtt_bytes field;
+        struct mqtt_bytes second = {NULL, 0};
+        if (mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &field) < 0)
             return MQTT_ERROR_PROPERTY_CUT;
         if (type == MQTTI_V5_PAIR &&
-            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &value->second) < 0)
+            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &second) < 0)
             return MQTT_ERROR_PROPERTY_CUT;
+        property->as.pair.value = mqtti_string_of(second);
+        if (type == MQTTI_V5_BINARY)
+            property->as.bytes = field;
+        else if (type < MQTTI_V5_PAIR)
+            property->as.string = mqtti_string_of(field);
+        else
+            property->as.pair.name = mqtti_string_of(field);
         return 0;
     }
     if (type == MQTTI_V5_INTEGER) {
-        size = mqtt_decode_remaining_length(&value->number, reader->at, reader->left);
+        size = mqtt_decode_remaining_length(&number, reader->at, reader->left);
         if (size == MQTT_ERROR_REMAINING_LENGTH)
             return MQTT_ERROR_INTEGER_TOO_LONG; /* 1.5.5 */
         if (size < 0)
@@ -3286,38 +3297,51 @@ MQTTI_SHARED int32_t mqtti_v5_read_value(struct mqtti_reader *reader, unsigned t
     } else if (reader->left < type) {
         return MQTT_ERROR_PROPERTY_CUT;
     } else if (type == MQTTI_V5_BYTE) {
-        value->number = reader->at[0];
+        number = reader->at[0];
     } else {
-        value->number = mqtti_get_u16(reader->at);
+        number = mqtti_get_u16(reader->at);
         if (type == MQTTI_V5_FOUR_BYTES)
-            value->number = value->number * 65536 + mqtti_get_u16(reader->at + 2);
+            number = number * 65536 + mqtti_get_u16(reader->at + 2);
     }
+    property->as.number = number;
     mqtti_skip(reader, (size_t)size);
     return 0;
 }
 
-/* Reads a value and checks it. If the property is left out, only the end of the value matters. */
-MQTTI_INLINE int32_t mqtti_v5_check_value(struct mqtti_reader *reader, uint32_t rule, unsigned id,
-                                          bool is_left_out)
+/* The string or binary data of a property, or the name of a pair. */
+static inline struct mqtt_bytes mqtti_v5_field(const struct mqtt_v5_property *property,
+                                               unsigned type)
+{
+    const struct mqtt_string string =
+        type == MQTTI_V5_PAIR ? property->as.pair.name : property->as.string;
+    struct mqtt_bytes field = {(const uint8_t *)string.data, string.length};
+
+    if (type == MQTTI_V5_BINARY)
+        field = property->as.bytes;
+    return field;
+}
+
+/* Checks the value of a property. */
+MQTTI_SHARED int32_t mqtti_v5_check_value(const struct mqtt_v5_property *property, unsigned id,
+                                          uint32_t rule)
 {
     const unsigned type = mqtti_v5_type(rule);
-    const size_t before = reader->left;
-    struct mqtti_v5_value value;
-    int32_t status = mqtti_v5_read_value(reader, type, &value);
+    struct mqtt_bytes field;
+    int32_t status;
 
-    if (status < 0 || is_left_out)
+    if (type < MQTTI_V5_BINARY)
+        return mqtti_v5_check_number(rule, id, property->as.number);
+    field = mqtti_v5_field(property, type);
+    /* [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] and so on */
+    if (type == MQTTI_V5_BINARY)
+        return mqtti_check_field(field.data, field.length, MQTTI_BINARY);
+    if (type == MQTTI_V5_TOPIC)
+        return mqtti_check_field(field.data, field.length, MQTTI_TOPIC_NAME);
+    status = mqtti_check_field(field.data, field.length, MQTTI_STRING);
+    if (status < 0 || type != MQTTI_V5_PAIR)
         return status;
-    if (type < MQTTI_V5_BINARY) {
-        const size_t size = before - reader->left;
-        if (type == MQTTI_V5_INTEGER && size > mqtti_remaining_length_size(value.number))
-            return MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
-        return mqtti_v5_check_number(rule, id, value.number);
-    }
-    if (type > MQTTI_V5_BINARY) /* [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] and so on */
-        status = mqtti_check_string(value.field.data, value.field.length, mqtti_v5_kind(type));
-    if (status == 0 && type == MQTTI_V5_PAIR) /* [MQTT-1.5.7-1] */
-        status = mqtti_check_string(value.second.data, value.second.length, MQTTI_STRING);
-    return status;
+    return mqtti_check_field((const uint8_t *)property->as.pair.value.data,
+                             property->as.pair.value.length, MQTTI_STRING); /* [MQTT-1.5.7-1] */
 }
 
 /* Checks properties up to the end of `reader`. An error leaves it at the property that it is about.
@@ -3325,23 +3349,34 @@ MQTTI_INLINE int32_t mqtti_v5_check_value(struct mqtti_reader *reader, uint32_t 
 MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
                                                struct mqtti_v5_list *list)
 {
+    /* A will that is published has properties that a PUBLISH cannot have. */
+    const uint32_t place =
+        list->place == (uint32_t)MQTTI_V5_IN_PUBLISH ? MQTTI_V5_IN_MESSAGE : list->place;
+
     while (reader->left > 0) {
         struct mqtti_reader next = *reader;
+        struct mqtt_v5_property property;
         const unsigned id = next.at[0];
         const uint32_t rule = mqtti_v5_rule(id);
-        /* A will that is published has properties that a PUBLISH cannot have. */
-        const uint32_t here = list->packet == (unsigned)MQTT_V5_PUBLISH
-                                  ? (uint32_t)MQTTI_V5_IN_MESSAGE
-                                  : (uint32_t)1 << (list->packet - 1);
+        const unsigned type = mqtti_v5_type(rule);
         const bool is_left_out =
-            list->without != 0 && (rule & here) != 0 && (list->without & mqtti_v5_bit(id)) != 0;
+            list->without != 0 && (rule & place) != 0 && (list->without & mqtti_v5_bit(id)) != 0;
         int32_t status = is_left_out ? 0 : mqtti_v5_check_identifier(list, id, rule);
 
         mqtti_skip(&next, 1);
         if (status == 0)
-            status = mqtti_v5_check_value(&next, rule, id, is_left_out);
+            status = mqtti_v5_read_value(&next, type, &property);
         if (status < 0)
             return status;
+        if (is_left_out) {
+            list->length -= (uint32_t)(reader->left - next.left);
+        } else {
+            if (type == MQTTI_V5_INTEGER && next.at[-1] == 0 && reader->left - next.left > 2)
+                return MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+            status = mqtti_v5_check_value(&property, id, rule);
+            if (status < 0)
+                return status;
+        }
         *reader = next;
     }
     return 0;
@@ -3362,7 +3397,7 @@ static inline void mqtti_v5_set_properties(struct mqtt_v5_properties *properties
 MQTTI_INLINE int32_t mqtti_v5_read_list(struct mqtti_reader *reader, unsigned packet,
                                         unsigned senders, struct mqtt_v5_properties *properties)
 {
-    struct mqtti_v5_list list = {packet, senders, 0, 0, 0, 0};
+    struct mqtti_v5_list list;
     struct mqtti_reader inner;
     uint32_t length = 0;
     int32_t result = 1;
@@ -3379,6 +3414,7 @@ MQTTI_INLINE int32_t mqtti_v5_read_list(struct mqtti_reader *reader, unsigned pa
     inner.at = reader->at + result;
     inner.left = (size_t)length;
     mqtti_v5_set_properties(properties, inner.at, inner.left);
+    mqtti_v5_begin_list(&list, packet, senders);
     result = mqtti_v5_check_properties(&inner, &list);
     mqtti_skip(reader, (size_t)(inner.at - reader->at));
     return result < 0 ? result : (int32_t)list.seen;
@@ -3411,8 +3447,8 @@ MQTTI_INLINE int32_t mqtti_v5_read_properties(struct mqtti_reader *reader, unsig
     return result;
 }
 
-MQTTI_API bool mqtt_v5_next_property(const struct mqtt_v5_properties *properties, size_t *position,
-                                     struct mqtt_v5_property *out)
+MQTTI_ENTRY bool mqtt_v5_next_property(const struct mqtt_v5_properties *properties,
+                                       size_t *position, struct mqtt_v5_property *out)
 {
     const struct mqtt_bytes encoded = properties->encoded;
 
@@ -3420,26 +3456,14 @@ MQTTI_API bool mqtt_v5_next_property(const struct mqtt_v5_properties *properties
         struct mqtti_reader reader = {encoded.data + *position, encoded.length - *position};
         const uint8_t id = reader.at[0];
         const unsigned type = mqtti_v5_type(mqtti_v5_rule(id));
-        struct mqtti_v5_value value;
 
         mqtti_skip(&reader, 1);
-        if (type == 0 || mqtti_v5_read_value(&reader, type, &value) < 0)
+        if (type == 0 || mqtti_v5_read_value(&reader, type, out) < 0)
             return false;
         *position = encoded.length - reader.left;
-        if ((properties->without & mqtti_v5_bit(id)) != 0)
-            continue;
         out->id = id;
-        if (type < MQTTI_V5_BINARY) {
-            out->as.number = value.number;
-        } else if (type == MQTTI_V5_BINARY) {
-            out->as.bytes = value.field;
-        } else if (type < MQTTI_V5_PAIR) {
-            out->as.string = mqtti_string_of(value.field);
-        } else {
-            out->as.pair.name = mqtti_string_of(value.field);
-            out->as.pair.value = mqtti_string_of(value.second);
-        }
-        return true;
+        if ((properties->without & mqtti_v5_bit(id)) == 0)
+            return true;
     }
     if (*position - encoded.length >= properties->count)
         return false;
@@ -3463,19 +3487,41 @@ MQTTI_API bool mqtt_v5_find_property(const struct mqtt_v5_properties *properties
     return false;
 }
 
-/* Writes a number, or while the writer measures checks it and adds its size. */
-static inline void mqtti_v5_write_number(struct mqtti_writer *writer, uint32_t rule, unsigned id,
-                                         uint32_t number)
+/* Adds the size of a property to the measured length. */
+MQTTI_SHARED void mqtti_v5_measure_property(struct mqtti_writer *writer,
+                                            const struct mqtt_v5_property *property, unsigned type)
 {
-    const unsigned type = mqtti_v5_type(rule);
+    uint32_t size = 1 + type;
+    size_t length = 0;
 
-    if (writer->at == NULL) {
-        if (writer->status == 0)
-            writer->status = mqtti_v5_check_number(rule, id, number);
-        mqtti_measure(writer, type == MQTTI_V5_INTEGER ? mqtti_remaining_length_size(number) : type,
-                      0);
+    if (type == MQTTI_V5_INTEGER) {
+        size = 1 + mqtti_remaining_length_size(property->as.number);
+    } else if (type >= MQTTI_V5_BINARY) {
+        size = 3;
+        length = mqtti_v5_field(property, type).length;
+    }
+    mqtti_measure(writer, size, length);
+    if (type == MQTTI_V5_PAIR)
+        mqtti_measure(writer, 2, property->as.pair.value.length);
+}
+
+/* Writes a property that has been checked. */
+MQTTI_SHARED void mqtti_v5_put_property(struct mqtti_writer *writer,
+                                        const struct mqtt_v5_property *property)
+{
+    const unsigned type = mqtti_v5_type(mqtti_v5_rule(property->id));
+    const uint32_t number = property->as.number;
+    struct mqtt_bytes field;
+
+    writer->at = mqtti_put_u8(writer->at, property->id);
+    if (type >= MQTTI_V5_BINARY) {
+        field = mqtti_v5_field(property, type);
+        mqtti_write_field(writer, field.data, field.length, MQTTI_BINARY);
+        if (type == MQTTI_V5_PAIR)
+            mqtti_write_field(writer, property->as.pair.value.data, property->as.pair.value.length,
+                              MQTTI_BINARY);
     } else if (type == MQTTI_V5_BYTE) {
-        writer->at = mqtti_put_u8(writer->at, (uint8_t)number);
+        writer->at = mqtti_put_u8(writer->at, number);
     } else if (type == MQTTI_V5_INTEGER) {
         writer->at = mqtti_put_remaining_length(writer->at, number);
     } else {
@@ -3485,119 +3531,71 @@ static inline void mqtti_v5_write_number(struct mqtti_writer *writer, uint32_t r
     }
 }
 
-/* Writes a property. While the writer measures, checks its value and adds the size of that. */
-MQTTI_SHARED void mqtti_v5_write_property(struct mqtti_writer *writer, uint32_t rule,
-                                          const struct mqtt_v5_property *property)
-{
-    const unsigned type = mqtti_v5_type(rule);
-    const struct mqtt_string *string = &property->as.string;
-
-    if (writer->at != NULL)
-        writer->at = mqtti_put_u8(writer->at, property->id);
-    if (type < MQTTI_V5_BINARY) {
-        mqtti_v5_write_number(writer, rule, property->id, property->as.number);
-    } else if (type == MQTTI_V5_BINARY) {
-        mqtti_write_field(writer, property->as.bytes.data, property->as.bytes.length, MQTTI_BINARY);
-    } else {
-        if (type == MQTTI_V5_PAIR) { /* [MQTT-1.5.7-1] */
-            string = &property->as.pair.name;
-            mqtti_write_field(writer, string->data, string->length, MQTTI_STRING);
-            string = &property->as.pair.value;
-        }
-        mqtti_write_field(writer, string->data, string->length, mqtti_v5_kind(type));
-    }
-}
-
 MQTTI_ENTRY int32_t mqtt_v5_encode_property(void *buffer, size_t capacity,
                                             const struct mqtt_v5_property *property)
 {
     const uint32_t rule = mqtti_v5_rule(property->id);
-    struct mqtti_writer writer = {NULL, 1, 0};
+    struct mqtti_writer writer = {NULL, 0, 0};
 
-    if (mqtti_v5_type(rule) == 0)
+    if (rule == 0)
         return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
-    mqtti_v5_write_property(&writer, rule, property);
+    writer.status = mqtti_v5_check_value(property, property->id, rule);
     if (writer.status < 0)
         return writer.status;
+    mqtti_v5_measure_property(&writer, property, mqtti_v5_type(rule));
     if (buffer != NULL) {
         if (capacity < writer.length)
             return MQTT_ERROR_BUFFER_TOO_SMALL;
         writer.at = (uint8_t *)buffer;
-        mqtti_v5_write_property(&writer, rule, property);
+        mqtti_v5_put_property(&writer, property);
     }
     return (int32_t)writer.length;
 }
 
-/* Writes the properties in `encoded` that are not left out, or while the writer measures takes off
- * the size of the others. They have been checked. */
-MQTTI_ASIDE void mqtti_v5_leave_out(struct mqtti_writer *writer,
-                                    const struct mqtt_v5_properties *properties)
+/* Checks properties and measures them. Returns a status. */
+MQTTI_ASIDE int32_t mqtti_v5_measure_list(struct mqtti_v5_list *list,
+                                          const struct mqtt_v5_properties *properties)
 {
     struct mqtti_reader reader = {properties->encoded.data, properties->encoded.length};
-
-    while (reader.left > 0) {
-        const uint8_t *const start = reader.at;
-        const bool is_left_out = (properties->without & mqtti_v5_bit(start[0])) != 0;
-        struct mqtti_v5_value value;
-        size_t size;
-
-        mqtti_skip(&reader, 1);
-        mqtti_v5_read_value(&reader, mqtti_v5_type(mqtti_v5_rule(start[0])), &value);
-        size = (size_t)(reader.at - start);
-        if (writer->at == NULL)
-            writer->length -= is_left_out ? (uint32_t)size : 0;
-        else if (!is_left_out)
-            writer->at = mqtti_put_bytes(writer->at, start, size);
-    }
-}
-
-/* Writes properties without their length, or while the writer measures checks them and adds their
- * size. */
-MQTTI_SHARED void mqtti_v5_write_list(struct mqtti_writer *writer, struct mqtti_v5_list *list,
-                                      const struct mqtt_v5_properties *properties)
-{
-    const struct mqtt_bytes encoded = properties->encoded;
+    struct mqtti_writer writer = {NULL, 0, 0};
     size_t i;
 
-    if (writer->at == NULL) {
-        struct mqtti_reader reader = {encoded.data, encoded.length};
-        list->without = properties->without;
-        mqtti_measure(writer, 0, encoded.length);
-        writer->status = writer->length > MQTT_REMAINING_LENGTH_MAX
-                             ? MQTT_ERROR_PACKET_TOO_LARGE /* 2.1.4 */
-                             : mqtti_v5_check_properties(&reader, list);
-    } else if (!MQTTI_FOR_SIZE && properties->without == 0) {
-        writer->at = mqtti_put_bytes(writer->at, encoded.data, encoded.length);
-    }
-    if (writer->status == 0 && (MQTTI_FOR_SIZE || properties->without != 0))
-        mqtti_v5_leave_out(writer, properties);
-    if (writer->at == NULL)
-        mqtti_measure(writer, 0, properties->count); /* an identifier each */
-    for (i = 0; i < properties->count; i++) {
-        const unsigned id = properties->list[i].id;
-        const uint32_t rule = mqtti_v5_rule(id);
-        if (writer->at == NULL && writer->status == 0)
-            writer->status = mqtti_v5_check_identifier(list, id, rule);
-        mqtti_v5_write_property(writer, rule, &properties->list[i]);
-    }
-}
-
-MQTTI_ASIDE void mqtti_v5_measure_list(struct mqtti_v5_list *list,
-                                       const struct mqtt_v5_properties *properties)
-{
-    struct mqtti_writer writer = {NULL, 0, 0};
-
-    mqtti_v5_write_list(&writer, list, properties);
+    mqtti_measure(&writer, 0, properties->encoded.length);
     list->length = writer.length;
-    list->status = writer.status;
+    list->without = properties->without;
+    writer.status = writer.length > MQTT_REMAINING_LENGTH_MAX
+                        ? MQTT_ERROR_PACKET_TOO_LARGE /* 2.1.4 */
+                        : mqtti_v5_check_properties(&reader, list);
+    writer.length = list->length;
+    for (i = 0; i < properties->count; i++) {
+        const struct mqtt_v5_property *const property = &properties->list[i];
+        const uint32_t rule = mqtti_v5_rule(property->id);
+        if (writer.status == 0)
+            writer.status = mqtti_v5_check_identifier(list, property->id, rule);
+        if (writer.status == 0)
+            writer.status = mqtti_v5_check_value(property, property->id, rule);
+        mqtti_v5_measure_property(&writer, property, mqtti_v5_type(rule));
+    }
+    list->length = writer.length;
+    return writer.status;
 }
 
-MQTTI_ASIDE uint8_t *mqtti_v5_put_list(uint8_t *at, struct mqtti_v5_list *list,
-                                       const struct mqtt_v5_properties *properties)
+/* Writes properties that have been checked, without their length. */
+MQTTI_ASIDE uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_properties *properties)
 {
     struct mqtti_writer writer = {at, 0, 0};
+    struct mqtt_v5_property property;
+    size_t position = 0;
+    size_t i;
 
-    mqtti_v5_write_list(&writer, list, properties);
+    if (!MQTTI_FOR_SIZE && properties->without == 0) {
+        writer.at = mqtti_put_bytes(at, properties->encoded.data, properties->encoded.length);
+        for (i = 0; i < properties->count; i++)
+            mqtti_v5_put_property(&writer, &properties->list[i]);
+    } else {
+        while (mqtt_v5_next_property(properties, &position, &property))
+            mqtti_v5_put_property(&writer, &property);
+    }
     return writer.at;
 }
 
@@ -3611,13 +3609,14 @@ MQTTI_SHARED void mqtti_v5_write_properties(struct mqtti_writer *writer, struct 
     if (writer->at != NULL) {
         writer->at = mqtti_put_remaining_length(writer->at, list->length);
         if (!is_empty)
-            writer->at = mqtti_v5_put_list(writer->at, list, properties);
+            writer->at = mqtti_v5_put_list(writer->at, properties);
         return;
     }
-    if (!is_empty)
-        mqtti_v5_measure_list(list, properties);
-    if (writer->status == 0)
-        writer->status = list->status;
+    if (!is_empty) {
+        const int32_t status = mqtti_v5_measure_list(list, properties);
+        if (writer->status == 0)
+            writer->status = status;
+    }
     mqtti_measure(writer, mqtti_remaining_length_size(list->length) + list->length, 0);
 }
 
@@ -3751,17 +3750,19 @@ MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsig
     const unsigned packet = first_byte / 16;
     const bool has_flags = packet == MQTT_V5_CONNACK;
     const bool has_id = packet >= MQTT_V5_PUBACK && packet <= MQTT_V5_PUBCOMP;
-    struct mqtti_v5_list list = {packet, mqtti_v5_code_senders(packet, reason_code), 0, 0, 0, 0};
+    struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, 0, 0};
+    const unsigned senders = mqtti_v5_code_senders(packet, reason_code);
     bool has_code = true;
     bool has_properties = true;
     int32_t result;
 
+    mqtti_v5_begin_list(&list, packet, senders);
     if (has_id && before == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-5] */
     else if (has_flags && before != 0 && reason_code != 0)
         writer.status = MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-6] */
-    else if (list.senders == 0)
+    else if (senders == 0)
         writer.status = MQTT_ERROR_REASON_CODE; /* [MQTT-3.2.2-8] [MQTT-3.4.2-1] and so on */
     mqtti_v5_write_properties(&writer, &list, properties);
     if (list.length == 0 && !has_flags) { /* the shortest form */
@@ -4035,11 +4036,13 @@ MQTTI_ENTRY int32_t mqtt_v5_encode_connect(void *buffer, size_t capacity,
                                            const struct mqtt_v5_connect *connect)
 {
     static const uint8_t name_and_version[7] = {0, 4, 'M', 'Q', 'T', 'T', 5}; /* 3.1.2.1, 3.1.2.2 */
-    struct mqtti_v5_list list = {MQTT_V5_CONNECT, MQTTI_CLIENT, 0, 0, 0, 0};
-    struct mqtti_v5_list will_list = {MQTTI_V5_WILL, MQTTI_CLIENT, 0, 0, 0, 0};
+    struct mqtti_v5_list list;
+    struct mqtti_v5_list will_list;
     struct mqtti_writer writer = {NULL, MQTTI_CONNECT_HEADER_SIZE, 0};
     int32_t result;
 
+    mqtti_v5_begin_list(&will_list, MQTTI_V5_WILL, MQTTI_CLIENT);
+    mqtti_v5_begin_list(&list, MQTT_V5_CONNECT, MQTTI_CLIENT);
     if (connect->has_will && connect->will.qos > 2)
         writer.status = MQTT_ERROR_WILL_QOS; /* [MQTT-3.1.2-12] */
     mqtti_v5_write_connect(&writer, connect, &list, &will_list);
@@ -4261,10 +4264,11 @@ MQTTI_SHARED int32_t mqtti_v5_write_publish(void *buffer, size_t capacity,
     const struct mqtt_string topic = publish->topic;
     const struct mqtt_bytes payload = publish->payload;
     const enum mqtti_kind kind = topic.length == 0 ? MQTTI_BINARY : MQTTI_TOPIC_NAME;
-    struct mqtti_v5_list list = {MQTT_V5_PUBLISH, MQTTI_CLIENT | MQTTI_SERVER, 0, 0, 0, 0};
+    struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, publish->qos == 0 ? 0u : 2u, 0};
     int32_t result;
 
+    mqtti_v5_begin_list(&list, MQTT_V5_PUBLISH, MQTTI_CLIENT | MQTTI_SERVER);
     if (publish->qos > 2)
         return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
     if (publish->qos == 0 && publish->dup)
@@ -4629,10 +4633,11 @@ MQTTI_SHARED void mqtti_v5_write_filters(struct mqtti_writer *writer,
 MQTTI_SHARED int32_t mqtti_v5_encode_filters(void *buffer, size_t capacity,
                                              const struct mqtti_v5_filters *filters)
 {
-    struct mqtti_v5_list list = {filters->packet, MQTTI_CLIENT, 0, 0, 0, 0};
+    struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, MQTTI_PACKET_ID_SIZE, 0};
     int32_t result;
 
+    mqtti_v5_begin_list(&list, filters->packet, MQTTI_CLIENT);
     if (filters->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] */
     mqtti_v5_write_properties(&writer, &list, filters->properties);
@@ -4686,11 +4691,12 @@ MQTTI_SHARED int32_t mqtti_v5_encode_payload(void *buffer, size_t capacity, unsi
                                              const uint8_t *payload, size_t length)
 {
     const bool has_codes = packet == MQTT_V5_SUBACK || packet == MQTT_V5_UNSUBACK;
-    struct mqtti_v5_list list = {packet, MQTTI_CLIENT | MQTTI_SERVER, 0, 0, 0, 0};
+    struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, MQTTI_PACKET_ID_SIZE, 0};
     struct mqtti_reader reader = {payload, length};
     int32_t result;
 
+    mqtti_v5_begin_list(&list, packet, MQTTI_CLIENT | MQTTI_SERVER);
     if (packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-6] */
     mqtti_v5_write_properties(&writer, &list, properties);

@@ -100,15 +100,16 @@ BUGS = [
     ("the usual PUBLISH at QoS 1 has no room for a property length", "fuzz_v5_decode",
      "if (reader.left < 3) /* also", "if (reader.left < 2) /* also"),
     ("nothing is left out", "fuzz_v5_decode",
-     "is_left_out = (properties->without & mqtti_v5_bit(start[0])) != 0;", "is_left_out = false;"),
+     "if ((properties->without & mqtti_v5_bit(id)) == 0)", "if (id != 0)"),
     ("only a server's PUBLISH may have a subscription identifier where the side is not known", "fuzz_v5_decode",
-     "return (list->senders & MQTTI_SERVER) != 0", "return list->senders == MQTTI_SERVER"),
+     "packet == MQTT_V5_PUBLISH && senders == MQTTI_CLIENT",
+     "packet == MQTT_V5_PUBLISH && senders != MQTTI_SERVER"),
     ("a number loses its upper bytes", "fuzz_v5_encode",
      "(uint16_t)(number / 65536));", "0);"),
     ("the encoder forgets retain as published", "fuzz_v5_encode",
      "mqtti_flag(subscription->retain_as_published, MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED)", "0u"),
     ("the encoder takes any reason code", "fuzz_v5_encode",
-     "else if (list.senders == 0)", "else if (packet == 0)"),
+     "else if (senders == 0)", "else if (packet == 0)"),
 ]
 
 

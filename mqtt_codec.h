@@ -2936,10 +2936,12 @@ MQTTI_API bool mqtt_v5_payload_is_utf8(struct mqtt_bytes payload)
 /* True if the topic filter begins with "$share/". */
 MQTTI_SHARED bool mqtti_v5_is_shared(struct mqtt_string filter)
 {
-    const char *const s = filter.data;
+    static const char prefix[7] = {'$', 's', 'h', 'a', 'r', 'e', '/'};
+    size_t i = 0;
 
-    return filter.length >= 7 && s[0] == '$' && s[1] == 's' && s[2] == 'h' && s[3] == 'a' &&
-           s[4] == 'r' && s[5] == 'e' && s[6] == '/';
+    while (i < 7 && i < filter.length && filter.data[i] == prefix[i])
+        i++;
+    return i == 7;
 }
 
 /* Where FILTER begins in $share/NAME/FILTER; 0 if the filter has not this form. */
@@ -3264,47 +3266,63 @@ MQTTI_SHARED int32_t mqtti_v5_check_number(uint32_t rule, unsigned id, uint32_t 
     return number > most ? MQTT_ERROR_PROPERTY_VALUE : 0;
 }
 
-/* Reads the value of a property up to its end, and checks no more. */
-MQTTI_SHARED int32_t mqtti_v5_read_value(struct mqtti_reader *reader, unsigned type,
-                                         struct mqtt_v5_property *property)
+/* Reads a string up to its end, and checks no more. False if it is cut. */
+MQTTI_SHARED bool mqtti_v5_read_whole(struct mqtti_reader *reader, struct mqtt_string *string)
 {
-    int32_t size = (int32_t)type;
-    uint32_t number;
+    size_t length;
 
-    if (type >= MQTTI_V5_BINARY) {
-        struct mqtt_bytes field;
-        struct mqtt_bytes second = {NULL, 0};
-        if (mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &field) < 0)
-            return MQTT_ERROR_PROPERTY_CUT;
-        if (type == MQTTI_V5_PAIR &&
-            mqtti_read_field(reader, MQTTI_BINARY, MQTT_ERROR_PROPERTY_CUT, &second) < 0)
-            return MQTT_ERROR_PROPERTY_CUT;
-        property->as.pair.value = mqtti_string_of(second);
-        if (type == MQTTI_V5_BINARY)
-            property->as.bytes = field;
-        else if (type < MQTTI_V5_PAIR)
-            property->as.string = mqtti_string_of(field);
-        else
-            property->as.pair.name = mqtti_string_of(field);
-        return 0;
-    }
+    if (reader->left < 2)
+        return false;
+    length = mqtti_get_u16(reader->at);
+    mqtti_skip(reader, 2);
+    if (length > reader->left)
+        return false;
+    string->data = (const char *)reader->at;
+    string->length = length;
+    mqtti_skip(reader, length);
+    return true;
+}
+
+static inline int32_t mqtti_v5_read_number(struct mqtti_reader *reader, unsigned type,
+                                           uint32_t *number)
+{
     if (type == MQTTI_V5_INTEGER) {
-        size = mqtt_decode_remaining_length(&number, reader->at, reader->left);
+        const int32_t size = mqtt_decode_remaining_length(number, reader->at, reader->left);
         if (size == MQTT_ERROR_REMAINING_LENGTH)
             return MQTT_ERROR_INTEGER_TOO_LONG; /* 1.5.5 */
         if (size < 0)
             return MQTT_ERROR_PROPERTY_CUT;
-    } else if (reader->left < type) {
-        return MQTT_ERROR_PROPERTY_CUT;
-    } else if (type == MQTTI_V5_BYTE) {
-        number = reader->at[0];
-    } else {
-        number = mqtti_get_u16(reader->at);
-        if (type == MQTTI_V5_FOUR_BYTES)
-            number = number * 65536 + mqtti_get_u16(reader->at + 2);
+        mqtti_skip(reader, (size_t)size);
+        return 0;
     }
-    property->as.number = number;
-    mqtti_skip(reader, (size_t)size);
+    if (reader->left < type)
+        return MQTT_ERROR_PROPERTY_CUT;
+    if (type == MQTTI_V5_BYTE)
+        *number = reader->at[0];
+    else if (type == MQTTI_V5_TWO_BYTES)
+        *number = mqtti_get_u16(reader->at);
+    else
+        *number = (uint32_t)65536 * mqtti_get_u16(reader->at) + mqtti_get_u16(reader->at + 2);
+    mqtti_skip(reader, type);
+    return 0;
+}
+
+/* Reads the value of a property up to its end, and checks no more. */
+MQTTI_SHARED int32_t mqtti_v5_read_value(struct mqtti_reader *reader, unsigned type,
+                                         struct mqtt_v5_property *property)
+{
+    struct mqtt_string *const string =
+        type == MQTTI_V5_PAIR ? &property->as.pair.name : &property->as.string;
+
+    if (type < MQTTI_V5_BINARY)
+        return mqtti_v5_read_number(reader, type, &property->as.number);
+    property->as.pair.value.data = NULL;
+    property->as.pair.value.length = 0;
+    if (!mqtti_v5_read_whole(reader, string) ||
+        (type == MQTTI_V5_PAIR && !mqtti_v5_read_whole(reader, &property->as.pair.value)))
+        return MQTT_ERROR_PROPERTY_CUT;
+    if (type == MQTTI_V5_BINARY)
+        property->as.bytes = mqtt_bytes_from(string->data, string->length);
     return 0;
 }
 
@@ -3344,8 +3362,15 @@ MQTTI_SHARED int32_t mqtti_v5_check_value(const struct mqtt_v5_property *propert
                              property->as.pair.value.length, MQTTI_STRING); /* [MQTT-1.5.7-1] */
 }
 
+/* Goes back to a place that has been read. */
+static inline void mqtti_v5_back(struct mqtti_reader *reader, const void *to)
+{
+    reader->left += (size_t)(reader->at - (const uint8_t *)to);
+    reader->at = (const uint8_t *)to;
+}
+
 /* Checks properties up to the end of `reader`. An error leaves it at the property that it is about.
- * */
+ * Takes what is left out from the length of the list. */
 MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
                                                struct mqtti_v5_list *list)
 {
@@ -3354,30 +3379,29 @@ MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
         list->place == (uint32_t)MQTTI_V5_IN_PUBLISH ? MQTTI_V5_IN_MESSAGE : list->place;
 
     while (reader->left > 0) {
-        struct mqtti_reader next = *reader;
-        struct mqtt_v5_property property;
-        const unsigned id = next.at[0];
+        const uint8_t *const start = reader->at;
+        const unsigned id = start[0];
         const uint32_t rule = mqtti_v5_rule(id);
         const unsigned type = mqtti_v5_type(rule);
         const bool is_left_out =
             list->without != 0 && (rule & place) != 0 && (list->without & mqtti_v5_bit(id)) != 0;
+        struct mqtt_v5_property property;
         int32_t status = is_left_out ? 0 : mqtti_v5_check_identifier(list, id, rule);
 
-        mqtti_skip(&next, 1);
+        mqtti_skip(reader, 1);
         if (status == 0)
-            status = mqtti_v5_read_value(&next, type, &property);
-        if (status < 0)
-            return status;
-        if (is_left_out) {
-            list->length -= (uint32_t)(reader->left - next.left);
-        } else {
-            if (type == MQTTI_V5_INTEGER && next.at[-1] == 0 && reader->left - next.left > 2)
-                return MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+            status = mqtti_v5_read_value(reader, type, &property);
+        if (is_left_out)
+            list->length -= (uint32_t)(reader->at - start);
+        else if (status == 0 && type == MQTTI_V5_INTEGER && reader->at[-1] == 0 &&
+                 reader->at - start > 2)
+            status = MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+        else if (status == 0)
             status = mqtti_v5_check_value(&property, id, rule);
-            if (status < 0)
-                return status;
+        if (status < 0) {
+            mqtti_v5_back(reader, start);
+            return status;
         }
-        *reader = next;
     }
     return 0;
 }
@@ -3705,12 +3729,15 @@ MQTTI_SHARED unsigned mqtti_v5_code_senders(unsigned packet, unsigned code)
         MQTTI_V5_OF_SUBACK | MQTTI_V5_OF_SERVER,  /* 0xA2 */
     };
     const unsigned row = rows[mqtti_v5_code_row(code)];
-    const unsigned bit = packet - 1;
-    const unsigned client_bit = packet < MQTT_V5_DISCONNECT ? bit : bit - 2;
+    const unsigned client = packet < MQTT_V5_DISCONNECT ? packet : packet - 2;
+    unsigned senders = 0;
 
-    if (code == MQTT_V5_REASON_NO_MATCHING_SUBSCRIBERS) /* Tables 3-4 and 3-5 */
-        return (row >> bit & 1) * MQTTI_SERVER;
-    return (row >> bit & 1) * MQTTI_SERVER + (row >> client_bit & 1) * MQTTI_CLIENT;
+    if ((row >> (packet - 1) & 1) != 0)
+        senders += MQTTI_SERVER;
+    if ((row >> (client - 1) & 1) != 0 &&
+        code != MQTT_V5_REASON_NO_MATCHING_SUBSCRIBERS) /* Tables 3-4 and 3-5 */
+        senders += MQTTI_CLIENT;
+    return senders;
 }
 
 /* Reads the rest of a packet that ends with a reason code and properties. Where both or the
@@ -3750,11 +3777,11 @@ MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsig
     const unsigned packet = first_byte / 16;
     const bool has_flags = packet == MQTT_V5_CONNACK;
     const bool has_id = packet >= MQTT_V5_PUBACK && packet <= MQTT_V5_PUBCOMP;
+    const unsigned senders = mqtti_v5_code_senders(packet, reason_code);
     struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, 0, 0};
-    const unsigned senders = mqtti_v5_code_senders(packet, reason_code);
-    bool has_code = true;
-    bool has_properties = true;
+    bool has_code;
+    bool has_properties;
     int32_t result;
 
     mqtti_v5_begin_list(&list, packet, senders);
@@ -3765,11 +3792,10 @@ MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsig
     else if (senders == 0)
         writer.status = MQTT_ERROR_REASON_CODE; /* [MQTT-3.2.2-8] [MQTT-3.4.2-1] and so on */
     mqtti_v5_write_properties(&writer, &list, properties);
-    if (list.length == 0 && !has_flags) { /* the shortest form */
-        has_code = reason_code != 0;
-        has_properties = false;
+    has_properties = has_flags || list.length > 0;
+    has_code = has_properties || reason_code != 0;
+    if (!has_properties) /* the shortest form */
         writer.length = 0;
-    }
     if (writer.status == 0 && packet == MQTT_V5_AUTH && has_code &&
         (list.seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_AUTHENTICATION_METHOD)) == 0)
         writer.status = MQTT_ERROR_AUTHENTICATION_METHOD; /* [MQTT-4.12.0-5] 3.15.2.2.2 */
@@ -3791,13 +3817,6 @@ MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsig
 /* ============================================================================================
  * What decoders share
  * ========================================================================================== */
-
-/* Goes back to a place that has been read. */
-static inline void mqtti_v5_back(struct mqtti_reader *reader, const void *to)
-{
-    reader->left += (size_t)(reader->at - (const uint8_t *)to);
-    reader->at = (const uint8_t *)to;
-}
 
 MQTTI_SHARED int32_t mqtti_v5_read_string(struct mqtti_reader *reader, enum mqtti_kind kind,
                                           int32_t missing, struct mqtt_string *string)

@@ -2933,37 +2933,32 @@ MQTTI_API bool mqtt_v5_payload_is_utf8(struct mqtt_bytes payload)
     return true;
 }
 
-/* True if the topic filter begins with "$share/". */
-MQTTI_SHARED bool mqtti_v5_is_shared(struct mqtt_string filter)
+/* Where FILTER begins in $share/NAME/FILTER; 7 if a filter that begins with "$share/" has not this
+ * form, and 0 for any other filter. */
+MQTTI_SHARED size_t mqtti_v5_matched_part(struct mqtt_string filter)
 {
     static const char prefix[7] = {'$', 's', 'h', 'a', 'r', 'e', '/'};
     size_t i = 0;
 
     while (i < 7 && i < filter.length && filter.data[i] == prefix[i])
         i++;
-    return i == 7;
-}
-
-/* Where FILTER begins in $share/NAME/FILTER; 0 if the filter has not this form. */
-MQTTI_SHARED size_t mqtti_v5_matched_part(struct mqtt_string filter)
-{
-    size_t i = 7;
-
+    if (i < 7)
+        return 0;
     while (i < filter.length && filter.data[i] != '/' && filter.data[i] != '+' &&
            filter.data[i] != '#')
         i++;
-    return i > 7 && filter.length - i > 1 && filter.data[i] == '/' ? i + 1 : 0;
+    return i > 7 && filter.length - i > 1 && filter.data[i] == '/' ? i + 1 : 7;
 }
 
 MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_string *share_name,
                                      struct mqtt_string *matched)
 {
-    const size_t start = mqtti_v5_is_shared(filter) ? mqtti_v5_matched_part(filter) : 0;
+    const size_t start = mqtti_v5_matched_part(filter);
 
     share_name->data = filter.data;
     share_name->length = 0;
     *matched = filter;
-    if (start == 0)
+    if (start <= 7)
         return false;
     share_name->data += 7;
     share_name->length = start - 8;
@@ -2972,29 +2967,25 @@ MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_stri
     return true;
 }
 
-/* Checks a topic filter of at most 65,535 bytes. */
+/* Checks a topic filter of at most 65,535 bytes. Returns a status, or 1 if it is a shared one. */
 MQTTI_ASIDE int32_t mqtti_v5_check_filter(struct mqtt_string filter)
 {
-    const uint8_t *s = (const uint8_t *)filter.data;
-    size_t length = filter.length;
+    const uint8_t *const s = (const uint8_t *)filter.data;
+    const size_t start = mqtti_v5_matched_part(filter);
+    int32_t status = 0;
 
-    if (mqtti_v5_is_shared(filter)) {
-        const int32_t status = mqtti_check_string(s, length, MQTTI_STRING);
-        const size_t start = mqtti_v5_matched_part(filter);
-
-        if (status < 0)
-            return status;
-        if (start == 0)
-            return MQTT_ERROR_SHARE_NAME; /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
-        s += start;
-        length -= start;
-    }
-    return mqtti_check_string(s, length, MQTTI_TOPIC_FILTER);
+    if (start > 0)
+        status = mqtti_check_string(s, filter.length, MQTTI_STRING);
+    if (status == 0 && start == 7)
+        status = MQTT_ERROR_SHARE_NAME; /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
+    if (status == 0)
+        status = mqtti_check_string(s + start, filter.length - start, MQTTI_TOPIC_FILTER);
+    return status == 0 && start > 0 ? 1 : status;
 }
 
 MQTTI_ENTRY bool mqtt_v5_topic_filter_is_valid(struct mqtt_string filter)
 {
-    return !mqtti_is_too_long(filter.length) && mqtti_v5_check_filter(filter) == 0;
+    return !mqtti_is_too_long(filter.length) && mqtti_v5_check_filter(filter) >= 0;
 }
 
 /* ============================================================================================
@@ -3124,7 +3115,7 @@ enum {
 #define MQTTI_V5_TYPE_1 ((uint32_t)0x10000)
 
 /* Table 2-4, by identifier. 0 stands for those that it does not have. */
-static inline uint32_t mqtti_v5_rule(unsigned id)
+MQTTI_SHARED uint32_t mqtti_v5_rule(unsigned id)
 {
     static const uint32_t rules[] = {
         0,                                                     /* 0x00 */
@@ -3220,7 +3211,7 @@ MQTTI_SHARED void mqtti_v5_begin_list(struct mqtti_v5_list *list, unsigned packe
 }
 
 /* MQTT_V5_WITHOUT of a property that exists, without a division. */
-static inline uint32_t mqtti_v5_bit(unsigned id)
+MQTTI_SHARED uint32_t mqtti_v5_bit(unsigned id)
 {
     return (uint32_t)1 << (id < 31 ? id : id - 31);
 }
@@ -3515,18 +3506,15 @@ MQTTI_API bool mqtt_v5_find_property(const struct mqtt_v5_properties *properties
 MQTTI_SHARED void mqtti_v5_measure_property(struct mqtti_writer *writer,
                                             const struct mqtt_v5_property *property, unsigned type)
 {
-    uint32_t size = 1 + type;
-    size_t length = 0;
-
     if (type == MQTTI_V5_INTEGER) {
-        size = 1 + mqtti_remaining_length_size(property->as.number);
-    } else if (type >= MQTTI_V5_BINARY) {
-        size = 3;
-        length = mqtti_v5_field(property, type).length;
+        mqtti_measure(writer, 1 + mqtti_remaining_length_size(property->as.number), 0);
+    } else if (type < MQTTI_V5_BINARY) {
+        mqtti_measure(writer, 1 + type, 0);
+    } else {
+        mqtti_measure(writer, 3, mqtti_v5_field(property, type).length);
+        if (type == MQTTI_V5_PAIR)
+            mqtti_measure(writer, 2, property->as.pair.value.length);
     }
-    mqtti_measure(writer, size, length);
-    if (type == MQTTI_V5_PAIR)
-        mqtti_measure(writer, 2, property->as.pair.value.length);
 }
 
 /* Writes a property that has been checked. */
@@ -4280,9 +4268,9 @@ MQTTI_SHARED int32_t mqtti_v5_write_publish(void *buffer, size_t capacity,
     const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) +
                            publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 +
                            mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
-    const struct mqtt_string topic = publish->topic;
-    const struct mqtt_bytes payload = publish->payload;
-    const enum mqtti_kind kind = topic.length == 0 ? MQTTI_BINARY : MQTTI_TOPIC_NAME;
+    const struct mqtt_string *const topic = &publish->topic;
+    const struct mqtt_bytes *const payload = &publish->payload;
+    const enum mqtti_kind kind = topic->length == 0 ? MQTTI_BINARY : MQTTI_TOPIC_NAME;
     struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, publish->qos == 0 ? 0u : 2u, 0};
     int32_t result;
@@ -4291,26 +4279,26 @@ MQTTI_SHARED int32_t mqtti_v5_write_publish(void *buffer, size_t capacity,
     if (publish->qos > 2)
         return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
     if (publish->qos == 0 && publish->dup)
-        return MQTT_ERROR_DUP;                                  /* [MQTT-3.3.1-2] */
-    mqtti_write_field(&writer, topic.data, topic.length, kind); /* [MQTT-3.3.2-1] */
+        return MQTT_ERROR_DUP;                                    /* [MQTT-3.3.1-2] */
+    mqtti_write_field(&writer, topic->data, topic->length, kind); /* [MQTT-3.3.2-1] */
     if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-4] */
     mqtti_v5_write_properties(&writer, &list, &publish->properties);
-    if (writer.status == 0 && topic.length == 0 &&
+    if (writer.status == 0 && topic->length == 0 &&
         (list.seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_TOPIC_ALIAS)) == 0)
         writer.status = MQTT_ERROR_TOPIC_MISSING; /* 3.3.2.1 */
-    mqtti_measure(&writer, 0, payload.length);
-    if (writer.status == 0 && payload.data == NULL && elsewhere < payload.length)
+    mqtti_measure(&writer, 0, payload->length);
+    if (writer.status == 0 && payload->data == NULL && elsewhere < payload->length)
         writer.status = MQTT_ERROR_PAYLOAD_MISSING;
     result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_V5_PUBLISH * 16 + flags,
                                 (uint32_t)elsewhere);
     if (writer.at != NULL) {
-        mqtti_write_field(&writer, topic.data, topic.length, kind);
+        mqtti_write_field(&writer, topic->data, topic->length, kind);
         if (publish->qos > 0) /* [MQTT-2.2.1-2] */
             writer.at = mqtti_put_u16(writer.at, publish->packet_id);
         mqtti_v5_write_properties(&writer, &list, &publish->properties);
-        if (elsewhere < payload.length)
-            mqtti_put_bytes(writer.at, payload.data, payload.length);
+        if (elsewhere < payload->length)
+            mqtti_put_bytes(writer.at, payload->data, payload->length);
     }
     return result;
 }
@@ -4458,7 +4446,7 @@ enum {
     MQTTI_V5_OPTIONS_RESERVED = 0xC0
 };
 
-static inline int32_t mqtti_v5_check_options(unsigned options, struct mqtt_string filter)
+static inline int32_t mqtti_v5_check_options(unsigned options, bool is_shared)
 {
     if ((options & MQTTI_V5_OPTIONS_RESERVED) != 0)
         return MQTT_ERROR_SUBSCRIPTION_OPTIONS; /* [MQTT-3.8.3-5] */
@@ -4466,7 +4454,7 @@ static inline int32_t mqtti_v5_check_options(unsigned options, struct mqtt_strin
         return MQTT_ERROR_REQUESTED_QOS; /* 3.8.3.1 */
     if (options / MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 == 3)
         return MQTT_ERROR_RETAIN_HANDLING; /* 3.8.3.1 */
-    if ((options & MQTTI_V5_OPTIONS_NO_LOCAL) != 0 && mqtti_v5_is_shared(filter))
+    if ((options & MQTTI_V5_OPTIONS_NO_LOCAL) != 0 && is_shared)
         return MQTT_ERROR_NO_LOCAL_SHARED; /* [MQTT-3.8.3-4] */
     return 0;
 }
@@ -4491,7 +4479,7 @@ MQTTI_ASIDE int32_t mqtti_v5_read_filters(struct mqtti_reader *reader, unsigned 
         if (packet == MQTT_V5_SUBSCRIBE) {
             if (reader->left == 0)
                 return MQTT_ERROR_REQUESTED_QOS_MISSING; /* 3.8.3 */
-            status = mqtti_v5_check_options(reader->at[0], filter);
+            status = mqtti_v5_check_options(reader->at[0], status > 0);
             if (status < 0)
                 return status;
             mqtti_skip(reader, 1);
@@ -4636,16 +4624,15 @@ MQTTI_SHARED void mqtti_v5_write_filters(struct mqtti_writer *writer,
         const bool has_options = list->packet == MQTT_V5_SUBSCRIBE;
         const struct mqtt_string filter =
             has_options ? list->subscriptions[i].filter : list->filters[i];
+        const unsigned option_bits = has_options ? mqtti_v5_options(&list->subscriptions[i]) : 0;
         mqtti_write_field(writer, filter.data, filter.length, MQTTI_BINARY);
-        if (writer->at == NULL && writer->status == 0)
+        if (writer->at == NULL && writer->status == 0) {
             writer->status = mqtti_v5_check_filter(filter); /* [MQTT-3.8.3-1] [MQTT-3.10.3-1] */
-        if (has_options) {
-            const unsigned option_bits = mqtti_v5_options(&list->subscriptions[i]);
-            if (writer->at != NULL)
-                writer->at = mqtti_put_u8(writer->at, option_bits);
-            else if (writer->status == 0)
-                writer->status = mqtti_v5_check_options(option_bits, filter);
+            if (writer->status >= 0)
+                writer->status = mqtti_v5_check_options(option_bits, writer->status > 0);
         }
+        if (writer->at != NULL && has_options)
+            writer->at = mqtti_put_u8(writer->at, option_bits);
     }
 }
 

@@ -3367,7 +3367,7 @@ MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
 {
     /* A will that is published has properties that a PUBLISH cannot have. */
     const uint32_t place =
-        list->place == (uint32_t)MQTTI_V5_IN_PUBLISH ? MQTTI_V5_IN_MESSAGE : list->place;
+        list->place == (uint32_t)MQTTI_V5_IN_PUBLISH ? (uint32_t)MQTTI_V5_IN_MESSAGE : list->place;
 
     while (reader->left > 0) {
         const uint8_t *const start = reader->at;
@@ -3605,6 +3605,9 @@ MQTTI_ASIDE uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_propert
         for (i = 0; i < properties->count; i++)
             mqtti_v5_put_property(&writer, &properties->list[i]);
     } else {
+        property.as.pair.name.data = NULL; /* else GCC warns falsely */
+        property.as.pair.name.length = 0;
+        property.as.pair.value = property.as.pair.name;
         while (mqtt_v5_next_property(properties, &position, &property))
             mqtti_v5_put_property(&writer, &property);
     }

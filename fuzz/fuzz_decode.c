@@ -6,6 +6,7 @@
  * block of exactly the packet's size, and with others after them, give the same answer. The
  * decoders for one direction say the same, or MQTT_ERROR_DIRECTION by Table 2.1. The fixed header
  * alone agrees. A list has as many entries as `count` says, and all of them are valid. */
+#define MQTT_MUTATOR_VERSION 4
 #include "fuzz.h"
 #include "mutator.h"
 #include "table_2_1.h"

@@ -3,48 +3,19 @@
 #define FUZZ_V5_H
 
 #include "fuzz.h"
-#include "table_2_4.h"
-
-/* What kind of value Table 2-4 gives a property. */
-enum fuzz_v5_kind {
-    FUZZ_V5_NUMBER,
-    FUZZ_V5_STRING,
-    FUZZ_V5_BYTES,
-    FUZZ_V5_PAIR
-};
-
-static inline enum fuzz_v5_kind fuzz_v5_kind(unsigned id)
-{
-    switch (id) {
-    case MQTT_V5_PROPERTY_CONTENT_TYPE:
-    case MQTT_V5_PROPERTY_RESPONSE_TOPIC:
-    case MQTT_V5_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER:
-    case MQTT_V5_PROPERTY_AUTHENTICATION_METHOD:
-    case MQTT_V5_PROPERTY_RESPONSE_INFORMATION:
-    case MQTT_V5_PROPERTY_SERVER_REFERENCE:
-    case MQTT_V5_PROPERTY_REASON_STRING:
-        return FUZZ_V5_STRING;
-    case MQTT_V5_PROPERTY_CORRELATION_DATA:
-    case MQTT_V5_PROPERTY_AUTHENTICATION_DATA:
-        return FUZZ_V5_BYTES;
-    case MQTT_V5_PROPERTY_USER_PROPERTY:
-        return FUZZ_V5_PAIR;
-    default:
-        return FUZZ_V5_NUMBER;
-    }
-}
+#include "writer.h"
 
 static inline bool fuzz_v5_same_property(const struct mqtt_v5_property *a,
                                          const struct mqtt_v5_property *b)
 {
     if (a->id != b->id)
         return false;
-    switch (fuzz_v5_kind(a->id)) {
-    case FUZZ_V5_STRING:
+    switch (mqtt_write_kind_of(a->id)) {
+    case MQTT_WRITE_STRING:
         return fuzz_same_string(a->as.string, b->as.string);
-    case FUZZ_V5_BYTES:
+    case MQTT_WRITE_BINARY:
         return fuzz_same_bytes(a->as.bytes, b->as.bytes);
-    case FUZZ_V5_PAIR:
+    case MQTT_WRITE_PAIR:
         return fuzz_same_string(a->as.pair.name, b->as.pair.name) &&
                fuzz_same_string(a->as.pair.value, b->as.pair.value);
     default:

@@ -8,7 +8,9 @@
  * gone, and the others are not. A packet that is accepted encodes to one of the same fields, and
  * that to the same bytes; every shorter capacity is refused and nothing written. The iterators stay
  * in bounds in bytes that no decoder has seen. 3.1.1 takes no CONNECT of 5.0, nor the reverse. */
+#define MQTT_MUTATOR_VERSION 5
 #include "fuzz_v5.h"
+#include "mutator.h"
 
 enum {
     PREFIX_MAX = 256
@@ -23,14 +25,14 @@ static bool is_within(struct fuzz_block block, const void *data, size_t length)
 
 static void check_property(struct fuzz_block block, const struct mqtt_v5_property *property)
 {
-    switch (fuzz_v5_kind(property->id)) {
-    case FUZZ_V5_STRING:
+    switch (mqtt_write_kind_of(property->id)) {
+    case MQTT_WRITE_STRING:
         FUZZ_CHECK(is_within(block, property->as.string.data, property->as.string.length));
         break;
-    case FUZZ_V5_BYTES:
+    case MQTT_WRITE_BINARY:
         FUZZ_CHECK(is_within(block, property->as.bytes.data, property->as.bytes.length));
         break;
-    case FUZZ_V5_PAIR:
+    case MQTT_WRITE_PAIR:
         FUZZ_CHECK(is_within(block, property->as.pair.name.data, property->as.pair.name.length));
         FUZZ_CHECK(is_within(block, property->as.pair.value.data, property->as.pair.value.length));
         break;
@@ -301,8 +303,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(result != 0);
     if (result > 0) {
         FUZZ_CHECK((size_t)result <= size);
-        if (v5_properties_of(&packet) != NULL)
-            check_properties(block, v5_properties_of(&packet));
+        if (mqtt_write_v5_properties_of(&packet) != NULL)
+            check_properties(block, mqtt_write_v5_properties_of(&packet));
         if (packet.type == MQTT_V5_CONNECT && packet.as.connect.has_will)
             check_properties(block, &packet.as.connect.will.properties);
         check_list(block, &packet);

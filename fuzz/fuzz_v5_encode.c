@@ -9,8 +9,7 @@
 
 enum {
     LIST_MAX = 4,
-    ENCODED_MAX = 48,
-    WRITTEN_MAX = 4096
+    ENCODED_MAX = 48
 };
 
 struct lists {
@@ -43,14 +42,14 @@ static struct mqtt_v5_property make_property(struct fuzz_input *input)
 
     memset(&property, 0, sizeof property);
     property.id = ids[fuzz_u8(input) % sizeof ids];
-    switch (fuzz_v5_kind(property.id)) {
-    case FUZZ_V5_STRING:
+    switch (mqtt_write_kind_of(property.id)) {
+    case MQTT_WRITE_STRING:
         property.as.string = make_string(input);
         break;
-    case FUZZ_V5_BYTES:
+    case MQTT_WRITE_BINARY:
         property.as.bytes = fuzz_take(input, number % 40);
         break;
-    case FUZZ_V5_PAIR:
+    case MQTT_WRITE_PAIR:
         property.as.pair.name = make_string(input);
         property.as.pair.value = make_string(input);
         break;
@@ -133,8 +132,8 @@ static void make_packet(struct fuzz_input *input, struct lists *lists,
         make_connect(input, lists, &packet->as.connect);
         return;
     }
-    if (v5_properties_of(packet) != NULL)
-        make_properties(input, lists, 0, v5_properties_of(packet));
+    if (mqtt_write_v5_properties_of(packet) != NULL)
+        make_properties(input, lists, 0, mqtt_write_v5_properties_of(packet));
     switch (packet->type) {
     case MQTT_V5_CONNACK:
         packet->as.connack.session_present = fuzz_u8(input) % 2 != 0;
@@ -186,222 +185,33 @@ static void make_packet(struct fuzz_input *input, struct lists *lists,
     }
 }
 
-/* ---- The plain writer: every field in its place, in the longest form, nothing checked ----------- */
-
-struct written {
-    uint8_t bytes[WRITTEN_MAX];
-    size_t length;
-};
-
-static void put(struct written *to, unsigned byte)
+static bool properties_have_bytes(const struct mqtt_v5_properties *properties)
 {
-    if (to->length == WRITTEN_MAX)
-        abort();
-    to->bytes[to->length++] = (uint8_t)byte;
-}
-
-static void put_16(struct written *to, unsigned number)
-{
-    put(to, number / 256 % 256);
-    put(to, number % 256);
-}
-
-static void put_integer(struct written *to, uint32_t number)
-{
-    for (; number >= 128; number /= 128)
-        put(to, number % 128 + 128);
-    put(to, number);
-}
-
-static void put_all(struct written *to, const void *data, size_t length)
-{
-    const uint8_t *const bytes = (const uint8_t *)data;
     size_t i;
 
-    for (i = 0; i < length; i++)
-        put(to, bytes[i]);
-}
-
-static void put_field(struct written *to, const void *data, size_t length)
-{
-    put_16(to, (unsigned)length);
-    put_all(to, data, length);
-}
-
-static void put_string(struct written *to, struct mqtt_string string)
-{
-    put_field(to, string.data, string.length);
-}
-
-/* False if no bytes stand for the property. */
-static bool put_property(struct written *to, const struct mqtt_v5_property *property)
-{
-    const uint32_t number = property->as.number;
-
-    put(to, property->id);
-    switch (property->id) {
-    case MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER:
-        put_integer(to, number);
-        return number <= MQTT_REMAINING_LENGTH_MAX;
-    case MQTT_V5_PROPERTY_MESSAGE_EXPIRY_INTERVAL:
-    case MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL:
-    case MQTT_V5_PROPERTY_WILL_DELAY_INTERVAL:
-    case MQTT_V5_PROPERTY_MAXIMUM_PACKET_SIZE:
-        put_16(to, number / 65536);
-        put_16(to, number % 65536);
-        return true;
-    case MQTT_V5_PROPERTY_SERVER_KEEP_ALIVE:
-    case MQTT_V5_PROPERTY_RECEIVE_MAXIMUM:
-    case MQTT_V5_PROPERTY_TOPIC_ALIAS_MAXIMUM:
-    case MQTT_V5_PROPERTY_TOPIC_ALIAS:
-        put_16(to, number % 65536);
-        return number < 65536;
-    default:
-        break;
+    for (i = 0; i < properties->count; i++) {
+        const enum mqtt_write_kind kind = mqtt_write_kind_of(properties->list[i].id);
+        const uint32_t number = properties->list[i].as.number;
+        if ((kind == MQTT_WRITE_BYTE && number > 255) ||
+            (kind == MQTT_WRITE_TWO_BYTES && number > 65535) ||
+            (kind == MQTT_WRITE_INTEGER && number > MQTT_REMAINING_LENGTH_MAX))
+            return false;
     }
-    switch (fuzz_v5_kind(property->id)) {
-    case FUZZ_V5_STRING:
-        put_string(to, property->as.string);
-        return true;
-    case FUZZ_V5_BYTES:
-        put_field(to, property->as.bytes.data, property->as.bytes.length);
-        return true;
-    case FUZZ_V5_PAIR:
-        put_string(to, property->as.pair.name);
-        put_string(to, property->as.pair.value);
-        return true;
-    default:
-        put(to, number % 256);
-        return number < 256;
-    }
+    return true;
 }
 
-static bool put_properties(struct written *to, const struct mqtt_v5_properties *properties)
+/* Whether bytes can say what the structure does: its numbers have their size. */
+static bool has_bytes(struct mqtt_v5_packet *packet)
 {
-    struct written list;
-    bool can = true;
-    size_t i;
+    const struct mqtt_v5_properties *const properties = mqtt_write_v5_properties_of(packet);
+    const struct mqtt_v5_will *const will = &packet->as.connect.will;
 
-    list.length = 0;
-    put_all(&list, properties->encoded.data, properties->encoded.length);
-    for (i = 0; i < properties->count; i++)
-        can = put_property(&list, &properties->list[i]) && can;
-    put_integer(to, (uint32_t)list.length);
-    put_all(to, list.bytes, list.length);
-    return can;
+    if (packet->type == 0 || (properties != NULL && !properties_have_bytes(properties)))
+        return false;
+    if (packet->type == MQTT_V5_CONNECT && packet->as.connect.has_will)
+        return will->qos < 4 && properties_have_bytes(&will->properties);
+    return packet->type != MQTT_V5_PUBLISH || packet->as.publish.qos < 4;
 }
-
-static bool put_connect(struct written *to, const struct mqtt_v5_connect *connect)
-{
-    bool can;
-
-    put_field(to, "MQTT", 4);
-    put(to, 5);
-    put(to, (connect->clean_start ? 2u : 0u) + (connect->has_will ? 4u : 0u) +
-                (connect->has_will ? connect->will.qos * 8u : 0u) +
-                (connect->has_will && connect->will.retain ? 0x20u : 0u) +
-                (connect->has_password ? 0x40u : 0u) + (connect->has_user_name ? 0x80u : 0u));
-    put_16(to, connect->keep_alive);
-    can = put_properties(to, &connect->properties);
-    put_string(to, connect->client_id);
-    if (connect->has_will) {
-        can = put_properties(to, &connect->will.properties) && connect->will.qos < 4 && can;
-        put_string(to, connect->will.topic);
-        put_field(to, connect->will.payload.data, connect->will.payload.length);
-    }
-    if (connect->has_user_name)
-        put_string(to, connect->user_name);
-    if (connect->has_password)
-        put_field(to, connect->password.data, connect->password.length);
-    return can;
-}
-
-/* The body. Returns false if no bytes stand for it. */
-static bool put_body(struct written *to, struct mqtt_v5_packet *packet)
-{
-    bool can = true;
-    size_t i;
-
-    switch (packet->type) {
-    case MQTT_V5_CONNECT:
-        return put_connect(to, &packet->as.connect);
-    case MQTT_V5_CONNACK:
-        put(to, packet->as.connack.session_present);
-        put(to, packet->as.connack.reason_code);
-        break;
-    case MQTT_V5_PUBLISH:
-        put_string(to, packet->as.publish.topic);
-        if (packet->as.publish.qos > 0)
-            put_16(to, packet->as.publish.packet_id);
-        break;
-    case MQTT_V5_PUBACK:
-    case MQTT_V5_PUBREC:
-    case MQTT_V5_PUBREL:
-    case MQTT_V5_PUBCOMP:
-        put_16(to, packet->as.ack.packet_id);
-        put(to, packet->as.ack.reason_code);
-        break;
-    case MQTT_V5_DISCONNECT:
-    case MQTT_V5_AUTH:
-        put(to, packet->as.disconnect.reason_code);
-        break;
-    case MQTT_V5_SUBSCRIBE:
-        put_16(to, packet->as.subscribe.packet_id);
-        break;
-    case MQTT_V5_UNSUBSCRIBE:
-        put_16(to, packet->as.unsubscribe.packet_id);
-        break;
-    case MQTT_V5_SUBACK:
-    case MQTT_V5_UNSUBACK:
-        put_16(to, packet->as.suback.packet_id);
-        break;
-    default:
-        return packet->type == MQTT_V5_PINGREQ || packet->type == MQTT_V5_PINGRESP;
-    }
-    can = put_properties(to, v5_properties_of(packet));
-    switch (packet->type) {
-    case MQTT_V5_PUBLISH:
-        put_all(to, packet->as.publish.payload.data, packet->as.publish.payload.length);
-        return can && packet->as.publish.qos < 4;
-    case MQTT_V5_SUBSCRIBE:
-        for (i = 0; i < packet->as.subscribe.count; i++) {
-            const struct mqtt_v5_subscription *const entry = &packet->as.subscribe.subscriptions[i];
-            put_string(to, entry->filter);
-            put(to, entry->qos + (entry->no_local ? 4u : 0u) +
-                        (entry->retain_as_published ? 8u : 0u) + entry->retain_handling * 16u);
-        }
-        return can;
-    case MQTT_V5_UNSUBSCRIBE:
-        for (i = 0; i < packet->as.unsubscribe.count; i++)
-            put_string(to, packet->as.unsubscribe.filters[i]);
-        return can;
-    case MQTT_V5_SUBACK:
-    case MQTT_V5_UNSUBACK:
-        put_all(to, packet->as.suback.reason_codes, packet->as.suback.count);
-        return can;
-    default:
-        return can;
-    }
-}
-
-static unsigned first_byte(const struct mqtt_v5_packet *packet)
-{
-    const struct mqtt_v5_publish *const publish = &packet->as.publish;
-    const unsigned type = (unsigned)packet->type * 16;
-
-    switch (packet->type) {
-    case MQTT_V5_PUBLISH:
-        return type + publish->qos * 2u + (publish->dup ? 8u : 0u) + (publish->retain ? 1u : 0u);
-    case MQTT_V5_PUBREL:
-    case MQTT_V5_SUBSCRIBE:
-    case MQTT_V5_UNSUBSCRIBE:
-        return type + 2;
-    default:
-        return type;
-    }
-}
-
-/* ------------------------------------------------------------------------------------------------ */
 
 static void check_encoded(struct mqtt_v5_packet *packet, int32_t size)
 {
@@ -431,21 +241,24 @@ static void check_encoded(struct mqtt_v5_packet *packet, int32_t size)
 static void check_refused(struct mqtt_v5_packet *packet, int32_t status)
 {
     const struct fuzz_block buffer = fuzz_new(64);
-    struct written body;
-    struct written written;
 
     FUZZ_CHECK(mqtt_v5_encode(buffer.bytes, buffer.length, packet) == status);
     FUZZ_CHECK(fuzz_is_untouched(buffer));
     fuzz_free(buffer);
-    body.length = 0;
-    written.length = 0;
-    if (put_body(&body, packet)) {
+    if (has_bytes(packet)) {
+        struct mqtt_writer writer = MQTT_WRITER_COUNTER;
+        struct mqtt_writer body = MQTT_WRITER_COUNTER;
         struct mqtt_v5_packet decoded;
         struct fuzz_block block;
-        put(&written, first_byte(packet));
-        put_integer(&written, (uint32_t)body.length);
-        put_all(&written, body.bytes, body.length);
-        block = fuzz_copy(written.bytes, written.length);
+        mqtt_write_v5_body(&body, packet);
+        mqtt_write_remaining_length(&writer, body.length, 1);
+        block = fuzz_new(1 + writer.length + body.length);
+        writer.buffer = block.bytes;
+        writer.capacity = block.length;
+        writer.length = 0;
+        mqtt_write_u8(&writer, mqtt_write_v5_first_byte(packet));
+        mqtt_write_remaining_length(&writer, body.length, 1);
+        mqtt_write_v5_body(&writer, packet);
         FUZZ_CHECK(mqtt_v5_decode(&decoded, block.bytes, block.length) == status);
         fuzz_free(block);
     }

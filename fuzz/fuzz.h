@@ -106,6 +106,31 @@ static inline struct mqtt_bytes fuzz_take(struct fuzz_input *input, size_t wante
     return bytes;
 }
 
+/* The size of the next piece: 1 to 16 bytes, or now and then up to 256. */
+static inline size_t fuzz_next_piece(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return 1 + (*state >> 24) % ((*state >> 16) % 8 == 0 ? 256u : 16u);
+}
+
+/* A stream that arrives in pieces. `decode` is called with what has arrived, of which `used` bytes are
+ * used up, and with the size of the whole stream. */
+static inline void fuzz_in_pieces(int32_t (*decode)(const uint8_t *stream, size_t used,
+                                                    size_t arrived, size_t size),
+                                  const uint8_t *stream, size_t size, uint32_t seed)
+{
+    size_t used = 0;
+    size_t arrived = 0;
+    int32_t result = MQTT_PACKET_INCOMPLETE;
+
+    while (result == MQTT_PACKET_INCOMPLETE && arrived < size) {
+        const size_t piece = fuzz_next_piece(&seed);
+        arrived = piece < size - arrived ? arrived + piece : size;
+        while ((result = decode(stream, used, arrived, size)) > 0)
+            used += (size_t)result;
+    }
+}
+
 static inline bool fuzz_same_bytes(struct mqtt_bytes a, struct mqtt_bytes b)
 {
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);

@@ -1,4 +1,5 @@
-/* Any bytes, and every prefix of them, to every decoder that can say MQTT_PACKET_INCOMPLETE.
+/* Any bytes, and every prefix of them, to every decoder of both versions that can say
+ * MQTT_PACKET_INCOMPLETE.
  *
  * Properties: of what is accepted, each proper prefix is incomplete, and more bytes after it change
  * nothing. An error is the same error for every continuation: no further byte mends it. So a prefix
@@ -17,7 +18,7 @@ struct answer {
 
 typedef struct answer (*decoder)(const uint8_t *bytes, size_t length);
 
-static struct answer answer_of(int32_t result, const struct mqtt_packet *packet)
+static struct answer answer_of(int32_t result, const uint32_t *error_offset)
 {
     const bool is_error = result < 0 && result != MQTT_PACKET_INCOMPLETE;
     struct answer answer;
@@ -25,7 +26,7 @@ static struct answer answer_of(int32_t result, const struct mqtt_packet *packet)
     answer.result = result;
     /* The analyzer takes a size for negative. Nothing is set beforehand, so that MSan can tell.
      * NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
-    answer.error_offset = is_error ? packet->error_offset : 0;
+    answer.error_offset = is_error ? *error_offset : 0;
     return answer;
 }
 
@@ -34,7 +35,7 @@ static struct answer any_side(const uint8_t *bytes, size_t length)
     struct mqtt_packet packet;
     const int32_t result = mqtt_decode(&packet, bytes, length);
 
-    return answer_of(result, &packet);
+    return answer_of(result, &packet.error_offset);
 }
 
 static struct answer from_client(const uint8_t *bytes, size_t length)
@@ -42,7 +43,7 @@ static struct answer from_client(const uint8_t *bytes, size_t length)
     struct mqtt_packet packet;
     const int32_t result = mqtt_decode_from_client(&packet, bytes, length);
 
-    return answer_of(result, &packet);
+    return answer_of(result, &packet.error_offset);
 }
 
 static struct answer from_server(const uint8_t *bytes, size_t length)
@@ -50,7 +51,7 @@ static struct answer from_server(const uint8_t *bytes, size_t length)
     struct mqtt_packet packet;
     const int32_t result = mqtt_decode_from_server(&packet, bytes, length);
 
-    return answer_of(result, &packet);
+    return answer_of(result, &packet.error_offset);
 }
 
 static struct answer fixed_header(const uint8_t *bytes, size_t length)
@@ -77,6 +78,66 @@ static struct answer remaining_length(const uint8_t *bytes, size_t length)
     uint32_t value;
 
     answer.result = mqtt_decode_remaining_length(&value, bytes, length);
+    return answer;
+}
+
+static struct answer v5_any_side(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_v5_packet packet;
+    const int32_t result = mqtt_v5_decode(&packet, bytes, length);
+
+    return answer_of(result, &packet.error_offset);
+}
+
+static struct answer v5_from_client(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_v5_packet packet;
+    const int32_t result = mqtt_v5_decode_from_client(&packet, bytes, length);
+
+    return answer_of(result, &packet.error_offset);
+}
+
+static struct answer v5_from_server(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_v5_packet packet;
+    const int32_t result = mqtt_v5_decode_from_server(&packet, bytes, length);
+
+    return answer_of(result, &packet.error_offset);
+}
+
+static struct answer v5_fixed_header(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_v5_fixed_header header;
+    struct answer answer = {0, 0};
+
+    answer.result = mqtt_v5_decode_fixed_header(&header, bytes, length);
+    return answer;
+}
+
+static struct answer v5_publish_header(const uint8_t *bytes, size_t length)
+{
+    struct mqtt_v5_publish publish;
+    struct answer answer = {0, 0};
+
+    answer.result = mqtt_v5_decode_publish_header(&publish, bytes, length);
+    return answer;
+}
+
+static struct answer v5_integer(const uint8_t *bytes, size_t length)
+{
+    struct answer answer = {0, 0};
+    uint32_t value;
+
+    answer.result = mqtt_v5_decode_integer(&value, bytes, length);
+    return answer;
+}
+
+static struct answer protocol_level(const uint8_t *bytes, size_t length)
+{
+    struct answer answer = {0, 0};
+    uint8_t level;
+
+    answer.result = mqtt_decode_protocol_level(&level, bytes, length);
     return answer;
 }
 
@@ -135,8 +196,10 @@ static void check_continuations(decoder decode, const uint8_t *data, size_t size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const decoder decoders[] = {any_side,     from_client,    from_server,
-                                       fixed_header, publish_header, remaining_length};
+    static const decoder decoders[] = {
+        any_side,          from_client, from_server,    fixed_header,   publish_header,
+        remaining_length,  v5_any_side, v5_from_client, v5_from_server, v5_fixed_header,
+        v5_publish_header, v5_integer,  protocol_level};
     const size_t length = size < LONGEST ? size : LONGEST;
     size_t i;
 

@@ -5,7 +5,8 @@
  * a PUBLISH without its payload says the same as the one of the whole packet, needs nothing of the
  * payload, and what it says of a part it says of the whole; and the functions that change a PUBLISH
  * in place change what they are told, and nothing else. */
-#define MQTT_MUTATOR_SKIP 2
+#define MQTT_MUTATOR_SKIP    2
+#define MQTT_MUTATOR_VERSION 4
 #include "fuzz.h"
 #include "mutator.h"
 
@@ -13,13 +14,6 @@ enum {
     LONGEST = 4096,        /* bytes of a stream */
     LONGEST_PAYLOAD = 4096 /* that is made up for a PUBLISH whose own is not there */
 };
-
-/* The size of the next piece: 1 to 16 bytes, or now and then up to 256. */
-static size_t next_piece(uint32_t *state)
-{
-    *state = *state * 1664525u + 1013904223u;
-    return 1 + (*state >> 24) % ((*state >> 16) % 8 == 0 ? 256u : 16u);
-}
 
 /* What has arrived and is not used up, in a block of its own; compared with all there will be. */
 static int32_t decode_arrived(const uint8_t *stream, size_t used, size_t arrived, size_t size)
@@ -34,20 +28,6 @@ static int32_t decode_arrived(const uint8_t *stream, size_t used, size_t arrived
                                     mqtt_decode(&whole, stream + used, size - used), &whole));
     fuzz_free(block);
     return result;
-}
-
-static void check_pieces(const uint8_t *stream, size_t size, uint32_t seed)
-{
-    size_t used = 0;
-    size_t arrived = 0;
-    int32_t result = MQTT_PACKET_INCOMPLETE;
-
-    while (result == MQTT_PACKET_INCOMPLETE && arrived < size) {
-        const size_t piece = next_piece(&seed);
-        arrived = piece < size - arrived ? arrived + piece : size;
-        while ((result = decode_arrived(stream, used, arrived, size)) > 0)
-            used += (size_t)result;
-    }
 }
 
 static int32_t publish_header_of(const uint8_t *bytes, size_t length)
@@ -168,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2 || size - 2 > LONGEST)
         return 0;
-    check_pieces(data + 2, size - 2, data[0] * 256u + data[1]);
+    fuzz_in_pieces(decode_arrived, data + 2, size - 2, data[0] * 256u + data[1]);
     do {
         check_publish_header(data + 2 + used, size - 2 - used);
         result = mqtt_decode(&packet, data + 2 + used, size - 2 - used);

@@ -182,6 +182,63 @@ def v5_encode_seeds():
             yield f"type {packet_type}, property {identifier}", data
 
 
+def v5_packet(first_byte, before, properties, after=b""):
+    body = before + bytes([len(properties)]) + properties + after
+    return bytes([first_byte, len(body)]) + body
+
+
+def v5_session_seeds():
+    """What each side of a connection sends; the captures are of MQTT 3.1.1."""
+    user = b"\x26\0\1n\0\1v"
+    connect = v5_packet(0x10, b"\0\4MQTT\5\2\0\x3C", b"\x21\0\x0A" + user, b"\0\1c")
+    subscribe = v5_packet(0x82, b"\0\1", b"\x0B\1" + user, b"\0\1#\1")
+    publish = v5_packet(0x32, b"\0\1a\0\2", b"\x08\0\1r\x09\0\1d" + user, b"payload")
+    unsubscribe = v5_packet(0xA2, b"\0\3", user, b"\0\1#")
+    disconnect = v5_packet(0xE0, b"\4", user)
+    yield "session client", connect + subscribe + publish + unsubscribe + b"\xC0\0" + disconnect
+    yield "session client subscribes", connect + subscribe
+    yield "session client disconnects", connect + disconnect
+    connack = v5_packet(0x20, b"\0\0", b"\x22\0\x0A" + user)
+    suback = v5_packet(0x90, b"\0\1", b"\x1F\0\1s" + user, b"\1")
+    unsuback = v5_packet(0xB0, b"\0\3", user, b"\0")
+    yield "session server", (connack + suback + b"\x40\2\0\2" + publish + unsuback + b"\xD0\0" +
+                             v5_packet(0xE0, b"\x8B", user))
+
+
+def read_integer(data, at):
+    """A variable byte integer, and what comes after it; whatever its form, up to 4 bytes."""
+    value = 0
+    for i, byte in enumerate(data[at:at + 4]):
+        value += byte % 128 << 7 * i
+        if byte < 128:
+            return value, at + i + 1
+    return None, len(data)
+
+
+def v5_property_seeds():
+    """The property lists of packets_v5.txt, with the number that fuzz_v5_properties.c gives their place."""
+    places = {0x10: 0, 0x20: 2, 0x30: 3, 0x40: 5, 0x50: 6, 0x60: 7, 0x70: 8, 0x80: 9, 0x90: 10, 0xA0: 11,
+              0xB0: 12, 0xE0: 13, 0xF0: 14}
+    before = {0x10: 10, 0x20: 2, 0x40: 3, 0x50: 3, 0x60: 3, 0x70: 3, 0xE0: 1, 0xF0: 1}
+    for name, data in packet_seeds(V5_PACKETS):
+        kind = data[0] & 0xF0
+        _, body = read_integer(data, 1)
+        if kind not in places:
+            continue
+        if kind == 0x30:
+            topic = int.from_bytes(data[body:body + 2], "big")
+            at, place = body + 2 + topic + 2 * (data[0] & 6 != 0), 3 if topic else 4
+        else:
+            at, place = body + before.get(kind, 2), places[kind]
+        length, start = read_integer(data, at)
+        if length:
+            yield name, bytes([place, len(data) % 5]) + data[start:start + length]
+        if kind == 0x10 and data[body + 7:body + 8] == b"\x06" and length == 0:
+            length, start = read_integer(data, start + 2)  # after an empty client id
+            if length:
+                yield name + " will", bytes([1, len(data) % 5]) + data[start:start + length]
+
+
 def utf8_seeds():
     for name, data in utf8_boundaries():
         yield name, bytes([0, 0]) + data
@@ -208,14 +265,19 @@ def topic_seeds():
 
 SEEDS = {
     "fuzz_decode": lambda: [*packet_seeds(), *capture_seeds()],
-    "fuzz_prefix": lambda: [(n, d) for n, d in packet_seeds() if len(d) <= PREFIX_LARGEST],
+    "fuzz_prefix": lambda: [(n, d) for n, d in [*packet_seeds(), *packet_seeds(V5_PACKETS)]
+                            if len(d) <= PREFIX_LARGEST],
     "fuzz_stream": lambda: [(n, b"\x01\x02" + d) for n, d in capture_seeds()] +
                            [(n, b"\x07\x00" + d) for n, d in packet_seeds() if d[0] // 16 == 3],
     "fuzz_encode": encode_seeds,
     "fuzz_utf8": utf8_seeds,
     "fuzz_topics": topic_seeds,
-    "fuzz_v5_decode": lambda: packet_seeds(V5_PACKETS),
+    "fuzz_v5_decode": lambda: [*packet_seeds(V5_PACKETS), *v5_session_seeds()],
     "fuzz_v5_encode": v5_encode_seeds,
+    "fuzz_v5_stream": lambda: [(n, b"\x01\x02" + d) for n, d in v5_session_seeds()] +
+                              [(n, b"\x07\x00" + d) for n, d in packet_seeds(V5_PACKETS)
+                               if d[0] // 16 == 3],
+    "fuzz_v5_properties": v5_property_seeds,
     "fuzz_session": lambda: [(name, bytes(data)) for name, data in SESSIONS.items()],
 }
 

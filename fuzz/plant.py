@@ -52,6 +52,11 @@ BUGS = [
     ("a fourth byte of the remaining length may announce a fifth", "fuzz_prefix",
      "        if (digits[last] < 128) {",
      "        if (digits[last] < 128 || (last == 3 && length > 9)) {"),
+    ("a CONNACK of 3.1.1 is told only when all of it is there", "fuzz_prefix",
+     "if (type == MQTT_V5_CONNACK && header->remaining_length == 2)",
+     "if (type == MQTT_V5_CONNACK && header->remaining_length == 2 && length > 3)"),
+    ("the protocol level is read before it is there", "fuzz_prefix",
+     "if (length - start <= name_length)", "if (length - start < name_length)"),
     ("no room is asked for the packet id at QoS 1", "fuzz_stream",
      "if (mqtti_publish_qos(header.flags) != 0)\n        needed += 2;",
      "if (mqtti_publish_qos(header.flags) > 1)\n        needed += 2;"),
@@ -110,15 +115,40 @@ BUGS = [
      "mqtti_flag(subscription->retain_as_published, MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED)", "0u"),
     ("the encoder takes any reason code", "fuzz_v5_encode",
      "else if (senders == 0)", "else if (packet == 0)"),
+    ("the header of a PUBLISH is whole without its last byte", "fuzz_v5_stream",
+     "    if (reader.left < needed)\n        return MQTT_PACKET_INCOMPLETE;\n"
+     "    reader.left = (size_t)needed;\n    status = mqtti_v5_read_publish(",
+     "    if (reader.left + 1 < needed)\n        return MQTT_PACKET_INCOMPLETE;\n"
+     "    reader.left = (size_t)needed;\n    status = mqtti_v5_read_publish("),
+    ("a property length of which a part has arrived is refused", "fuzz_v5_stream",
+     "if (status == MQTT_PACKET_INCOMPLETE && reader.left < header.remaining_length)",
+     "if (status == MQTT_PACKET_INCOMPLETE && reader.left < 2)"),
+    ("setting the packet id writes one byte late", "fuzz_v5_stream",
+     "- at) + publish.topic.length,\n                  packet_id);",
+     "- at) + publish.topic.length + 1,\n                  packet_id);"),
+    ("a PUBLISH may have a will delay interval", "fuzz_v5_properties",
+     "MQTTI_V5_IN_WILL | MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES",
+     "MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES"),
+    ("the value of a pair is not checked", "fuzz_v5_properties",
+     "if (status == 0 && type == MQTTI_V5_PAIR)", "if (status > 0 && type == MQTTI_V5_PAIR)"),
+    ("a property may be received and in the array", "fuzz_v5_properties",
+     "        if (writer->at == NULL && writer->status == 0)\n"
+     "            writer->status = mqtti_v5_check_identifier(",
+     "        if (writer->at == NULL && writer->status == 0 && encoded.length == 0)\n"
+     "            writer->status = mqtti_v5_check_identifier("),
+    ("what is left out is checked", "fuzz_v5_properties",
+     "if (status < 0 || is_left_out)\n        return status;", "if (status < 0)\n        return status;"),
+    ("an array of one property is measured as three", "fuzz_v5_properties",
+     "mqtti_measure(writer, 0, properties->count);", "mqtti_measure(writer, 0, properties->count | 2);"),
 ]
 
 
 def plant(header, bug):
     name, target, old, new = bug
-    if target.startswith("fuzz_v5_"):
-        text = header.replace(old, new) if header.count(old) == 1 else None
-    else:
-        text = replaced(header, old, new)
+    if header.count(old) == 1:
+        text = header.replace(old, new)
+    else:  # both versions may have it: then the bug is one of 3.1.1
+        text = None if target.startswith("fuzz_v5_") else replaced(header, old, new)
     if text is None:
         sys.exit(f"plant.py: {name}: not found once:\n{old}")
     return text
@@ -126,7 +156,9 @@ def plant(header, bug):
 
 def build(work, target):
     (work / target).unlink(missing_ok=True)
-    sources = [HERE / (target + ".c"), *SUPPORT.glob("path_*.c")]
+    sources = [HERE / (target + ".c")]
+    if "paths.h" in sources[0].read_text(encoding="utf-8"):
+        sources += SUPPORT.glob("path_*.c")
     subprocess.run(
         [os.environ.get("CLANG", "clang"), "-std=c99", "-g", "-O1", "-w", "-I", work, "-I", SUPPORT,
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-o", work / target,

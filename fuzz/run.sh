@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # run.sh [--msan] SECONDS [TARGET...]: builds the fuzz targets with libFuzzer in a temporary folder and
 # runs each for SECONDS from its seed corpus, as many at a time as there are cores, under ASan and
-# UBSan; with --msan fuzz_decode, or the targets named, under MSan. An input that breaks a property is
-# kept in fuzz/crashes/, and the run fails. FUZZ_CORPUS=FOLDER keeps what is found of interest, in
-# FOLDER/TARGET.corpus, for the next run.
+# UBSan; with --msan fuzz_decode and fuzz_v5_decode, or the targets named, under MSan. An input that
+# breaks a property is kept in fuzz/crashes/, and the run fails. FUZZ_CORPUS=FOLDER keeps what is found
+# of interest, in FOLDER/TARGET.corpus, for the next run.
 set -u
 cd "$(dirname "$0")" || exit 1
 
@@ -14,10 +14,10 @@ usage() {
 
 sanitizers=address,undefined
 targets=(fuzz_decode fuzz_stream fuzz_encode fuzz_prefix fuzz_utf8 fuzz_topics fuzz_session
-    fuzz_v5_decode fuzz_v5_encode)
+    fuzz_v5_decode fuzz_v5_encode fuzz_v5_stream fuzz_v5_properties)
 if [ "${1:-}" = --msan ]; then
     sanitizers=memory
-    targets=(fuzz_decode)
+    targets=(fuzz_decode fuzz_v5_decode)
     shift
 fi
 [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || usage
@@ -31,8 +31,10 @@ mkdir -p crashes
 ./make_seeds.py "$work/seeds" >/dev/null || exit 1
 
 build() {
+    local sources=("$1.c")
+    ! grep -q '"paths.h"' "$1.c" || sources+=(../tests/support/path_*.c)
     "${CLANG:-clang}" -std=c99 -g -O1 -fno-omit-frame-pointer "-fsanitize=fuzzer,$sanitizers" \
-        -fno-sanitize-recover=all -I.. -I../tests/support -o "$work/$1" "$1.c" ../tests/support/path_*.c
+        -fno-sanitize-recover=all -I.. -I../tests/support -o "$work/$1" "${sources[@]}"
 }
 
 # The last line of libFuzzer's account, or what it has found.

@@ -101,7 +101,7 @@ BUGS = [
      "publish->payload.data = reader.at;",
      "publish->payload.data = reader.at - (publish->topic.length > 18);"),
     ("a property's number may be longer than the properties", "fuzz_v5_decode",
-     "} else if (reader->left < type) {", "} else if (reader->left + 1 < type) {"),
+     "if (reader->left < type)\n", "if (reader->left + 1 < type)\n"),
     ("the usual PUBLISH at QoS 1 has no room for a property length", "fuzz_v5_decode",
      "if (reader.left < 3) /* also", "if (reader.left < 2) /* also"),
     ("nothing is left out", "fuzz_v5_decode",
@@ -130,16 +130,17 @@ BUGS = [
      "MQTTI_V5_IN_WILL | MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES",
      "MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES"),
     ("the value of a pair is not checked", "fuzz_v5_properties",
-     "if (status == 0 && type == MQTTI_V5_PAIR)", "if (status > 0 && type == MQTTI_V5_PAIR)"),
+     "if (status < 0 || type != MQTTI_V5_PAIR)\n", "if (status <= 0 || type != MQTTI_V5_PAIR)\n"),
     ("a property may be received and in the array", "fuzz_v5_properties",
-     "        if (writer->at == NULL && writer->status == 0)\n"
-     "            writer->status = mqtti_v5_check_identifier(",
-     "        if (writer->at == NULL && writer->status == 0 && encoded.length == 0)\n"
-     "            writer->status = mqtti_v5_check_identifier("),
+     "            writer.status = mqtti_v5_check_identifier(list, property->id, rule);",
+     "            writer.status = properties->encoded.length > 0 ? 0\n"
+     "                : mqtti_v5_check_identifier(list, property->id, rule);"),
     ("what is left out is checked", "fuzz_v5_properties",
-     "if (status < 0 || is_left_out)\n        return status;", "if (status < 0)\n        return status;"),
+     "int32_t status = is_left_out ? 0 : mqtti_v5_check_identifier(",
+     "int32_t status = mqtti_v5_check_identifier("),
     ("an array of one property is measured as three", "fuzz_v5_properties",
-     "mqtti_measure(writer, 0, properties->count);", "mqtti_measure(writer, 0, properties->count | 2);"),
+     "    list->length = writer.length;\n    return writer.status;",
+     "    list->length = writer.length + (properties->count == 1 ? 2 : 0);\n    return writer.status;"),
 ]
 
 

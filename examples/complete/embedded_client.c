@@ -385,21 +385,25 @@ static void handle_pubrel(struct client *client, uint16_t packet_id)
     answer(client, packet_id, mqtt_encode_pubcomp);
 }
 
-/* Handles PUBACK, PUBREC and PUBCOMP. Ignores one that the message does not wait for: it may belong
- * to a message that was sent before the device was reset. Answers a second PUBREC with PUBREL. */
+/* Handles PUBACK, PUBREC and PUBCOMP. A type that the message does not wait for ends the connection
+ * [MQTT-4.8.0-1]. Ignores another packet id: it may belong to a message that was sent before the
+ * device was reset. Answers a second PUBREC with PUBREL. */
 static void handle_acknowledgement(struct client *client, enum mqtt_packet_type type,
                                    uint16_t packet_id)
 {
+    const struct mqtt_publish *message = &client->message;
     const enum client_message_state state = client->message_state;
-    const uint8_t qos = client->message.qos;
+    const bool is_released = state == MESSAGE_RELEASE_DUE || state == MESSAGE_RELEASED;
+    const bool waits = message->qos > 0 && (state == MESSAGE_SENT || is_released);
 
-    if (packet_id != client->message.packet_id)
+    if (!waits || packet_id != message->packet_id)
         return;
-    if (type == MQTT_PUBREC && qos == 2 && (state == MESSAGE_SENT || state == MESSAGE_RELEASED))
-        client->message_state = MESSAGE_RELEASE_DUE;
-    else if ((type == MQTT_PUBACK && qos == 1 && state == MESSAGE_SENT) ||
-             (type == MQTT_PUBCOMP && state == MESSAGE_RELEASED))
+    if (message->qos == 1 ? type == MQTT_PUBACK : is_released && type == MQTT_PUBCOMP)
         client->message_state = MESSAGE_NONE; /* the packet id is free again [MQTT-2.3.1-3] */
+    else if (message->qos == 2 && type == MQTT_PUBREC)
+        client->message_state = MESSAGE_RELEASE_DUE;
+    else
+        end_connection(client, CLIENT_VIOLATION, (int32_t)type);
 }
 
 /* The server has no session. With clean session 1 it never has one [MQTT-3.1.2-6]. A message in

@@ -559,6 +559,43 @@ class WithoutBroker(unittest.TestCase):
                     connection.sendall(wire)
                     self.assertEqual(device.wait_for("closed"), "closed: " + reason)
 
+    def test_acknowledgements_of_the_wrong_type(self):
+        """They end the connection [MQTT-4.8.0-1]; on the next one the message is continued."""
+        puback, pubrec, pubrel, pubcomp = b"\x40\x02", b"\x50\x02", b"\x62\x02", b"\x70\x02"
+        for qos, received, wrong, rest in [
+            (1, [], pubrec, [puback]),
+            (1, [], pubcomp, [puback]),
+            (2, [], puback, [pubrec, pubcomp]),
+            (2, [], pubcomp, [pubrec, pubcomp]),
+            (2, [pubrec], puback, [pubcomp]),
+        ]:
+            with self.subTest((qos, received, wrong)), listener() as (server, port), client(
+                    port, "--topic", "t", "--qos", str(qos), "--message", "x") as device:
+                with accept(server) as connection:
+                    read_packet(connection)
+                    connection.sendall(CONNACK)
+                    message = read_packet(connection)
+                    packet_id = message[5:7]
+                    for right in received:
+                        connection.sendall(right + packet_id)
+                        self.assertEqual(read_packet(connection), pubrel + packet_id)
+                    # Nobody waits for another packet id, which is no violation.
+                    other = bytes([packet_id[0] ^ 1, packet_id[1]])
+                    connection.sendall(wrong + other + wrong + packet_id)
+                    self.assertEqual(connection.recv(1), b"")
+                self.assertEqual(device.wait_for("closed"),
+                                 f"closed: not expected, type ({wrong[0] >> 4})")
+                with accept(server) as connection:
+                    read_packet(connection)
+                    connection.sendall(CONNACK_SESSION_PRESENT)
+                    again = bytes([message[0] | 8]) + message[1:]
+                    for right in rest:
+                        self.assertEqual(read_packet(connection),
+                                         pubrel + packet_id if right == pubcomp else again)
+                        connection.sendall(right + packet_id)
+                    self.assertEqual(read_packet(connection), b"\xe0\x00")
+                self.assertEqual(device.finish()[2], 0)
+
     def test_keep_alive(self):
         """PINGREQ goes out in time, and a server that does not answer it is left."""
         with listener() as (server, port), client(port, "--keep-alive", "1", "--subscribe",

@@ -2,7 +2,7 @@
  * speed count:        runs each work many times, for callgrind to count; prints name and packets
  * speed grow:         runs each point of each curve, likewise; prints what it has run
  * speed time SECONDS: prints name and nanoseconds per packet, the least of many repeats
- * speed stream:       prints the packets of the stream, in hexadecimal */
+ * speed stream 4|5:   prints the packets of the stream of 3.1.1 or 5.0, in hexadecimal */
 #define _POSIX_C_SOURCE 200809L
 
 #include "works.h"
@@ -198,12 +198,6 @@ static void print_packet(const uint8_t *bytes, size_t length)
     printf("\n");
 }
 
-static bool stream(void)
-{
-    works_stream(print_packet);
-    return true;
-}
-
 /* A work that fails would be fast. */
 static bool all_right(void)
 {
@@ -237,9 +231,10 @@ int main(int argc, char **argv)
         done = grow();
     else if (strcmp(mode, "time") == 0 && argc == 3)
         done = measure(strtod(argv[2], NULL));
-    else if (strcmp(mode, "stream") == 0)
-        done = stream();
-    else
-        fprintf(stderr, "usage: speed about | count | grow | time SECONDS | stream\n");
+    else if (strcmp(mode, "stream") == 0 && argc == 3) {
+        works_stream(strcmp(argv[2], "5") == 0, print_packet);
+        done = true;
+    } else
+        fprintf(stderr, "usage: speed about | count | grow | time SECONDS | stream 4|5\n");
     return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -39,6 +39,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[2]
+SOURCES = ("main.c", "works.c", "works_v5.c")
 LIMITS = HERE / "limits.tsv"
 DOCUMENT = PROJECT / "docs" / "performance.md"
 ROWS = {  # of its table: title and work
@@ -57,6 +58,7 @@ ROWS = {  # of its table: title and work
     "Decode a SUBACK of four codes": "decode_suback",
     "Decode a CONNACK": "decode_connack",
     "Decode a stream, per packet": "decode_stream",
+    "… of MQTT 5.0": "v5_decode_stream",
     "Decode only the fixed header": "decode_fixed_header",
     "Encode the PUBLISH at QoS 0": "encode_publish_qos0",
     "Encode the PUBLISH at QoS 1": "encode_publish_qos1",
@@ -315,7 +317,7 @@ def time_programs(programs):
 
 
 def time_javascript(program, folder):
-    """The same stream by mqtt-packet, which the tests of the peers install."""
+    """The same streams by mqtt-packet, which the tests of the peers install."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         missing.append("mqtt-packet was not timed: install the packages nodejs and npm.")
         return {}, {}
@@ -329,16 +331,14 @@ def time_javascript(program, folder):
         reasons = missing if ended.code == SKIPPED else failures
         reasons.append("mqtt-packet was not timed: npm could not install it.")
         return {}, {}
-    stream = "".join(line[0] + "\n" for line in run([program, "stream"]))
-    lines = run(
-        ["node", HERE / "mqtt_packet_speed.js"], cwd=folder, input=stream
-    )
-    found = dict(lines)
+    times, node = {}, None
+    for version, prefix in (("4", ""), ("5", "v5_")):
+        stream = "".join(line[0] + "\n" for line in run([program, "stream", version]))
+        found = dict(run(["node", HERE / "mqtt_packet_speed.js", version], cwd=folder, input=stream))
+        node = found.pop("node")
+        times |= {f"mqtt-packet/{prefix}{name}": float(time) for name, time in found.items()}
     version = json.loads((peers / "package.json").read_text("utf-8"))["dependencies"]["mqtt-packet"]
-    return (
-        {f"mqtt-packet/{name}": float(found[name]) for name in ("decode_stream", "encode_stream")},
-        {"mqtt-packet": version, "node": found["node"]},
-    )
+    return times, {"mqtt-packet": version, "node": node}
 
 
 # ---- Results -------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ def programs_in(folder):
     elif "clang version 14." in run(["clang", "--version"])[0][0]:
         programs["clang/"] = folder / "speed_clang"
         run(["clang", "-std=c99", "-O2", "-gdwarf-4", "-DHAVE_MOSQUITTO=0", "-Wl,-z,now", f"-I{PROJECT}",
-             "-o", programs["clang/"], HERE / "main.c", HERE / "works.c"])  # fmt: skip
+             "-o", programs["clang/"], *(HERE / name for name in SOURCES)])  # fmt: skip
     cpu = pathlib.Path("/proc/cpuinfo")
     if (folder / "speed_avx2").is_file() and "avx2" in cpu.read_text("utf-8").split():
         programs["avx2/"] = folder / "speed_avx2"

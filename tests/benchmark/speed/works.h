@@ -35,7 +35,7 @@ void works_fill(void);
 /* Prints with what it is built: lines of a name, a tab and a value. */
 void works_about(void);
 
-/* Calls take(packet, length) for each packet of the stream. */
-void works_stream(void (*take)(const uint8_t *bytes, size_t length));
+/* Calls take(packet, length) for each packet of the stream, of 3.1.1 or 5.0. */
+void works_stream(bool is_v5, void (*take)(const uint8_t *bytes, size_t length));
 
 #endif

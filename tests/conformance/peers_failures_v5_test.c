@@ -1,6 +1,8 @@
 /* MQTT 5.0 where other implementations have failed: a pool of properties that several connections
- * share, a fixed number of properties, the reason code of an error, properties that stand twice, and
- * properties that a server loses or keeps when it forwards a message. */
+ * share, a fixed number of properties, the reason code of an error, properties that stand twice,
+ * properties that a server loses or keeps when it forwards a message, and short forms, values and
+ * lengths that the standard allows. A number after a project's name is that of a public report: an
+ * issue or a pull request on GitHub. */
 #include "support_v5.h"
 
 #include <stdio.h>
@@ -353,6 +355,235 @@ START_TEST(each_property_of_a_publish_is_left_out_alone)
 }
 END_TEST
 
+/* ---- What the standard allows and others refuse, lose or change */
+
+static const struct {
+    const char *bytes;
+    const char *shortest; /* how the same is encoded, if not with these bytes */
+} allowed[] = {
+    /* 3.14.2.1, 3.14.2.2.1, 3.15.2.1: without a reason code, or without a property length.
+     * mqtt-packet 76, MQTTnet 1994; rust-mqtt 59, paho.golang 302; mosquitto 3591, mqtt-packet 160 */
+    {"E0 00", NULL},
+    {"E0 01 8E", NULL},
+    {"F0 00", NULL},
+    /* 3.4.2.1, 3.6.2.1: an acknowledgement of each length.
+     * mqtt-packet 80, contiki-ng 3230; mqtt_cpp 650, ntex-mqtt 56; paho.mqtt.python 481 */
+    {"40 02 002A", NULL},
+    {"40 03 002A 10", NULL},
+    {"40 04 002A 00 00", "40 02 002A"},
+    {"62 04 0001 00 00", "62 02 0001"},
+    /* The same sections: user properties rule out the short form, also with reason code 0.
+     * netty 16574 */
+    {"40 0B 002A 00 07 26 0001'a' 0001'b'", NULL},
+    {"50 0B 002A 00 07 26 0001'a' 0001'b'", NULL},
+    {"62 0B 002A 00 07 26 0001'a' 0001'b'", NULL},
+    {"70 0B 002A 00 07 26 0001'a' 0001'b'", NULL},
+    {"E0 09 00 07 26 0001'a' 0001'b'", NULL},
+    /* 3.3.2.3.7, 1.5.4: a name that stands twice, first with an empty value; an empty name.
+     * mqtt-packet 161 */
+    {"30 11 0001'a' 0D 26 0001'a' 0000 26 0001'a' 0001'b'", NULL},
+    {"30 09 0001'a' 05 26 0000 0000", NULL},
+    /* 1.5.6, 3.3.2.3.6: correlation data of any bytes, or of none.
+     * mqtt_cpp 888, aws-crt-python 560; ktor-mqtt 25 */
+    {"30 0B 0001'a' 06 09 0003 00FF00 'x'", NULL},
+    {"30 08 0001'a' 03 09 0000 'x'", NULL},
+    /* 3.3.2.3.8: several subscription identifiers, two of them the same.
+     * zMQTT 80, emqtt 198 */
+    {"30 0A 0001'a' 06 0B 01 0B 02 0B 01", NULL},
+    /* 3.3.2.3.4: a topic alias for an empty topic. emqx 1888 */
+    {"30 06 0000 03 23 0001", NULL},
+    /* 3.3.3: no payload after properties. esp-mqtt 250 */
+    {"30 06 0001'a' 02 01 00", NULL},
+    /* 2.1.4: a remaining length above 65,535. contiki-ng 3230 */
+    {"30 82 80 04 0001'a' 00 78*65534", NULL},
+    /* 3.1.2.9: a password without a user name.
+     * mosquitto 1274, paho.mqtt.python 726, netty 16828, mqtt-packet 148 */
+    {"10 10 0004'MQTT'05 42 003C 00 0000 0001'p'", NULL},
+    /* [MQTT-3.1.2-17]: an empty user name is a user name. mochi-mqtt 178 */
+    {"10 0F 0004'MQTT'05 82 003C 00 0000 0000", NULL},
+    /* 3.1.2.11.2, 3.14.2.2.2: a session expiry interval of 0 is not an absent one; the longest is
+     * above that of an int32_t. hivemq-mqtt-client 415, esp-mqtt 313; paho.mqtt.cpp 498 */
+    {"10 12 0004'MQTT'05 02 003C 05 11 00000000 0000", NULL},
+    {"10 12 0004'MQTT'05 02 003C 05 11 FFFFFFFF 0000", NULL},
+    {"E0 07 00 05 11 00000000", NULL},
+    /* 3.9.3: every reason code of a failure. esp-mqtt 272 */
+    {"90 0C 0001 00 80 83 87 8F 91 97 9E A1 A2", NULL},
+    /* 3.11.3: an UNSUBACK has reason codes, and 0x11 is one of a success. mosquitto 1167, zMQTT 81 */
+    {"B0 05 0002 00 00 11", NULL},
+};
+
+/* mqtt-packet 162 read the reason code of a short DISCONNECT or AUTH from the packet after it. */
+START_TEST(what_is_allowed_is_kept_whatever_follows)
+{
+    const struct test_block alone = test_parse(allowed[_i].bytes);
+    const struct test_block followed = test_copy(test_letters, alone.length + 2);
+    const struct test_block expected =
+        test_parse(allowed[_i].shortest != NULL ? allowed[_i].shortest : allowed[_i].bytes);
+    const struct test_block encoded = test_copy(test_letters, expected.length);
+    struct mqtt_v5_packet packet;
+
+    memcpy(followed.bytes, alone.bytes, alone.length);
+    memcpy(followed.bytes + alone.length, "\xC0", 2); /* a PINGREQ */
+    ck_assert_int_eq(mqtt_v5_decode(&packet, followed.bytes, followed.length),
+                     (int32_t)alone.length);
+    ck_assert_int_eq(mqtt_v5_encode(encoded.bytes, encoded.length, &packet),
+                     (int32_t)expected.length);
+    test_assert_bytes("followed", encoded.bytes, expected.bytes, expected.length);
+    test_fill(encoded.bytes, encoded.length);
+    ck_assert_int_eq(mqtt_v5_decode(&packet, alone.bytes, alone.length), (int32_t)alone.length);
+    ck_assert_int_eq(mqtt_v5_encode(encoded.bytes, encoded.length, &packet),
+                     (int32_t)expected.length);
+    test_assert_bytes("alone", encoded.bytes, expected.bytes, expected.length);
+    ck_assert_int_eq(mqtt_v5_decode(&packet, alone.bytes, alone.length - 1),
+                     MQTT_PACKET_INCOMPLETE);
+    test_free(encoded);
+    test_free(expected);
+    test_free(followed);
+    test_free(alone);
+}
+END_TEST
+
+/* ---- 2.2.2.1: the property length does not count its own bytes. With more than one of them, others
+ * took the last property for payload: netty 17096, paho.mqtt.python 541, mochi-mqtt 171 */
+
+static const size_t list_lengths[] = {127, 128, 129, 16383, 16384, 16385};
+
+START_TEST(a_property_length_of_more_than_one_byte_leaves_the_payload_alone)
+{
+    const size_t length = list_lengths[_i];
+    const struct mqtt_string value = {test_letters,
+                                      length - 8}; /* the rest is 26 0001'n' XXXX 01 01 */
+    struct mqtt_v5_property list[2] = {
+        {MQTT_V5_PROPERTY_USER_PROPERTY, {{{"n", 1}, {NULL, 0}}}},
+        {MQTT_V5_PROPERTY_PAYLOAD_FORMAT_INDICATOR, {{{NULL, 0}, {NULL, 0}}}}};
+    struct mqtt_v5_publish publish = {0};
+    struct mqtt_v5_packet packet;
+    struct mqtt_v5_property property;
+    struct test_block block;
+    size_t position = 0;
+
+    list[0].as.pair.value = value;
+    list[1].as.number = 1;
+    publish.topic = mqtt_string_from("a");
+    publish.payload = mqtt_bytes_from("\x01\x01{}", 4); /* it begins like the last property */
+    publish.properties.list = list;
+    publish.properties.count = 2;
+    block = test_copy(test_letters, (size_t)mqtt_v5_encode_publish(NULL, 0, &publish));
+    ck_assert_int_eq(mqtt_v5_encode_publish(block.bytes, block.length, &publish),
+                     (int32_t)block.length);
+    ck_assert_int_eq(mqtt_v5_decode(&packet, block.bytes, block.length), (int32_t)block.length);
+    ck_assert_uint_eq(packet.as.publish.properties.encoded.length, length);
+    test_assert_binary("payload", packet.as.publish.payload, publish.payload);
+    ck_assert(mqtt_v5_next_property(&packet.as.publish.properties, &position, &property));
+    test_v5_assert_property("first", &property, &list[0]);
+    ck_assert(mqtt_v5_next_property(&packet.as.publish.properties, &position, &property));
+    test_v5_assert_property("last", &property, &list[1]);
+    ck_assert(!mqtt_v5_next_property(&packet.as.publish.properties, &position, &property));
+    test_free(block);
+}
+END_TEST
+
+/* ---- 3.1.2.11 and so on: what a decoder takes, an encoder writes. wolfMQTT 618: a broker took a
+ * byte of another value, acknowledged the message, could not encode it, and dropped it */
+
+static const struct {
+    uint8_t id;
+    const char *before; /* the packet up to the property length */
+    const char *after;
+} byte_properties[] = {
+    {MQTT_V5_PROPERTY_PAYLOAD_FORMAT_INDICATOR, "30 06 0001'a' 02", ""},
+    {MQTT_V5_PROPERTY_REQUEST_PROBLEM_INFORMATION, "10 0F 0004'MQTT'05 02 0000 02", "0000"},
+    {MQTT_V5_PROPERTY_REQUEST_RESPONSE_INFORMATION, "10 0F 0004'MQTT'05 02 0000 02", "0000"},
+    {MQTT_V5_PROPERTY_MAXIMUM_QOS, "20 05 0000 02", ""},
+    {MQTT_V5_PROPERTY_RETAIN_AVAILABLE, "20 05 0000 02", ""},
+    {MQTT_V5_PROPERTY_WILDCARD_SUBSCRIPTION_AVAILABLE, "20 05 0000 02", ""},
+    {MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIERS_AVAILABLE, "20 05 0000 02", ""},
+    {MQTT_V5_PROPERTY_SHARED_SUBSCRIPTION_AVAILABLE, "20 05 0000 02", ""},
+};
+#define BYTE_PROPERTY_COUNT (sizeof byte_properties / sizeof byte_properties[0])
+
+START_TEST(a_byte_that_is_taken_can_be_written)
+{
+    struct mqtt_v5_property property = {0};
+    struct mqtt_v5_packet packet;
+    char text[64];
+
+    property.id = byte_properties[_i].id;
+    for (property.as.number = 0; property.as.number <= 255; property.as.number++) {
+        const int32_t status = property.as.number <= 1 ? 0 : MQTT_ERROR_PROPERTY_VALUE;
+        const unsigned value = (unsigned)property.as.number;
+        struct test_block block;
+        int32_t decoded;
+        snprintf(text, sizeof text, "%s %02X %02X %s", byte_properties[_i].before, property.id,
+                 value, byte_properties[_i].after);
+        block = test_parse(text);
+        decoded = mqtt_v5_decode(&packet, block.bytes, block.length);
+        ck_assert_int_eq(decoded, status == 0 ? (int32_t)block.length : status);
+        ck_assert_int_eq(mqtt_v5_encode_property(NULL, 0, &property), status == 0 ? 2 : status);
+        test_free(block);
+    }
+    ck_assert_int_eq(mqtt_v5_encode_property(NULL, 0, &property), MQTT_ERROR_PROPERTY_VALUE);
+}
+END_TEST
+
+/* ---- What the standard forbids and others take or send */
+
+static const struct {
+    const char *bytes;
+    int32_t status;
+} forbidden[] = {
+    /* 3.11.3: an UNSUBACK without a reason code, and that of 3.1.1. mosquitto 1167 */
+    {"B0 03 0002 00", MQTT_ERROR_SUBACK_NO_RETURN_CODE},
+    {"B0 02 0002", MQTT_ERROR_REMAINING_LENGTH},
+    /* [MQTT-3.15.1-1]. paho.mqtt.java 980 */
+    {"F1 00", MQTT_ERROR_FLAGS},
+    /* [MQTT-3.3.2-14], also in a will. paho.mqtt.java 545 */
+    {"30 0A 0001'a' 06 08 0003'a/#'", MQTT_ERROR_TOPIC_NAME_WILDCARD},
+    {"10 19 0004'MQTT'05 06 0000 00 0000 06 08 0003'a/+' 0001'w' 0000",
+     MQTT_ERROR_TOPIC_NAME_WILDCARD},
+    /* 3.2.2.3.3. rabbitmq-server 17057 */
+    {"20 06 0000 03 21 0000", MQTT_ERROR_PROPERTY_VALUE},
+    /* 3.9.3: a reason code of UNSUBACK. */
+    {"90 04 0001 00 11", MQTT_ERROR_REASON_CODE},
+    /* 3.1.2.11.9, 3.15.2.2.3: authentication data without a method. */
+    {"F0 05 18 03 16 0000", MQTT_ERROR_AUTHENTICATION_METHOD},
+};
+
+START_TEST(what_is_forbidden_is_refused)
+{
+    const struct test_block block = test_parse(forbidden[_i].bytes);
+    struct mqtt_v5_packet packet;
+
+    ck_assert_int_eq(mqtt_v5_decode(&packet, block.bytes, block.length), forbidden[_i].status);
+    test_free(block);
+}
+END_TEST
+
+/* Of 3.1.1, whose clauses these are: a connection of this version has nothing of 5.0. */
+static const struct {
+    const char *bytes;
+    int32_t status;
+} not_of_3_1_1[] = {
+    /* Table 2.1: type 15 is reserved. wolfMQTT 580, 586 */
+    {"F0 00", MQTT_ERROR_RESERVED_TYPE},
+    /* 3.4, 3.11, 3.14: no reason code. hivemq-mqtt-client 139, mochi-mqtt 353 */
+    {"40 03 0001 10", MQTT_ERROR_REMAINING_LENGTH},
+    {"B0 04 0002 00 00", MQTT_ERROR_REMAINING_LENGTH},
+    {"E0 01 00", MQTT_ERROR_REMAINING_LENGTH},
+    /* [MQTT-3.1.2-22]. emqx 17913 */
+    {"10 0F 0004'MQTT'04 42 003C 0000 0001'p'", MQTT_ERROR_PASSWORD_WITHOUT_USER_NAME},
+};
+
+START_TEST(nothing_of_5_0_is_taken_in_3_1_1)
+{
+    const struct test_block block = test_parse(not_of_3_1_1[_i].bytes);
+    struct mqtt_packet packet;
+
+    ck_assert_int_eq(mqtt_decode(&packet, block.bytes, block.length), not_of_3_1_1[_i].status);
+    test_free(block);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("peers_failures_v5");
@@ -369,6 +600,15 @@ int main(void)
     tcase_add_test(tests, a_will_goes_out_with_all_of_its_properties_but_the_delay);
     tcase_add_test(tests, a_bridge_leaves_the_subscription_identifiers_behind);
     tcase_add_loop_test(tests, each_property_of_a_publish_is_left_out_alone, 0, 8);
+    tcase_add_loop_test(tests, what_is_allowed_is_kept_whatever_follows, 0,
+                        (int)(sizeof allowed / sizeof allowed[0]));
+    tcase_add_loop_test(tests, a_property_length_of_more_than_one_byte_leaves_the_payload_alone, 0,
+                        (int)(sizeof list_lengths / sizeof list_lengths[0]));
+    tcase_add_loop_test(tests, a_byte_that_is_taken_can_be_written, 0, (int)BYTE_PROPERTY_COUNT);
+    tcase_add_loop_test(tests, what_is_forbidden_is_refused, 0,
+                        (int)(sizeof forbidden / sizeof forbidden[0]));
+    tcase_add_loop_test(tests, nothing_of_5_0_is_taken_in_3_1_1, 0,
+                        (int)(sizeof not_of_3_1_1 / sizeof not_of_3_1_1[0]));
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }

@@ -276,7 +276,8 @@ START_TEST(names)
         }
     }
     ck_assert_str_eq(mqtt_v5_property_name((enum mqtt_v5_property_id) - 1), "Reserved");
-    ck_assert_str_eq(mqtt_v5_property_name((enum mqtt_v5_property_id)0x101), "Reserved");
+    if (sizeof(enum mqtt_v5_property_id) > 1) /* it has one byte with -fshort-enums */
+        ck_assert_str_eq(mqtt_v5_property_name((enum mqtt_v5_property_id)0x101), "Reserved");
 }
 END_TEST
 

@@ -2,6 +2,15 @@
  * semihosting, in WebAssembly, on Linux without a C library, and with one. */
 #include "port.h"
 
+/* The compiler copies structs by it, also where there is no C library. */
+#if defined(PORTING_MEMCPY)
+void *memcpy(void *to, const void *from, size_t length);
+void *memcpy(void *to, const void *from, size_t length)
+{
+    return port_copy(to, from, length);
+}
+#endif
+
 #if defined(__AVR__)
 
 #include <avr/interrupt.h>

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """targets.py [--only WORD] [--skip-missing] [--write]: the header on other machines and compilers.
 
-Builds six programs of tests/conformance for each target, with all warnings as errors, and runs
-them, most under an emulator; on machines too small for that the core test; and compiles the header where there is no C library. Then plants faults that must be noticed.
+Builds programs of tests/conformance for each target, with all warnings as errors, and runs them, most
+under an emulator; on machines too small for that the core tests; and compiles the header where there
+is no C library. Then plants faults that must be noticed.
 Prints a line for each and last "N passed, M failed". Exits with 1 if one fails, if a tool is
 missing, or if docs/porting.md says something else about what ran than it did.
 
@@ -49,13 +50,14 @@ WARNINGS = shlex.split(
     "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wcast-align"
     " -Wundef -Wvla -Werror"
 )
+CORPORA = [f'-DCORPUS="{PROJECT / "tests/conformance/packets.txt"}"',
+           f'-DCORPUS_V5="{PROJECT / "tests/conformance/packets_v5.txt"}"']  # fmt: skip
 # How many of the prefixes and capacities of the longest packets are tried, and how long a string.
 NATIVE = ["-DSTRIDE=251", "-DLONGEST=50"]
 EMULATED = ["-DSTRIDE=251", "-DCLOSE=70", "-DLONGEST=36"]
 SECONDS = 240  # the longest that one program may take
 
-SHARED = ["support/support.c", "conformance/corpus.c", "support/path_default.c",
-          "support/path_portable.c", "builds/porting/check/check.c"]  # fmt: skip
+CHECK = "builds/porting/check/check.c"
 CORPUS = ["support/support.c", "conformance/corpus.c"]
 PATHS = ["support/path_default.c", "support/path_portable.c"]
 SUITES = {  # of the source its others
@@ -65,7 +67,18 @@ SUITES = {  # of the source its others
     "conformance/statuses_test.c": CORPUS,
     "conformance/strings_test.c": ["support/support.c", *PATHS],
     "conformance/topics_test.c": ["support/support.c", *PATHS],
+    "conformance/functions_v5_test.c": ["support/support.c"],
+    "conformance/packets_v5_test.c": ["support/support.c"],
+    "conformance/statuses_v5_test.c": ["support/support.c"],
 }
+# These only on the targets in ALL_OF_V5: they take as long as all of MQTT 5.0 above.
+V5 = ["support/support.c", "support/support_v5.c"]
+SUITES_V5 = {
+    "conformance/corpus_v5_test.c": [*V5, "conformance/corpus.c", "conformance/corpus_v5.c"],
+    "conformance/enumerations_v5_test.c": V5,
+    "conformance/peers_failures_v5_test.c": V5,
+}
+ALL_OF_V5 = ["s390x, big-endian", "i386"]
 
 
 class Failure(Exception):
@@ -108,13 +121,14 @@ def must(command, cwd=None, env=None):
 
 # ------------------------------------------------------------------------------------------------
 # Targets. `flags` are those of the compiler that matter, and are shown; `run` starts a program;
-# `path` is the MQTT_CODEC_SIMD that must come out.
+# `path` is the MQTT_CODEC_SIMD that must come out; of the small packets of MQTT 5.0 the core test has
+# one in `every`.
 # ------------------------------------------------------------------------------------------------
 
 Target = collections.namedtuple(
     "Target",
-    "name compiler flags run path own_flags libraries sources left_out suffix",
-    defaults=("", "", 0, "", "-lpthread", (), {}, ""),
+    "name compiler flags run path own_flags libraries sources left_out suffix every",
+    defaults=("", "", 0, "", "-lpthread", (), {}, "", 1),
 )
 
 SEMIHOSTED = (
@@ -123,7 +137,7 @@ SEMIHOSTED = (
 )
 STATIC = "-static"
 
-# On all of them the six suites.
+# On all of them the suites.
 HOSTS = [
     Target("x86-64, SSE2", "gcc", "-O2", "", 1),
     Target("x86-64, SSE2 forced", "gcc", "-O2 -DMQTT_CODEC_SIMD=1", "", 1),
@@ -163,11 +177,12 @@ HOSTS = [
 BARE = "-ffreestanding -nostdlib"
 CORES = [
     Target("Cortex-M0", "arm-none-eabi-gcc", f"-O2 -mcpu=cortex-m0 -mthumb {BARE}",
-           SEMIHOSTED.format("microbit"), 0, f"-std=c99 -T{HERE}/cortex_m0.ld",
+           SEMIHOSTED.format("microbit"), 0, f"-std=c99 -T{HERE}/cortex_m0.ld -DPORTING_MEMCPY",
            libraries="-lgcc"),
-    # GCC 5.4 takes for uninitialized what is not.
+    # GCC 5.4 takes for uninitialized what is not. Constants are in its 16 KB of RAM.
     Target("AVR, int and size_t of 16 bits", "avr-gcc", "-Os -mmcu=atmega1284p",
-           "simavr -m atmega1284p", 0, "-std=c99 -Wno-maybe-uninitialized", libraries=""),
+           "simavr -m atmega1284p", 0, "-std=c99 -Wno-maybe-uninitialized", libraries="",
+           every=4),
     Target("wasm32", "clang-14", f"-O2 --target=wasm32 {BARE}", f"node {HERE}/run_wasm.js", 0,
            "-std=c99 -Wl,--no-entry -Wl,--export=core_test", libraries=""),
     *(Target("x86-64, no C library", compiler, f"-O2 {BARE}", "", 0,
@@ -226,7 +241,7 @@ def compile_suites(target, folder, project_header=PROJECT, sources=None, warning
         *(f"-I{folder}" for folder in (project_header, PROJECT / "tests/support",
                                        PROJECT / "tests/conformance")),
         "-isystem", HERE / "check",
-        f'-DCORPUS="{PROJECT / "tests/conformance/packets.txt"}"',
+        *CORPORA,
         *(EMULATED if target.run else NATIVE),
         f"-DCHECK_LEAVE_OUT={left_out}",
     ]  # fmt: skip
@@ -267,12 +282,11 @@ def reference():
     """Of each suite the number of its tests, by the Check library itself."""
     tests = {}
     with tempfile.TemporaryDirectory() as folder:
-        for source, others in SUITES.items():
+        for source, others in (SUITES | SUITES_V5).items():
             name = pathlib.Path(source).stem.removesuffix("_test")
             program = pathlib.Path(folder) / name
             must(["gcc", "-std=c99", "-O2", f"-I{PROJECT}", f"-I{PROJECT}/tests/support",
-                  f"-I{PROJECT}/tests/conformance", *NATIVE,
-                  f'-DCORPUS="{PROJECT / "tests/conformance/packets.txt"}"', "-o", program,
+                  f"-I{PROJECT}/tests/conformance", *NATIVE, *CORPORA, "-o", program,
                   PROJECT / "tests" / source, *(PROJECT / "tests" / other for other in others),
                   "-lcheck", "-lsubunit", "-lrt", "-lm", "-lpthread"])  # fmt: skip
             output = must([program])
@@ -286,11 +300,14 @@ def reference():
 def host(target, folder, context):
     own = [f"builds/porting/{source}" for source in target.sources]
     with_paths = ["conformance/paths_test.c"] if target.path != 0 else []
-    compile_suites(target, folder, sources=[*SUITES, *SHARED, *own, *with_paths])
+    suites = SUITES | SUITES_V5 if target.name in ALL_OF_V5 else SUITES
+    others = {source for sources in suites.values() for source in sources}
+    compile_suites(target, folder,
+                   sources=[*suites, *sorted(others), CHECK, *own, *with_paths])  # fmt: skip
     total_tests = total_checks = left_out = 0
-    for source, others in SUITES.items():
+    for source, others in suites.items():
         stem = pathlib.Path(source).stem
-        program = link(target, folder, stem, [source, *others, "builds/porting/check/check.c", *own])
+        program = link(target, folder, stem, [source, *others, CHECK, *own])
         name, tests, checks = run_suite(target, program, context.env)
         out = len(target.left_out.get(name, []))
         if name not in context.tests or tests + out != context.tests[name]:
@@ -298,7 +315,7 @@ def host(target, folder, context):
         total_tests += tests
         total_checks += checks
         left_out += out
-    text = f"{len(SUITES)} suites, {total_tests:,} tests, {total_checks:,} checks"
+    text = f"{len(suites)} suites, {total_tests:,} tests, {total_checks:,} checks"
     if left_out:
         text += f"; {left_out} tests left out"
     if with_paths:
@@ -316,13 +333,17 @@ def host(target, folder, context):
 # ------------------------------------------------------------------------------------------------
 
 
-def write_core_cases(folder):
-    """core_cases.h: the cases of packets.txt that have up to 64 bytes."""
+# Of each core test its source, the packets, and the file for those that have up to 64 bytes.
+CORE_TESTS = [("core_test.c", make_seeds.PACKETS, "core_cases.h"),
+              ("core_v5_test.c", make_seeds.V5_PACKETS, "core_v5_cases.h")]  # fmt: skip
+
+
+def write_core_cases(folder, packets, name, every):
     data, rows = b"", []
-    for case in make_seeds.read_cases():
-        taken = make_seeds.parse_bytes(case.get("bytes", ""))
-        if "bytes" not in case or len(taken) > 64:
-            continue
+    small = [case for case in make_seeds.read_cases(packets)
+             if "bytes" in case and len(make_seeds.parse_bytes(case["bytes"])) <= 64]  # fmt: skip
+    for case in small[::every]:
+        taken = make_seeds.parse_bytes(case["bytes"])
         canonical = make_seeds.parse_bytes(case.get("shortest", case["bytes"]))
         rejected = re.match(r"(\w+) at (\d+)$", case.get("reject", ""))
         if rejected:
@@ -334,17 +355,19 @@ def write_core_cases(folder):
             f" {len(canonical)}}}, /* {case['packet'].replace('*/', '')} */"
         )
         data += taken + canonical
-    (folder / "core_cases.h").write_text(
+    (folder / name).write_text(
         "static const uint8_t case_bytes[] = {" + ", ".join(map(str, data)) + "};\n\n"
         "#define CORE_CASES \\\n    " + " \\\n    ".join(rows) + "\n"
     )
 
 
-def build_core(target, folder, header=PROJECT, warnings=True):
+def build_core(target, folder, test=CORE_TESTS[0], header=PROJECT, warnings=True):
+    source, packets, cases = test
+    write_core_cases(folder, packets, cases, target.every if test is CORE_TESTS[1] else 1)
     program = folder / ("core" + target.suffix)
     must([target.compiler, *target.flags.split(), *target.own_flags.split(),
           *(WARNINGS if warnings else ["-w"]), f"-I{folder}", f"-I{header}", f"-I{HERE}",
-          f"-DPORTING_PATH={target.path}", "-o", program, HERE / "core_test.c", HERE / "port.c",
+          f"-DPORTING_PATH={target.path}", "-o", program, HERE / source, HERE / "port.c",
           *target.libraries.split()])  # fmt: skip
     return program
 
@@ -352,16 +375,20 @@ def build_core(target, folder, header=PROJECT, warnings=True):
 CORE_RESULT = re.compile(r"core: (\d+) checks, (\d+) failed, path (\d)\b")
 
 
-def core(target, folder, context):
-    write_core_cases(folder)
-    program = build_core(target, folder)
-    status, output = run([*target.run.split(), program], env=context.env)
+def run_core(target, program, env):
+    status, output = run([*target.run.split(), program], env=env)
     result = CORE_RESULT.search(output)
     if status != 0 or "FAILED" in output or result is None or result[2] != "0":
         raise Failure(f"exits with {status}\n{output[-2000:]}")
     if int(result[3]) != target.path:
         raise Failure(f"path {result[3]} is built, not {target.path}")
-    return f"core test, {int(result[1]):,} checks"
+    return int(result[1])
+
+
+def core(target, folder, context):
+    old, new = (run_core(target, build_core(target, folder, test), context.env)
+                for test in CORE_TESTS)  # fmt: skip
+    return f"core tests, {old:,} checks, and of MQTT 5.0 {new:,}"
 
 
 # ------------------------------------------------------------------------------------------------
@@ -479,7 +506,7 @@ def byte_order(folder, context):
     results = {}
     for name in ("x86-64, SSE2", "s390x, big-endian", "MIPS, 32 bits, big-endian"):
         target = only(name)
-        sources = [source, "support/support.c", "builds/porting/check/check.c"]
+        sources = [source, "support/support.c", CHECK]
         compile_suites(target, folder, header, sources, warnings=False)
         program = link(target, folder, "planted", sources)
         results[name] = run([*target.run.split(), program], env=context.env)
@@ -492,8 +519,7 @@ def planted_core(name, old, new, expected):
     def check(folder, context):
         header = plant(folder, old, new)
         target = only(name)
-        write_core_cases(folder)
-        program = build_core(target, folder, header, warnings=False)
+        program = build_core(target, folder, header=header, warnings=False)
         _, output = run([*target.run.split(), program], env=context.env)
         return expected in output
     return check  # fmt: skip
@@ -524,7 +550,7 @@ def a_libc(folder, _):
 def another_path(folder, context):
     target = only("x86-64, SSE2")._replace(flags="-O2 -DMQTT_CODEC_SIMD=0")
     source = "conformance/strings_test.c"
-    sources = [source, "support/support.c", "builds/porting/check/check.c", *PATHS]
+    sources = [source, "support/support.c", CHECK, *PATHS]
     compile_suites(target, folder, sources=sources)
     try:
         run_suite(target, link(target, folder, "planted", sources), context.env)

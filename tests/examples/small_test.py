@@ -157,6 +157,50 @@ def is_closed(connection):
 
 
 # ------------------------------------------------------------------------------------------------
+# Packets of MQTT 5.0. Properties are bytes: identifier and value.
+# ------------------------------------------------------------------------------------------------
+
+EXPIRES, ALIAS, USER = b"\x02", b"\x23\0\x01", b"\x26" + field("k") + field("v")
+SENT_ALONG = (b"\x01\x01" + b"\x03" + field("text/plain") + b"\x08" + field("answers")
+              + b"\x09" + field("17") + USER + USER)
+LIMITS = b"\x11\0\0\0\0" + b"\x24\x01" + b"\x27\0\0\x40\0" + b"\x29\0" + b"\x2a\0"
+ACCEPTED_5 = packet(0x20, b"\0\0" + bytes([len(LIMITS)]) + LIMITS)
+TAKEN_OVER, TIMEOUT = 0x8E, 0x8D
+
+
+def properties(data):
+    return bytes([len(data)]) + data
+
+
+def connect_5(client_id, given=b"", *, will=None, keep_alive=0, level=5):
+    """A will is (topic, message, QoS, retain, properties)."""
+    body = field("MQTT") + bytes([level, 2 | (4 | will[2] << 3 | will[3] << 5 if will else 0)])
+    body += number(keep_alive) + properties(given) + field(client_id)
+    if will:
+        body += properties(will[4]) + field(will[0]) + field(will[1])
+    return packet(0x10, body)
+
+
+def publish_5(topic, payload, qos=0, packet_id=0, given=b"", *, retain=False):
+    head = field(topic) + (number(packet_id) if qos else b"") + properties(given)
+    return packet(0x30 | qos << 1 | retain, head + payload.encode())
+
+
+def subscribe_5(packet_id, *filters, given=b""):
+    """A filter has its byte of options."""
+    return packet(0x82, number(packet_id) + properties(given)
+                  + b"".join(field(f) + bytes([options]) for f, options in filters))
+
+
+def suback_5(packet_id, *codes, kind=0x90):
+    return packet(kind, number(packet_id) + b"\0" + bytes(codes))
+
+
+def disconnect_5(code):
+    return packet(0xE0, bytes([code])) if code else DISCONNECT
+
+
+# ------------------------------------------------------------------------------------------------
 # small_client
 # ------------------------------------------------------------------------------------------------
 
@@ -282,9 +326,72 @@ def client_ends_at_a_bad_server():
             equal((status, err.splitlines()[-1]), (1, "small_client: " + sentence), repr(sent[:9]))
 
 
+SENT_CONNECT_5 = packet(0x10, field("MQTT") + b"\x05\xce\0\x06\x05\x27\0\x01\0\0" + field("") + b"\0"
+                        + field("clients/small") + field("lost") + field("ann") + field("s3cret"))
+
+
+@contextlib.contextmanager
+def client_of_a_script_5(given=b""):
+    """small_client -5. The server's CONNACK has these properties."""
+    with listening() as (listener, port):
+        process = start("small_client", "-5", *client_arguments(port))
+        try:
+            with accepted(listener) as server:
+                expect(server, SENT_CONNECT_5, "CONNECT")
+                server.sendall(packet(0x20, b"\0\0" + properties(given)))
+                yield process, server
+        finally:
+            end(process)
+
+
+def client_speaks_5():
+    """All of its packets, and the limits that the server tells it."""
+    sent_subscribe = subscribe_5(1, ("rooms/+", 2), ("alerts/#", 2))
+    with client_of_a_script_5(b"\x24\0" + b"\x13\0\x02") as (process, server):
+        expect(server, sent_subscribe + publish_5("rooms/kitchen", "21.5"), "at Maximum QoS 0")
+        begin = time.monotonic()
+        expect(server, PINGREQ)
+        check(time.monotonic() - begin < 2, "it does not use the Server Keep Alive")
+    with client_of_a_script_5() as (process, server):
+        expect(server, sent_subscribe + publish_5("rooms/kitchen", "21.5", 1, 2))
+        server.sendall(suback_5(1, 2, 2) + packet(0x40, b"\0\2\x10\0")
+                       + publish_5("rooms/a", "one", 1, 7, SENT_ALONG)
+                       + publish_5("alerts/b", "two", 2, 8) * 2 + packet(0x62, b"\0\x08"))
+        expect(server, ack(PUBACK, 7) + ack(PUBREC, 8) * 2 + ack(PUBCOMP, 8))
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        expect(server, DISCONNECT)
+        server.close()
+        equal(result(process), (0, b"rooms/a: one\nalerts/b: two\n", PUBLISHED), "client")
+
+
+def client_says_why_in_5():
+    """Reason codes in words, limits, and a server that speaks only 3.1.1."""
+    for answer, sentence in (
+        (packet(0x20, b"\0\x87\0"), "The server refused the connection: Not authorized"),
+        (packet(0x20, b"\0\x9d\0"), "The server refused the connection: Server moved"),
+        (b"\x20\x02\0\x01", "The protocol version is not 5, which is MQTT 5.0. MQTT-3.1.2-2"),
+        (packet(0x20, b"\0\0\x05\x27\0\0\0\x09"), "The packet is larger than the server accepts."),
+        (packet(0x20, b"\0\0\0") + suback_5(1, 0, 0x97), "The server refused the subscription to "
+         "alerts/#"),
+        (packet(0x20, b"\0\0\0") + packet(0x40, b"\0\2\x97\0"), "The server refused the message: "
+         "Quota exceeded"),
+        (packet(0x20, b"\0\0\0") + disconnect_5(0x8B), "The server ends the connection: Server "
+         "shutting down"),
+        (packet(0x20, b"\0\0\0") + publish_5("a", "x", 0, 0, b"\x02\0"), "A property runs past the "
+         "end of the properties. 2.2.2.2"),
+    ):
+        with listening() as (listener, port):
+            process = start("small_client", "-5", *client_arguments(port))
+            with accepted(listener) as server:
+                expect(server, SENT_CONNECT_5, "CONNECT")
+                server.sendall(answer)
+                equal(result(process), (1, b"", f"small_client: {sentence}\n"), repr(answer))
+
+
 def client_checks_its_arguments():
     equal(run("small_client", "127.0.0.1"),
-          (1, b"", "small_client: The arguments are HOST PORT USER PASSWORD FILTER FILTER TOPIC "
+          (1, b"", "small_client: The arguments are [-5] HOST PORT USER PASSWORD FILTER FILTER TOPIC "
            "TEXT.\n"), "arguments")
     equal(run("small_client", *client_arguments(free_port())),
           (1, b"", "small_client: No server answers at 127.0.0.1\n"), "no server")
@@ -354,9 +461,34 @@ def client_with_mosquitto():
         equal(other.communicate()[0], b"1 0 house/attic 21.5\n", "published")
 
 
+def client_of_5_with_mosquitto():
+    process = start("small_client", "-5", *client_arguments(GUARDED.port, topic="rooms/own"))
+    try:
+        equal(read_line(process.stderr), PUBLISHED.encode(), "after PUBACK")
+        equal(read_line(process.stdout), b"rooms/own: 21.5\n", "its own message")
+        mosquitto_pub(GUARDED.port, "-V", "mqttv5", "-u", "ann", "-P", "s3cret", "-q", "2", "-t",
+                      "alerts/2", "-m", "x", "-D", "publish", "user-property", "k", "v")
+        equal(read_line(process.stdout), b"alerts/2: x\n", "printed")
+        equal(result(process, b"\n"), (0, b"", ""), "client")
+    finally:
+        end(process)
+
+
+def client_of_each_version_with_small_broker():
+    with SmallBroker(log=[]) as broker:
+        for arguments in ([], ["-5"]):
+            process = start("small_client", *arguments, *client_arguments(broker.port))
+            try:
+                equal(read_line(process.stdout), b"rooms/kitchen: 21.5\n", "its own message")
+                equal(result(process, b"\n")[:2], (0, b""), "client")
+            finally:
+                end(process)
+
+
 def client_with_a_wrong_password():
-    equal(run("small_client", *client_arguments(GUARDED.port, password="secret")),
-          (1, b"", "small_client: The server refused the connection: not authorized\n"), "client")
+    for arguments, words in ([], "not authorized"), (["-5"], "Not authorized"):
+        equal(run("small_client", *arguments, *client_arguments(GUARDED.port, password="secret")),
+              (1, b"", f"small_client: The server refused the connection: {words}\n"), "client")
 
 
 def client_with_a_refused_subscription():
@@ -510,7 +642,7 @@ def broker_retains():
 def broker_sends_all_that_is_retained():
     """A hundred messages of 16 KB; but not twice at once."""
     messages = [publish(f"r/{i:02}", bytes([i]) * 16000, retain=True) for i in range(100)]
-    with SmallBroker(log=["client 2: It reads too slowly. "]) as broker, broker.client("p") as p:
+    with SmallBroker(log=["client 2: It reads or acknowledges too slowly. "]) as broker, broker.client("p") as p:
         p.send(*messages)
         p.nothing()
         with broker.client("once") as once:
@@ -646,7 +778,7 @@ def broker_refuses():
     """What comes back, and the log, for what is malformed or out of place."""
     first, place = "CONNECT must come first, and only once.", "Not a packet of QoS 0 or 1:"
     for before, sent, answer, line in (
-        (b"", connect("a", level=5), b"\x20\x02\0\x01", "The protocol level is not 4, which is MQTT "
+        (b"", connect("a", level=3), b"\x20\x02\0\x01", "The protocol level is not 4, which is MQTT "
          "3.1.1. MQTT-3.1.2-2"),
         (b"", connect("", clean=False), b"\x20\x02\0\x02", "The client identifier is empty, but "
          "clean session is 0. MQTT-3.1.3-7"),
@@ -662,7 +794,7 @@ def broker_refuses():
         (connect("a"), b"\x80\x06\0\x01\0\x01a\0", b"", "The fixed header flags are not valid "
          "for this packet type. MQTT-2.2.2-1"),
         (connect("a"), PINGRESP, b"", "This side may not send packets of this type. 2.2.1"),
-        (connect("a"), publish("a", "x", 2, 5), b"", place + " PUBLISH"),
+        (connect("a"), publish("a", "x", 2, 5), b"", "Its message has QoS 2. 3.2.2.3.4"),
         (connect("a"), ack(PUBREC, 1), b"", place + " PUBREC"),
         (connect("a"), ack(PUBREL, 1), b"", place + " PUBREL"),
         (connect("a"), ack(PUBACK, 1), b"", place + " PUBACK"),
@@ -677,6 +809,213 @@ def broker_refuses():
             expect(client.socket, answer, f"answer to {sent!r}")
             is_closed(client.socket)
             broker.logs("client 0: " + line)
+
+
+@contextlib.contextmanager
+def client_5(broker, client_id, given=b"", **options):
+    """A client of 5.0 that is connected."""
+    with broker.client() as client:
+        client.send(connect_5(client_id, given, **options))
+        expect(client.socket, ACCEPTED_5, "CONNACK")
+        yield client
+
+
+def broker_speaks_5():
+    """The limits in its CONNACK, an assigned client id, codes in SUBACK and UNSUBACK."""
+    with SmallBroker(log=[]) as broker, broker.client() as nameless, broker.client() as another:
+        ids = []
+        for client in (nameless, another):
+            client.send(connect_5(""))
+            first, body = client.receive()
+            equal((first, body[:2], body[3 : 3 + len(LIMITS)]), (0x20, b"\0\0", LIMITS), "CONNACK")
+            equal(body[3 + len(LIMITS)], 0x12, "Assigned Client Identifier")
+            ids.append(body[4 + len(LIMITS) :])
+            equal(len(ids[-1]), 2 + int.from_bytes(ids[-1][:2], "big"), "its length")
+        check(ids[0] != ids[1], "two clients have one id")
+        nameless.send(subscribe_5(1, ("a", 0), ("b", 2), ("$share/n/c", 1)),
+                      packet(0xA2, b"\0\2\0" + field("a") + field("x")), PINGREQ)
+        expect(nameless.socket, suback_5(1, 0, 1, 0x9E) + suback_5(2, 0, 0x11, kind=0xB0)
+               + PINGRESP, "answers")
+        with broker.client("old") as old:  # for 3.1.1 it is an ordinary filter
+            equal(old.subscribe(("$share/n/c", 1)), [1], "SUBACK")
+            nameless.send(publish_5("$share/n/c", "x", 1, 9))
+            expect(nameless.socket, ack(PUBACK, 9))
+            expect(old.socket, publish("$share/n/c", "x", 1, 1))
+            old.leave()
+        for client in (nameless, another):
+            client.send(disconnect_5(0))
+            is_closed(client.socket)
+
+
+def broker_forwards_properties():
+    """To 5.0 with them, in their order; to 3.1.1 without. From 3.1.1 there are none."""
+    with SmallBroker(log=[]) as broker, broker.client("old") as old, \
+            client_5(broker, "new") as new:
+        equal(old.subscribe(("t", 1)), [1], "SUBACK")
+        new.send(subscribe_5(1, ("t", 1)))
+        expect(new.socket, suback_5(1, 1))
+        for given in (b"", SENT_ALONG, EXPIRES + b"\0\0\0\x09", EXPIRES + b"\0\0\0\0" + USER):
+            new.send(publish_5("t", "from 5.0", 0, 0, given))
+            expect(new.socket, publish_5("t", "from 5.0", 0, 0, given))
+            expect(old.socket, publish("t", "from 5.0"))
+        new.send(publish_5("t", "x", 1, 5, SENT_ALONG))
+        expect(new.socket, publish_5("t", "x", 1, 1, SENT_ALONG) + ack(PUBACK, 5))
+        expect(old.socket, publish("t", "x", 1, 1))
+        old.send(publish("t", "from 3.1.1", 1, 6))
+        expect(old.socket, publish("t", "from 3.1.1", 1, 2) + ack(PUBACK, 6))
+        expect(new.socket, publish_5("t", "from 3.1.1", 1, 2))
+        large = publish("t", "x" * (16384 - 6))  # 5.0 needs one byte more
+        old.send(large)
+        expect(old.socket, large)
+        expect(new.socket, publish_5("t", "x" * (16384 - 6)))
+        old.leave()
+        new.send(disconnect_5(0))
+
+
+def broker_follows_subscription_options():
+    """No Local, Retain As Published, Retain Handling; retained messages grow old."""
+    no_local, as_published, if_new, never = 4, 8, 16, 32
+    with SmallBroker(log=[]) as broker, client_5(broker, "p") as p, client_5(broker, "s") as s:
+        p.send(publish_5("r/kept", "k", 0, 0, SENT_ALONG + EXPIRES + b"\0\0\0\x64", retain=True),
+               publish_5("r/short", "s", 0, 0, EXPIRES + b"\0\0\0\x01", retain=True), PINGREQ)
+        expect(p.socket, PINGRESP)
+        now = publish_5("r/kept", "k", 0, 0, SENT_ALONG + EXPIRES + b"\0\0\0\x64", retain=True)
+        for options, gets in ((0, True), (0, True), (if_new, False), (never, False)):
+            s.send(subscribe_5(1, ("r/kept", options)))
+            expect(s.socket, (now if gets else b"") + suback_5(1, 0), f"options {options}")
+        s.send(subscribe_5(2, ("r/+", if_new)))
+        short = publish_5("r/short", "s", 0, 0, EXPIRES + b"\0\0\0\x01", retain=True)
+        got = skim(s.socket, len(now + short))
+        check(got in (now + short, short + now), f"retained: {got!r}")
+        expect(s.socket, suback_5(2, 0))
+        for client in (p, s):
+            client.send(subscribe_5(3, ("n/own", no_local), ("n/flag", as_published | 1)))
+            expect(client.socket, suback_5(3, 0, 1))
+        p.send(publish_5("n/own", "1"), publish_5("n/flag", "2", 1, 4, retain=True),
+               publish_5("n/flag", "3"))
+        expect(p.socket, publish_5("n/flag", "2", 1, 1, retain=True) + ack(PUBACK, 4)
+               + publish_5("n/flag", "3"))
+        expect(s.socket, publish_5("n/own", "1") + publish_5("n/flag", "2", 1, 1, retain=True)
+               + publish_5("n/flag", "3"))
+        time.sleep(1.1)
+        s.send(subscribe_5(4, ("r/#", 0)))
+        older = publish_5("r/kept", "k", 0, 0, SENT_ALONG + EXPIRES + b"\0\0\0\x63", retain=True)
+        expect(s.socket, older + suback_5(4, 0), "after a second")
+        for client in (p, s):
+            client.send(disconnect_5(0))
+            is_closed(client.socket)
+
+
+def broker_respects_the_clients_limits():
+    """Receive Maximum: other messages wait, but not other packets. Maximum Packet Size."""
+    with SmallBroker(log=[]) as broker, broker.client("p") as p, \
+            client_5(broker, "s", b"\x21\0\x02" + b"\x27\0\0\0\x20") as s:
+        s.send(subscribe_5(1, ("t", 1)))
+        expect(s.socket, suback_5(1, 1))
+        for i in range(5):
+            p.publish("t", str(i), 1)
+        p.publish("t", "x" * 40, 1)
+        p.publish("t", "at QoS 0")
+        expect(s.socket, publish_5("t", "0", 1, 1) + publish_5("t", "1", 1, 2)
+               + publish_5("t", "at QoS 0"))
+        s.send(PINGREQ)
+        expect(s.socket, PINGRESP, "while messages wait")
+        for i in range(5):
+            is_silent(s.socket, 0.05)
+            s.send(ack(PUBACK, i + 1))
+            if i < 3:
+                expect(s.socket, publish_5("t", str(i + 2), 1, i + 3))
+        s.send(disconnect_5(0))
+        is_closed(s.socket)
+        p.leave()
+
+
+def broker_publishes_wills_of_5():
+    """With their properties, but the delay; not after DISCONNECT 0x00."""
+    lost = "client 1: The connection is lost. "
+    with SmallBroker(log=[lost]) as broker, client_5(broker, "heir") as heir:
+        heir.send(subscribe_5(1, ("w/#", 1)))
+        expect(heir.socket, suback_5(1, 1))
+        will = ("w/1", "lost", 1, False, b"\x18\0\0\0\x09" + SENT_ALONG)
+        with client_5(broker, "d", will=will) as d:
+            d.send(disconnect_5(0))
+            is_closed(d.socket)
+        with client_5(broker, "d", will=will) as d:
+            d.send(disconnect_5(4))
+            is_closed(d.socket)
+        expect(heir.socket, publish_5("w/1", "lost", 1, 1, SENT_ALONG), "after DISCONNECT 0x04")
+        with client_5(broker, "d", will=will):
+            pass
+        expect(heir.socket, publish_5("w/1", "lost", 1, 2, SENT_ALONG), "after a lost connection")
+        heir.send(disconnect_5(0))
+        is_closed(heir.socket)
+
+
+def broker_refuses_in_5():
+    """The reason code, in a CONNACK or a DISCONNECT, and the log."""
+    first, place = "CONNECT must come first, and only once.", "Not a packet of QoS 0 or 1:"
+    connected = connect_5("a")
+    for before, sent, code, line in (
+        (b"", connect_5("a", level=6), 0x84, "The protocol version is not 5, which is MQTT 5.0. "
+         "MQTT-3.1.2-2"),
+        (b"", connect_5("a", b"\x21\0\0"), 0x82, "The number of a property is out of its "
+         "range. 3.1.2.11"),
+        (b"", connect_5("a", b"\x15" + field("SCRAM")), 0x8C, "It wants to authenticate. 4.12"),
+        (b"", connect_5("a", will=("w", "x", 2, False, b"")), 0x9B, "Its will has QoS 2. "
+         "MQTT-3.2.2-12"),
+        (connected, connected, 0x82, first + " MQTT-3.1.0-1"),
+        (connected, publish_5("a", "x", 0, 0, ALIAS), 0x94, "It uses a topic alias. MQTT-3.3.2-9"),
+        (connected, publish_5("a", "x", 2, 5), 0x9B, "Its message has QoS 2. 3.2.2.3.4"),
+        (connected, publish_5("+", "x"), 0x82, "A topic name contains a wildcard. MQTT-4.7.0-1"),
+        (connected, b"\x36\0", 0x81, "The QoS is not 0, 1 or 2. MQTT-3.3.1-4"),
+        (connected, packet(0xF0, b"\x19" + properties(b"\x15" + field("x"))), 0x82,
+         place + " AUTH"),
+        (connected, ack(PUBACK, 1), 0x82, place + " PUBACK"),
+        (connected, publish_5("a", "x" * 20000), 0x95, "Its packet is larger than 16 KiB. "),
+    ):
+        with SmallBroker(log=["client 0: " + line]) as broker, broker.client() as client:
+            if before:
+                client.send(before)
+                expect(client.socket, ACCEPTED_5, "CONNACK")
+            with contextlib.suppress(ConnectionError):
+                client.send(sent)
+            answer = packet(0x20, bytes([0, code, 0]))
+            expect(client.socket, disconnect_5(code) if before else answer, f"{sent[:30]!r}")
+            is_closed(client.socket)
+            broker.logs("client 0: " + line)
+    with SmallBroker() as broker, client_5(broker, "a") as a:
+        with client_5(broker, "a", keep_alive=1) as b:
+            expect(a.socket, disconnect_5(TAKEN_OVER), "taken over")
+            is_closed(a.socket)
+            expect(b.socket, disconnect_5(TIMEOUT), "after silence")
+            is_closed(b.socket)
+
+
+def broker_with_clients_of_both_versions():
+    """mosquitto's clients, one of each version: all properties arrive where there are any."""
+    user = [word for i in range(3) for word in ("-D", "publish", "user-property", f"k{i}", str(i))]
+    user += ["-D", "publish", "response-topic", "answers", "-D", "publish", "content-type", "text",
+             "-D", "publish", "correlation-data", "17", "-D", "publish", "payload-format-indicator",
+             "1"]
+    with SmallBroker(log=[]) as broker, contextlib.ExitStack() as stack:
+        mosquitto_pub(broker.port, "-r", "-t", "all/0", "-m", "ready")
+        readers = []
+        for version in ("mqttv311", "mqttv5"):
+            process = stack.enter_context(mosquitto_sub(
+                broker.port, "-V", version, "-q", "1", "-t", "all/#", "-C", "401",
+                "-F", "%q %t %p %F %R %D %C %P"))
+            equal(read_line(process.stdout).split()[:3], [b"0", b"all/0", b"ready"], "retained")
+            readers.append(process)
+        numbers = b"".join(b"%d\n" % i for i in range(200))
+        for version, given in (("mqttv311", []), ("mqttv5", user)):
+            mosquitto_pub(broker.port, "-V", version, *given, "-q", "1", "-t", "all/" + version,
+                          "-l", data=numbers)
+        for process, tail in zip(readers, (b"", b"1 answers 17 text k0:0 k1:1 k2:2")):
+            wanted = [b"1 all/mqttv311 %d" % i for i in range(200)]
+            wanted += [b"1 all/mqttv5 %d %b" % (i, tail) for i in range(200)]
+            got = process.communicate(timeout=SECONDS)[0].splitlines()
+            equal([b" ".join(line.split()) for line in got], [line.strip() for line in wanted],
+                  "received")
 
 
 def broker_takes_packets_in_pieces():
@@ -701,7 +1040,7 @@ def broker_outlives_slow_clients():
     messages = [publish("t", b"%015d" % i * (60 if i % 4 else 1)) for i in range(10000)]
     step = 16  # at a time, not more than the server reads at once
     check(len(b"".join(messages[:step])) < 16384, "they are too large")
-    with SmallBroker(log=["client 2: It reads too slowly. "]) as broker:
+    with SmallBroker(log=["client 2: It reads or acknowledges too slowly. "]) as broker:
         with broker.client("p") as p, broker.client("s") as s:
             s.subscribe(("t", 0))
 
@@ -741,7 +1080,7 @@ def broker_outlives_slow_clients():
 def broker_uses_packet_ids_in_turn():
     """65,535 is followed by 1. A client that leaves as many unacknowledged is dropped."""
     acknowledged, total = 100, 65534 + 100
-    with SmallBroker(log=["client 0: It acknowledges nothing. "]) as broker:
+    with SmallBroker(log=["client 0: It reads or acknowledges too slowly. "]) as broker:
         with broker.client("s") as s, broker.client("p") as p:
             s.subscribe(("t", 1))
 
@@ -1220,7 +1559,7 @@ def one_call_builds_each():
 
 
 def they_are_small():
-    limits = {"small_client": 200, "small_broker": 350, "stream_payload": 120,
+    limits = {"small_client": 260, "small_broker": 450, "stream_payload": 120,
               "rewrite_topics": 120}
     for name, limit in limits.items():
         lines = pathlib.Path(ROOT, "examples", name + ".c").read_text(encoding="utf-8").count("\n")
@@ -1231,9 +1570,11 @@ ALONE = [
     client_keeps_the_connection_alive, broker_keeps_time, client_waits_for_connack_for_some_seconds,
     client_acknowledges, client_takes_packets_in_pieces,
     client_does_not_acknowledge_what_it_cannot_print, client_says_why_it_is_refused,
-    client_ends_at_a_bad_server, client_checks_its_arguments, broker_grants_and_delivers,
-    broker_retains, broker_sends_all_that_is_retained, broker_has_limits, broker_publishes_wills,
-    broker_knows_clients_by_their_ids, broker_refuses, broker_takes_packets_in_pieces,
+    client_ends_at_a_bad_server, client_checks_its_arguments, client_speaks_5,
+    client_says_why_in_5, client_of_each_version_with_small_broker, broker_grants_and_delivers,
+    broker_retains, broker_sends_all_that_is_retained, broker_has_limits, broker_publishes_wills, broker_speaks_5, broker_forwards_properties,
+    broker_follows_subscription_options, broker_respects_the_clients_limits,
+    broker_publishes_wills_of_5, broker_refuses_in_5, broker_knows_clients_by_their_ids, broker_refuses, broker_takes_packets_in_pieces,
     broker_outlives_slow_clients, broker_uses_packet_ids_in_turn, broker_checks_its_arguments,
     stream_sends_these_bytes,
     stream_acknowledges_when_the_file_is_written, stream_needs_little_memory,
@@ -1242,8 +1583,8 @@ ALONE = [
     rewrite_holds_nothing_back, one_call_builds_each, they_are_small,
 ]  # fmt: skip
 WITH_MOSQUITTO = [
-    client_with_mosquitto, client_with_a_wrong_password, client_with_a_refused_subscription,
-    client_leaves_its_will, broker_with_mosquitto_clients, stream_sends, stream_receives,
+    client_with_mosquitto, client_of_5_with_mosquitto, client_with_a_wrong_password, client_with_a_refused_subscription,
+    client_leaves_its_will, broker_with_mosquitto_clients, broker_with_clients_of_both_versions, stream_sends, stream_receives,
     stream_through_bash, stream_with_a_wrong_password, rewrite_before_mosquitto,
 ]  # fmt: skip
 

@@ -42,11 +42,11 @@ struct subscription {
 
 struct client {
     int socket;              /* 0: this struct is free */
-    int64_t heard_at;        /* when the last packet came, in milliseconds */
-    int64_t timeout;         /* the longest wait for the next one; 0: no limit */
     uint32_t packet_max;     /* bytes of a packet that the client accepts */
     uint32_t receive_max;    /* messages at QoS 1 that may be unacknowledged; more are held */
     uint32_t unacknowledged; /* messages at QoS 1, with those that are held */
+    int64_t heard_at;        /* when the last packet came, in milliseconds */
+    int64_t timeout;         /* the longest wait for the next one; 0: no limit */
     size_t input_length;
     size_t output_length;
     size_t held_length; /* bytes in `output` after those to be sent now */

@@ -8,7 +8,6 @@
  *     cc -o small_client examples/small_client.c
  *     ./small_client -5 localhost 1883 ann secret 'rooms/+' 'alerts/#' rooms/kitchen 21.5 */
 #define _POSIX_C_SOURCE 200809L
-
 #include "../mqtt_codec.h"
 #include "versions.h"
 
@@ -66,7 +65,6 @@ static void connect_to(const char *host, const char *port)
 static void send_output(int32_t size)
 {
     int32_t sent = 0;
-
     require(size > 0, status_message(protocol, size),
             status_clause(protocol, size, MQTT_V5_PUBLISH));
     require((uint32_t)size <= output_max, "The packet is larger than", "the server accepts.");

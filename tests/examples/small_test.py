@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""small_test.py PROJECT_ROOT SMALL_CLIENT SMALL_BROKER STREAM_PAYLOAD REWRITE_TOPICS [TEST]...
+"""small_test.py PROJECT_ROOT SMALL_CLIENT SMALL_BROKER STREAM_PAYLOAD REWRITE_TOPICS REQUEST_RESPONSE
+    [TEST]...
 
 The small examples do what their first comments say: with mosquitto and its clients, and with peers
 that a script plays. Compared are bytes, exit statuses and whole sentences. The tests run beside
@@ -1544,6 +1545,106 @@ def rewrite_before_mosquitto():
 
 
 # ------------------------------------------------------------------------------------------------
+# request_response
+# ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def request_response(side, *text, topic, given=b""):
+    """One side of the pair, subscribed to its topic at a server that a script plays."""
+    with listening() as (listener, port):
+        process = start("request_response", side, "127.0.0.1", port, *text)
+        try:
+            with accepted(listener) as server:
+                expect(server, packet(0x10, field("MQTT") + b"\5\2\0\0\0" + field("")))
+                server.sendall(packet(0x20, b"\0\0" + properties(given)))
+                expect(server, subscribe_5(1, (topic, 0)), "SUBSCRIBE")
+                yield process, server
+        finally:
+            end(process)
+
+
+def responder_answers_requests():
+    """To the Response Topic, with the same Correlation Data; not what is no request."""
+    with request_response("respond", topic="requests/size") as (_, server):
+        to, data = b"\x08" + field("to/a"), b"\x09" + field(b"\0\xff")
+        server.sendall(suback_5(1, 0) + publish_5("requests/size", "no request", 0, 0, data)
+                       + publish_5("requests/size", "12345", 0, 0, USER + data + to)
+                       + publish_5("requests/size", "", 0, 0, to))
+        expect(server, publish_5("to/a", "5", 0, 0, data) + publish_5("to/a", "0", 0, 0))
+
+
+def requester_waits_for_its_response():
+    with request_response("request", "hello", topic="responses/me",
+                          given=b"\x12" + field("me")) as (process, server):
+        server.sendall(suback_5(1, 0))
+        start_of_request = field("requests/size") + properties(
+            b"\x08" + field("responses/me") + b"\x09" + field(b"12345678"))[:-8]
+        sent = skim(server, 2 + len(start_of_request) + 8 + 5)
+        equal((sent[0], sent[2:-13], sent[-5:]), (0x30, start_of_request, b"hello"), "request")
+        data = sent[-13:-5]
+        for other in (b"", b"\x09" + field(data[:-1]), b"\x09" + field(data + b"\0"),
+                      b"\x09" + field(bytes(8))):
+            server.sendall(publish_5("responses/me", "of another", 0, 0, other))
+        is_silent(server, 0.1)
+        server.sendall(publish_5("responses/me", "5", 0, 0, b"\x09" + field(data)))
+        expect(server, DISCONNECT)
+        equal(result(process), (0, b"5\n", ""), "requester")
+
+
+def request_response_says_what_is_wrong():
+    for arguments in ((), ("respond", "a"), ("request", "a", "1"), ("other", "a", "1", "x")):
+        equal(run("request_response", *arguments),
+              (1, b"", "request_response: The arguments are respond HOST PORT, or request HOST PORT "
+               "TEXT.\n"), arguments)
+    for port, sentence in ((free_port(), "No server answers."), ("x", "There is no such address.")):
+        equal(run("request_response", "respond", "127.0.0.1", port),
+              (1, b"", f"request_response: {sentence}\n"), sentence)
+    for answer, sentence in (
+        (suback_5(1, 0x87), "The server refused the subscription."),
+        (b"", "The connection is lost."),
+        (b"\x36\0", "The QoS is not 0, 1 or 2."),
+        (publish_5("a", "x" * 20000), "A packet is larger than 16 KiB."),
+    ):
+        with request_response("respond", topic="requests/size") as (process, server):
+            with contextlib.suppress(OSError):
+                server.sendall(answer)
+                server.shutdown(socket.SHUT_WR)
+            equal(result(process), (1, b"", f"request_response: {sentence}\n"), repr(answer[:9]))
+
+
+def request_response_at(port):
+    """The pair; each with mosquitto_rr and mosquitto_sub; and a request to nobody."""
+    responder = start("request_response", "respond", "127.0.0.1", port)
+    try:
+        time.sleep(0.5)  # a request before the responder has subscribed waits for seconds
+        end_of_wait = time.monotonic() + SECONDS
+        while (got := run("request_response", "request", "127.0.0.1", port, "how are you"))[0]:
+            check(time.monotonic() < end_of_wait, got)
+        equal(got, (0, b"11\n", ""), "requester")
+        done = subprocess.run([find("mosquitto_rr"), "-V", "mqttv5", "-h", "127.0.0.1", "-p", str(port), "-t",
+                               "requests/size", "-e", "answers/rr", "-D", "publish", "correlation-data", "x",
+                               "-m", "1234567", "-F", "%t %p %D", "-W", "5"], capture_output=True,
+                              check=False, timeout=SECONDS)
+        equal((done.returncode, done.stdout), (0, b"answers/rr 7 x\n"), "mosquitto_rr")
+        with mosquitto_sub(port, "-V", "mqttv5", "-t", "requests/#", "-C", "1", "-F", "%p %R") as reader:
+            time.sleep(0.3)
+            equal(run("request_response", "request", "127.0.0.1", port, "x")[0], 0, "requester")
+            check(reader.communicate()[0].startswith(b"x responses/"), "Response Topic")
+    finally:
+        end(responder)
+
+
+def request_response_with_mosquitto():
+    request_response_at(OPEN.port)
+
+
+def request_response_with_small_broker():
+    with SmallBroker() as broker:
+        request_response_at(broker.port)
+
+
+# ------------------------------------------------------------------------------------------------
 
 
 def one_call_builds_each():
@@ -1560,7 +1661,7 @@ def one_call_builds_each():
 
 def they_are_small():
     limits = {"small_client": 260, "small_broker": 450, "stream_payload": 120,
-              "rewrite_topics": 120}
+              "rewrite_topics": 120, "request_response": 150}
     for name, limit in limits.items():
         lines = pathlib.Path(ROOT, "examples", name + ".c").read_text(encoding="utf-8").count("\n")
         check(lines <= limit, f"{name}.c has {lines} lines")
@@ -1580,12 +1681,14 @@ ALONE = [
     stream_acknowledges_when_the_file_is_written, stream_needs_little_memory,
     stream_says_what_is_wrong, stream_checks_its_arguments, rewrite_changes_topics,
     rewrite_takes_recorded_sessions, rewrite_passes_large_packets, rewrite_refuses,
-    rewrite_holds_nothing_back, one_call_builds_each, they_are_small,
+    rewrite_holds_nothing_back, responder_answers_requests, requester_waits_for_its_response,
+    request_response_says_what_is_wrong, one_call_builds_each, they_are_small,
 ]  # fmt: skip
 WITH_MOSQUITTO = [
     client_with_mosquitto, client_of_5_with_mosquitto, client_with_a_wrong_password, client_with_a_refused_subscription,
     client_leaves_its_will, broker_with_mosquitto_clients, broker_with_clients_of_both_versions, stream_sends, stream_receives,
     stream_through_bash, stream_with_a_wrong_password, rewrite_before_mosquitto,
+    request_response_with_mosquitto, request_response_with_small_broker,
 ]  # fmt: skip
 
 
@@ -1607,13 +1710,13 @@ def plugin():
 
 def chosen_tests():
     """Those that can run here, and the programs that are missing for the others."""
-    programs = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_passwd")
+    programs = ("mosquitto", "mosquitto_pub", "mosquitto_sub", "mosquitto_rr", "mosquitto_passwd")
     missing = [name for name in programs if find(name) is None]
     tests = ALONE if missing else ALONE[:3] + WITH_MOSQUITTO + ALONE[3:]
     if not missing and plugin() is None:
         missing = ["mosquitto_dynamic_security.so"]
         tests = [test for test in tests if test != client_with_a_refused_subscription]
-    chosen = [test for test in tests if not sys.argv[6:] or test.__name__ in sys.argv[6:]]
+    chosen = [test for test in tests if not sys.argv[7:] or test.__name__ in sys.argv[7:]]
     return chosen, ", ".join(missing)
 
 
@@ -1652,11 +1755,11 @@ def run_one(test):
 
 def main():
     global ROOT, PROGRAMS, WORK  # pylint: disable=global-statement
-    if len(sys.argv) < 6:
+    if len(sys.argv) < 7:
         sys.exit(__doc__)
-    names = ("small_client", "small_broker", "stream_payload", "rewrite_topics")
+    names = ("small_client", "small_broker", "stream_payload", "rewrite_topics", "request_response")
     ROOT = os.path.abspath(sys.argv[1])
-    PROGRAMS = {name: os.path.abspath(path) for name, path in zip(names, sys.argv[2:6])}
+    PROGRAMS = {name: os.path.abspath(path) for name, path in zip(names, sys.argv[2:7])}
     tests, missing = chosen_tests()
     if not tests:
         sys.exit("There is no such test.")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * mqtt_inspect.c: prints the packets of recorded MQTT 3.1.1 byte streams, one line each, as text or
- * as JSON, or byte by byte with the meaning of each field. For a malformed packet it shows which byte
+ * mqtt_inspect.c: prints the packets of recorded byte streams of MQTT 3.1.1 and 5.0, one line each,
+ * as text or as JSON, or byte by byte with the meaning of each field. For a malformed packet it shows which byte
  * breaks which rule of the standard.
  *
  *     cc -o mqtt_inspect examples/complete/mqtt_inspect.c
@@ -29,6 +29,7 @@ static struct {
     bool goes_on;
     bool from_client;
     bool from_server;
+    bool v5;
     bool colour;
     bool no_colour;
 } options;
@@ -47,6 +48,9 @@ static const struct option known_options[] = {
      "the stream is a client's: refuse what only a server may send"},
     {"--from-server", FLAG, &options.from_server, 0, 0,
      "the stream is a server's: refuse what only a client may send"},
+    {"--v5", FLAG, &options.v5, 0, 0,
+     "the stream is of MQTT 5.0; needed only if it does not begin with\n"
+     "                             CONNECT or CONNACK, which say so"},
     {"--color", FLAG, &options.colour, 0, 0,
      "print in colours; this is the default on a terminal, unless the\n"
      "                             environment has NO_COLOR or TERM is dumb"},
@@ -55,8 +59,9 @@ static const struct option known_options[] = {
 
 static const struct command_line command_line = {
     "Usage: mqtt_inspect [OPTION]... [FILE]...\n"
-    "Prints the packets of recorded MQTT 3.1.1 byte streams, one line each. Each FILE is a stream\n"
-    "of one direction. Without a FILE, or for -, it reads standard input.\n\n",
+    "Prints the packets of recorded byte streams of MQTT 3.1.1 or 5.0, one line each. Each FILE "
+    "is\n"
+    "a stream of one direction. Without a FILE, or for -, it reads standard input.\n\n",
     "\nThe exit status is 0 if all is well, 1 if a packet is malformed, 2 if a stream ends within "
     "a\n"
     "packet, 3 if the options are wrong or if the input or the output fails; the highest of "
@@ -79,6 +84,7 @@ struct stream {
     uint64_t offset;        /* of that byte in the stream */
     struct hex_text text;   /* if options.hex */
     int file;
+    bool is_v5; /* the packets are of MQTT 5.0 */
 };
 
 static const char *name_of(const struct stream *stream)
@@ -128,13 +134,12 @@ static int report_input(const struct stream *stream, enum input input, int error
 }
 
 /* ---------------------------------------------------------------------------------------------
- * Streams that are not MQTT 3.1.1, known by their first bytes
+ * Streams that are not MQTT 3.1.1 or 5.0, known by their first bytes
  * ------------------------------------------------------------------------------------------- */
 
 enum kind {
     KIND_UNKNOWN,
     KIND_MQTT_3_1,
-    KIND_MQTT_5_0,
     KIND_BRIDGE,
     KIND_CAPTURE,
     KIND_TLS,
@@ -143,7 +148,7 @@ enum kind {
     KIND_HEX
 };
 
-/* No packet of MQTT 3.1.1 begins with any of these. */
+/* No first packet of MQTT begins with any of these. */
 static const struct {
     const char *bytes;
     size_t length;
@@ -199,16 +204,10 @@ static enum kind kind_of(const struct part *part)
     const char *version = connect_version(part);
     size_t i;
 
-    if (strcmp(version, "MQTT 5.0") == 0)
-        return KIND_MQTT_5_0;
     if (strcmp(version, "MQTT 3.1") == 0)
         return KIND_MQTT_3_1;
     if (version[0] != '\0')
         return KIND_BRIDGE;
-    /* This CONNACK has properties after their length. */
-    if (part->length >= 5 && part->bytes[0] == 0x20 && part->bytes[1] < 0x80 &&
-        part->bytes[1] == part->bytes[4] + 3)
-        return KIND_MQTT_5_0;
     for (i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
         if (part->length < beginnings[i].length ||
             memcmp(part->bytes, beginnings[i].bytes, beginnings[i].length) != 0)
@@ -246,9 +245,6 @@ static const char *hint_for(const struct stream *stream, enum kind kind, char *t
     case KIND_MQTT_3_1:
         return "This is MQTT 3.1, with the protocol name MQIsdp, and not 3.1.1 [MQTT-3.1.2-1]. The"
                " packets after its CONNECT can be seen with --continue.";
-    case KIND_MQTT_5_0:
-        return "This is MQTT 5.0, and not 3.1.1 [MQTT-3.1.2-2]. If it is in a capture file, this"
-               " shows it: tshark -r FILE -Y mqtt";
     case KIND_BRIDGE:
         return "This is a bridge of mosquitto, which sets the bit 0x80 of the protocol level"
                " [MQTT-3.1.2-2]. With its option try_private false it does not.";
@@ -469,35 +465,225 @@ static void body_fields(struct fields *fields, const struct mqtt_packet *packet)
     }
 }
 
+/* The same for MQTT 5.0, from here to v5_body_fields */
+static size_t integer_size(uint32_t value)
+{
+    return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
+}
+
+/* Each property has a line. It ends where the next one begins, or with the list. */
+static void v5_properties_fields(struct fields *fields, const struct mqtt_v5_properties *properties,
+                                 const char *section)
+{
+    const size_t length = properties->encoded.length;
+    struct mqtt_v5_property property;
+    size_t start = 0;
+    size_t position = 0;
+
+    field_number(fields, integer_size((uint32_t)length), "Property Length", (uint32_t)length,
+                 section);
+    while (mqtt_v5_next_property(properties, &position, &property)) {
+        begin_field(fields, position - start);
+        put_property(fields->out, &property);
+        end_field(fields, "2.2.2.2");
+        start = position;
+    }
+}
+
+static void v5_reason_code_field(struct fields *fields, uint8_t code, enum mqtt_v5_packet_type type,
+                                 const char *section)
+{
+    begin_field(fields, 1);
+    put_reason_code(fields->out, NULL, code, type);
+    end_field(fields, section);
+}
+
+static void v5_connect_fields(struct fields *fields, const struct mqtt_v5_connect *connect)
+{
+    struct output *out = fields->out;
+    const struct mqtt_v5_will *will = &connect->will;
+
+    field_string(fields, "Protocol Name", mqtt_string_from("MQTT"), "3.1.2.1");
+    field_number(fields, 1, "Protocol Version", 5, "3.1.2.2");
+    begin_field(fields, 1);
+    put_flag(out, "User Name Flag", NULL, connect->has_user_name);
+    put_flag(out, "Password Flag", NULL, connect->has_password);
+    put_flag(out, "Will Retain", NULL, connect->has_will && will->retain);
+    put_number(out, "Will QoS", NULL, connect->has_will ? will->qos : 0);
+    put_flag(out, "Will Flag", NULL, connect->has_will);
+    put_flag(out, "Clean Start", NULL, connect->clean_start);
+    end_field(fields, "3.1.2.3");
+    field_number(fields, 2, "Keep Alive", connect->keep_alive, "3.1.2.10");
+    v5_properties_fields(fields, &connect->properties, "3.1.2.11.1");
+    field_string(fields, "Client Identifier", connect->client_id, "3.1.3.1");
+    if (connect->has_will) {
+        v5_properties_fields(fields, &will->properties, "3.1.3.2.1");
+        field_string(fields, "Will Topic", will->topic, "3.1.3.3");
+        field_bytes(fields, 2, "Will Payload", will->payload, "3.1.3.4");
+    }
+    if (connect->has_user_name)
+        field_string(fields, "User Name", connect->user_name, "3.1.3.5");
+    if (connect->has_password)
+        field_bytes(fields, 2, "Password", connect->password, "3.1.3.6");
+}
+
+static void v5_subscribe_fields(struct fields *fields, const struct mqtt_v5_subscribe *subscribe)
+{
+    struct mqtt_v5_subscription subscription;
+    size_t position = 0;
+
+    field_number(fields, 2, "Packet Identifier", subscribe->packet_id, "3.8.2");
+    v5_properties_fields(fields, &subscribe->properties, "3.8.2.1.1");
+    while (mqtt_v5_next_subscription(subscribe, &position, &subscription)) {
+        field_string(fields, "Topic Filter", subscription.filter, "3.8.3");
+        begin_field(fields, 1);
+        put_subscription_options(fields->out, &subscription);
+        end_field(fields, "3.8.3.1");
+    }
+}
+
+/* `end` is the end of the packet: what a shorter form leaves out has no bytes. */
+static void v5_ack_fields(struct fields *fields, const struct mqtt_v5_packet *packet, size_t end)
+{
+    const unsigned number = packet->type;
+    char section[16];
+
+    snprintf(section, sizeof section, "3.%u.2", number);
+    field_number(fields, 2, "Packet Identifier", packet->as.ack.packet_id, section);
+    snprintf(section, sizeof section, "3.%u.2.1", number);
+    if (fields->at < end)
+        v5_reason_code_field(fields, packet->as.ack.reason_code, packet->type, section);
+    snprintf(section, sizeof section, "3.%u.2.2.1", number);
+    if (fields->at < end)
+        v5_properties_fields(fields, &packet->as.ack.properties, section);
+}
+
+static void v5_suback_fields(struct fields *fields, const struct mqtt_v5_packet *packet)
+{
+    const struct mqtt_v5_suback *suback = &packet->as.suback;
+    const unsigned number = packet->type;
+    char section[16];
+    size_t i;
+
+    snprintf(section, sizeof section, "3.%u.2", number);
+    field_number(fields, 2, "Packet Identifier", suback->packet_id, section);
+    snprintf(section, sizeof section, "3.%u.2.1.1", number);
+    v5_properties_fields(fields, &suback->properties, section);
+    snprintf(section, sizeof section, "3.%u.3", number);
+    for (i = 0; i < suback->count; i++)
+        v5_reason_code_field(fields, suback->reason_codes[i], packet->type, section);
+}
+
+static void v5_unsubscribe_fields(struct fields *fields,
+                                  const struct mqtt_v5_unsubscribe *unsubscribe)
+{
+    struct mqtt_string filter;
+    size_t position = 0;
+
+    field_number(fields, 2, "Packet Identifier", unsubscribe->packet_id, "3.10.2");
+    v5_properties_fields(fields, &unsubscribe->properties, "3.10.2.1.1");
+    while (mqtt_v5_next_filter(unsubscribe, &position, &filter))
+        field_string(fields, "Topic Filter", filter, "3.10.3");
+}
+
+/* DISCONNECT and AUTH have the same fields. */
+static void v5_disconnect_fields(struct fields *fields, const struct mqtt_v5_packet *packet,
+                                 size_t end)
+{
+    const bool is_auth = packet->type == MQTT_V5_AUTH;
+
+    if (fields->at < end)
+        v5_reason_code_field(fields, packet->as.disconnect.reason_code, packet->type,
+                             is_auth ? "3.15.2.1" : "3.14.2.1");
+    if (fields->at < end)
+        v5_properties_fields(fields, &packet->as.disconnect.properties,
+                             is_auth ? "3.15.2.2.1" : "3.14.2.2.1");
+}
+
+static void v5_body_fields(struct fields *fields, const struct mqtt_v5_packet *packet, size_t end)
+{
+    const struct mqtt_v5_publish *publish = &packet->as.publish;
+
+    switch (packet->type) {
+    case MQTT_V5_CONNECT:
+        v5_connect_fields(fields, &packet->as.connect);
+        break;
+    case MQTT_V5_CONNACK:
+        begin_field(fields, 1);
+        put_flag(fields->out, "Session Present", NULL, packet->as.connack.session_present);
+        end_field(fields, "3.2.2.1.1");
+        v5_reason_code_field(fields, packet->as.connack.reason_code, packet->type, "3.2.2.2");
+        v5_properties_fields(fields, &packet->as.connack.properties, "3.2.2.3.1");
+        break;
+    case MQTT_V5_PUBLISH:
+        field_string(fields, "Topic Name", publish->topic, "3.3.2.1");
+        if (publish->qos > 0)
+            field_number(fields, 2, "Packet Identifier", publish->packet_id, "3.3.2.2");
+        v5_properties_fields(fields, &publish->properties, "3.3.2.3.1");
+        if (publish->payload.length > 0)
+            field_bytes(fields, 0, "Payload", publish->payload, "3.3.3");
+        break;
+    case MQTT_V5_PUBACK:
+    case MQTT_V5_PUBREC:
+    case MQTT_V5_PUBREL:
+    case MQTT_V5_PUBCOMP:
+        v5_ack_fields(fields, packet, end);
+        break;
+    case MQTT_V5_SUBSCRIBE:
+        v5_subscribe_fields(fields, &packet->as.subscribe);
+        break;
+    case MQTT_V5_SUBACK:
+    case MQTT_V5_UNSUBACK:
+        v5_suback_fields(fields, packet);
+        break;
+    case MQTT_V5_UNSUBSCRIBE:
+        v5_unsubscribe_fields(fields, &packet->as.unsubscribe);
+        break;
+    case MQTT_V5_DISCONNECT:
+    case MQTT_V5_AUTH:
+        v5_disconnect_fields(fields, packet, end);
+        break;
+    case MQTT_V5_PINGREQ:
+    case MQTT_V5_PINGRESP:
+        break;
+    }
+}
+
 /* The sections of chapter 3 have the numbers of the packet types. */
-static void put_packet_bytes(struct output *out, const struct mqtt_packet *packet,
+static void put_packet_bytes(struct output *out, const struct any_packet *packet,
                              const struct part *part, size_t size)
 {
     struct fields fields = {.out = out, .bytes = part->bytes, .offset = part->offset};
-    const char *type = mqtt_packet_type_name(packet->type);
+    const unsigned number = part_type(part);
     uint32_t remaining = 0;
     const int32_t digits = mqtt_decode_remaining_length(&remaining, part->bytes + 1, size - 1);
     char section[16];
 
-    fprintf(out->file, "# %s, %zu bytes from byte %" PRIu64 " on\n", type, size, part->offset);
+    out->is_v5 = packet->is_v5;
+    fprintf(out->file, "# %s, %zu bytes from byte %" PRIu64 " on\n", type_name(out, number), size,
+            part->offset);
     begin_field(&fields, 1);
     put_name(out, "Control Packet Type", NULL);
-    fprintf(out->file, "%u (", (unsigned)packet->type);
+    fprintf(out->file, "%u (", number);
     style(out, STYLE_TYPE);
-    fputs(type, out->file);
+    fputs(type_name(out, number), out->file);
     style(out, STYLE_NONE);
     putc(')', out->file);
-    if (packet->type == MQTT_PUBLISH) {
-        put_flag(out, "DUP", NULL, packet->as.publish.dup);
-        put_number(out, "QoS", NULL, packet->as.publish.qos);
-        put_flag(out, "RETAIN", NULL, packet->as.publish.retain);
+    if (number == MQTT_PUBLISH) {
+        put_flag(out, "DUP", NULL, (part->bytes[0] & 8) != 0);
+        put_number(out, "QoS", NULL, part->bytes[0] / 2 % 4);
+        put_flag(out, "RETAIN", NULL, (part->bytes[0] & 1) != 0);
     } else {
         put_number(out, "Flags", NULL, part->bytes[0] % 16);
     }
-    snprintf(section, sizeof section, "3.%u.1", (unsigned)packet->type);
+    snprintf(section, sizeof section, "3.%u.1", number);
     end_field(&fields, section);
-    field_number(&fields, (size_t)digits, "Remaining Length", remaining, "2.2.3");
-    body_fields(&fields, packet);
+    field_number(&fields, (size_t)digits, "Remaining Length", remaining,
+                 packet->is_v5 ? "2.1.4" : "2.2.3");
+    if (packet->is_v5)
+        v5_body_fields(&fields, &packet->v5, size);
+    else
+        body_fields(&fields, &packet->old);
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -518,7 +704,7 @@ static void drop(struct stream *stream, size_t size)
     stream->offset += size;
 }
 
-static int32_t decode(struct mqtt_packet *packet, const struct part *part)
+static int32_t decode_old(struct mqtt_packet *packet, const struct part *part)
 {
     if (options.from_client)
         return mqtt_decode_from_client(packet, part->bytes, part->length);
@@ -527,16 +713,40 @@ static int32_t decode(struct mqtt_packet *packet, const struct part *part)
     return mqtt_decode(packet, part->bytes, part->length);
 }
 
+static int32_t decode_v5(struct mqtt_v5_packet *packet, const struct part *part)
+{
+    if (options.from_client)
+        return mqtt_v5_decode_from_client(packet, part->bytes, part->length);
+    if (options.from_server)
+        return mqtt_v5_decode_from_server(packet, part->bytes, part->length);
+    return mqtt_v5_decode(packet, part->bytes, part->length);
+}
+
+/* A CONNACK of 3.1.1 has always the remaining length 2, one of 5.0 has at least 3. */
+static bool is_v5_connack(const struct part *part)
+{
+    return part_type(part) == MQTT_CONNACK && part->length > 1 && part->bytes[1] > 2;
+}
+
+static int32_t decode(struct stream *stream, struct any_packet *packet, const struct part *part)
+{
+    stream->is_v5 = version_from(part, stream->is_v5);
+    if (part->offset == 0 && (options.v5 || is_v5_connack(part)))
+        stream->is_v5 = true;
+    packet->is_v5 = stream->is_v5;
+    return packet->is_v5 ? decode_v5(&packet->v5, part) : decode_old(&packet->old, part);
+}
+
 /* Shows every complete packet and drops it from the buffer. Returns the decoder's status for the
  * bytes after them. */
 static int32_t show_packets(struct stream *stream, struct output *out, uint32_t *error_offset)
 {
     while (buffer_length(&stream->received) > 0) {
         const struct part part = unseen_part(stream);
-        struct mqtt_packet packet;
-        const int32_t size = decode(&packet, &part);
+        struct any_packet packet;
+        const int32_t size = decode(stream, &packet, &part);
         if (size < 0) {
-            *error_offset = packet.error_offset;
+            *error_offset = packet.is_v5 ? packet.v5.error_offset : packet.old.error_offset;
             return size;
         }
         if (options.bytes)
@@ -549,7 +759,7 @@ static int32_t show_packets(struct stream *stream, struct output *out, uint32_t 
 }
 
 /* Reports a packet that is malformed, or incomplete at the end of the stream. Returns true if there
- * may be MQTT 3.1.1 packets after it. */
+ * may be MQTT packets after it. */
 static bool report_packet(const struct stream *stream, struct output *out, struct output *err,
                           int32_t status, uint32_t error_offset)
 {
@@ -560,6 +770,8 @@ static bool report_packet(const struct stream *stream, struct output *out, struc
     struct output *const outputs[] = {out, err};
     size_t i;
 
+    out->is_v5 = stream->is_v5;
+    err->is_v5 = stream->is_v5;
     fprintf(err->file, PROGRAM ": %s: ", name_of(stream));
     for (i = out->json ? 0 : 1; i < 2; i++) {
         if (status == MQTT_PACKET_INCOMPLETE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * mqtt_tap.c: a proxy between MQTT 3.1.1 clients and their server. It passes on what they send. It
- * prints each packet as mqtt_inspect does, with its time, connection, sender and client id.
+ * mqtt_tap.c: a proxy between clients and their server, for MQTT 3.1.1 and 5.0. It passes on what
+ * they send. It prints each packet as mqtt_inspect does, with its time, connection, sender and client id.
  *
  *     cc -o mqtt_tap examples/complete/mqtt_tap.c
  *     ./mqtt_tap --listen 1884 --to localhost:1883
@@ -74,7 +74,8 @@ static const struct option known_options[] = {
 
 static const struct command_line command_line = {
     "Usage: mqtt_tap --listen [HOST:]PORT --to HOST:PORT [OPTION]...\n"
-    "Passes MQTT 3.1.1 connections on to a server and prints the packets in both directions.\n\n",
+    "Passes connections of MQTT 3.1.1 and 5.0 on to a server and prints the packets in both "
+    "directions.\n\n",
     "\nEnds at SIGINT and SIGTERM. The exit status is 0 if all is well, 1 if a packet was\n"
     "malformed, 3 if the options are wrong, the output fails or there is no socket.\n",
     known_options,
@@ -91,6 +92,7 @@ enum {
 /* What one side of a connection sends to the other. */
 struct direction {
     int32_t (*decode)(struct mqtt_packet *packet, const void *bytes, size_t length);
+    int32_t (*decode_v5)(struct mqtt_v5_packet *packet, const void *bytes, size_t length);
     struct connection *connection;
     const char *side;            /* the source: "client" or "server" */
     char stream[64];             /* the name in explanations */
@@ -115,6 +117,7 @@ struct connection {
     int64_t close_at;        /* set when the server has closed; 0: it has not */
     int client;
     int server;
+    bool is_v5;         /* its CONNECT is of MQTT 5.0 */
     bool is_connecting; /* to the server */
     bool is_closed;
 };
@@ -210,13 +213,19 @@ static void put_direction(struct output *out)
     putc(' ', out->file);
 }
 
+static unsigned type_of(const struct any_packet *packet)
+{
+    return packet->is_v5 ? (unsigned)packet->v5.type : (unsigned)packet->old.type;
+}
+
 /* Without memory the id remains unknown. */
-static void note_client_id(struct connection *connection, const struct mqtt_packet *packet)
+static void note_client_id(struct connection *connection, const struct any_packet *packet)
 {
     struct buffer *id = &connection->client_id;
-    const struct mqtt_string sent = packet->as.connect.client_id;
+    const struct mqtt_string sent =
+        packet->is_v5 ? packet->v5.as.connect.client_id : packet->old.as.connect.client_id;
 
-    if (packet->type != MQTT_CONNECT)
+    if (type_of(packet) != MQTT_CONNECT)
         return;
     buffer_drop(id, buffer_length(id));
     if (buffer_append(id, sent.data, sent.length) && !buffer_append(id, "", 1))
@@ -224,22 +233,24 @@ static void note_client_id(struct connection *connection, const struct mqtt_pack
 }
 
 /* True if the options --type and --topic select the packet. */
-static bool is_wanted(const struct mqtt_packet *packet)
+static bool is_wanted(const struct any_packet *packet)
 {
+    const unsigned type = type_of(packet);
+    struct mqtt_string topic;
     size_t i;
 
-    if (options.shown_types != 0 && (options.shown_types >> packet->type & 1) == 0)
+    if (options.shown_types != 0 && (options.shown_types >> type & 1) == 0)
         return false;
-    if (options.topics.count == 0)
-        return true;
+    if (options.topics.count == 0 || type != MQTT_PUBLISH)
+        return options.topics.count == 0;
+    topic = packet->is_v5 ? packet->v5.as.publish.topic : packet->old.as.publish.topic;
     for (i = 0; i < options.topics.count; i++)
-        if (packet->type == MQTT_PUBLISH &&
-            mqtt_topic_matches(mqtt_string_from(options.topics.items[i]), packet->as.publish.topic))
+        if (mqtt_topic_matches(mqtt_string_from(options.topics.items[i]), topic))
             return true;
     return false;
 }
 
-static void show(struct tap *tap, const struct direction *way, const struct mqtt_packet *packet,
+static void show(struct tap *tap, const struct direction *way, const struct any_packet *packet,
                  int32_t size)
 {
     note_client_id(way->connection, packet);
@@ -278,6 +289,7 @@ static bool meet_malformed(struct tap *tap, struct direction *way, int32_t statu
     const struct part part = unseen_part(way);
 
     tap->out.labelled = way;
+    tap->out.is_v5 = way->connection->is_v5;
     put_malformed(&tap->out, &part, status, error_offset, NULL);
     return give_up(tap, way);
 }
@@ -291,6 +303,7 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
     if (size <= options.packet_max)
         return true;
     tap->out.labelled = way;
+    tap->out.is_v5 = way->connection->is_v5;
     if (tap->out.json) {
         begin_error(&tap->out, &part, "too large");
         put_number(&tap->out, "", "size", size);
@@ -300,16 +313,30 @@ static bool meet_incomplete(struct tap *tap, struct direction *way)
         fprintf(tap->out.file,
                 "The %s packet that starts at byte %" PRIu64 " has %" PRIu32
                 " bytes, more than --max-packet.\n",
-                mqtt_packet_type_name(part_type(&part)), part.offset, size);
+                type_name(&tap->out, part_type(&part)), part.offset, size);
     }
     return give_up(tap, way);
 }
 
-static bool pass_packet(struct tap *tap, struct direction *way, const struct mqtt_packet *packet,
+static bool append_encoded(struct buffer *buffer, const struct any_packet *packet)
+{
+    int32_t size;
+
+    if (!packet->is_v5)
+        return buffer_append_packet(buffer, &packet->old);
+    size = mqtt_v5_encode(NULL, 0, &packet->v5);
+    if (size < 0 || !buffer_reserve(buffer, (size_t)size))
+        return false;
+    mqtt_v5_encode(buffer->bytes + buffer->end, (size_t)size, &packet->v5);
+    buffer->end += (size_t)size;
+    return true;
+}
+
+static bool pass_packet(struct tap *tap, struct direction *way, const struct any_packet *packet,
                         size_t size)
 {
     const bool has_room = options.reencodes
-                              ? buffer_append_packet(&way->out, packet)
+                              ? append_encoded(&way->out, packet)
                               : buffer_append(&way->out, buffer_front(&way->in), size);
 
     if (!has_room)
@@ -329,15 +356,34 @@ static bool pass_blindly(struct direction *way)
     return true;
 }
 
+/* The client's first packet decides the version. A server of 3.1.1 answers a CONNECT of 5.0 in its
+ * own version. */
+static int32_t decode_next(struct direction *way, struct any_packet *packet)
+{
+    const struct part part = unseen_part(way);
+    struct connection *connection = way->connection;
+    int32_t size = MQTT_ERROR_PROTOCOL_LEVEL;
+
+    if (way == &connection->up && way->offset == 0)
+        connection->is_v5 = version_from(&part, false);
+    packet->is_v5 = connection->is_v5;
+    if (packet->is_v5)
+        size = way->decode_v5(&packet->v5, part.bytes, part.length);
+    if (way == &connection->down && size == MQTT_ERROR_PROTOCOL_LEVEL)
+        connection->is_v5 = packet->is_v5 = false;
+    return packet->is_v5 ? size : way->decode(&packet->old, part.bytes, part.length);
+}
+
 /* Passes on the packets that are complete. One above --max-packet is refused even if it came in one
  * piece. */
 static bool take_packets(struct tap *tap, struct direction *way)
 {
     while (!way->is_blind && buffer_length(&way->in) > 0) {
-        struct mqtt_packet packet;
-        const int32_t size = way->decode(&packet, buffer_front(&way->in), buffer_length(&way->in));
+        struct any_packet packet;
+        const int32_t size = decode_next(way, &packet);
         if (size < 0 && size != MQTT_PACKET_INCOMPLETE) {
-            if (!meet_malformed(tap, way, size, packet.error_offset))
+            if (!meet_malformed(tap, way, size,
+                                packet.is_v5 ? packet.v5.error_offset : packet.old.error_offset))
                 return false;
         } else if (size < 0 || (size_t)size > options.packet_max) {
             if (!meet_incomplete(tap, way))
@@ -357,6 +403,7 @@ static bool meet_end(struct tap *tap, struct direction *way)
     const struct part part = unseen_part(way);
 
     tap->out.labelled = way;
+    tap->out.is_v5 = way->connection->is_v5;
     put_truncated(&tap->out, &part, NULL);
     if (options.forwards_malformed)
         return pass_blindly(way);
@@ -455,7 +502,9 @@ static bool open_connection(struct tap *tap, struct connection *connection)
     struct direction *down = &connection->down;
 
     up->decode = mqtt_decode_from_client;
+    up->decode_v5 = mqtt_v5_decode_from_client;
     down->decode = mqtt_decode_from_server;
+    down->decode_v5 = mqtt_v5_decode_from_server;
     if (!open_direction(connection, up, "client") || !open_direction(connection, down, "server"))
         return false;
     up->source = connection->client;
@@ -704,8 +753,8 @@ static unsigned type_bit(const char *name)
 {
     unsigned type;
 
-    for (type = MQTT_CONNECT; type <= MQTT_DISCONNECT; type++)
-        if (strcasecmp(name, mqtt_packet_type_name((enum mqtt_packet_type)type)) == 0)
+    for (type = MQTT_V5_CONNECT; type <= MQTT_V5_AUTH; type++)
+        if (strcasecmp(name, mqtt_v5_packet_type_name((enum mqtt_v5_packet_type)type)) == 0)
             return 1u << type;
     complain("--type %s: There is no such packet type", name);
     return 0;

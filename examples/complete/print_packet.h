@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * print_packet.h: prints MQTT 3.1.1 packets, one line each, as text or as JSON. For a malformed
- * packet it shows which byte breaks which rule of the standard. mqtt_inspect.c and mqtt_tap.c use
- * it. It needs hosted C and POSIX. A program includes mqtt_codec.h and defines PROGRAM, its name,
+ * print_packet.h: prints packets of MQTT 3.1.1 and 5.0, one line each, as text or as JSON. For a
+ * malformed packet it shows which byte breaks which rule of the standard. mqtt_inspect.c and
+ * mqtt_tap.c use it. It needs hosted C and POSIX. A program includes mqtt_codec.h and defines PROGRAM, its name,
  * before it includes this file.
  *
  * Worth copying: put_escaped prints text from strangers.
@@ -26,11 +26,19 @@
 #define STYLE_ERROR  "\033[1;31m"
 #define STYLE_NONE   "\033[0m"
 
+/* A packet of either version */
+struct any_packet {
+    bool is_v5; /* says which of the others is set */
+    struct mqtt_packet old;
+    struct mqtt_v5_packet v5;
+};
+
 struct output {
     FILE *file;
     void (*put_label)(struct output *out); /* prints what each line begins with; NULL: nothing */
     const void *labelled;                  /* for put_label */
     const char *comma;                     /* in JSON, what is printed before the next member */
+    bool is_v5;                            /* the stream is of MQTT 5.0 */
     bool json;
     bool colour;
 };
@@ -263,10 +271,11 @@ static void put_bytes(struct output *out, const char *name, const char *key,
     putc('}', out->file);
 }
 
-static void put_return_code(struct output *out, const char *key, uint8_t code, bool refused,
-                            const char *meaning)
+/* A return code of 3.1.1 or a reason code of 5.0 */
+static void put_code(struct output *out, const char *name, const char *key, uint8_t code,
+                     bool refused, const char *meaning)
 {
-    put_number(out, "Return Code", key, code);
+    put_number(out, name, key, code);
     if (out->json)
         return;
     fputs(" (", out->file);
@@ -320,7 +329,8 @@ static void put_connack_code(struct output *out, uint8_t code)
         "Connection Refused, not authorized",
     }; /* Table 3.1; the decoder refuses other codes */
 
-    put_return_code(out, "return_code", code, code != MQTT_CONNACK_CODE_ACCEPTED, meanings[code]);
+    put_code(out, "Return Code", "return_code", code, code != MQTT_CONNACK_CODE_ACCEPTED,
+             meanings[code]);
 }
 
 static void put_connack(struct output *out, const struct mqtt_connack *connack)
@@ -367,7 +377,7 @@ static void put_suback_code(struct output *out, uint8_t code)
     }; /* 3.9.3; the decoder refuses other codes, except 0x80 */
     const bool failed = code == MQTT_SUBACK_CODE_FAILURE;
 
-    put_return_code(out, NULL, code, failed, failed ? "Failure" : meanings[code]);
+    put_code(out, "Return Code", NULL, code, failed, failed ? "Failure" : meanings[code]);
 }
 
 static void put_suback(struct output *out, const struct mqtt_suback *suback)
@@ -428,6 +438,214 @@ static void put_fields(struct output *out, const struct mqtt_packet *packet)
     }
 }
 
+/* ---------------------------------------------------------------------------------------------
+ * Packets of 5.0. Properties have the names of Table 2-4, reason codes those of Table 2-6.
+ * ------------------------------------------------------------------------------------------- */
+
+/* In JSON a property is an object of its name and its value. */
+static void put_property(struct output *out, const struct mqtt_v5_property *property)
+{
+    const char *name = mqtt_v5_property_name((enum mqtt_v5_property_id)property->id);
+
+    put_open(out, NULL, '{');
+    if (out->json)
+        put_string(out, "", "name", mqtt_string_from(name));
+    switch (property->id) {
+    case MQTT_V5_PROPERTY_CONTENT_TYPE:
+    case MQTT_V5_PROPERTY_RESPONSE_TOPIC:
+    case MQTT_V5_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER:
+    case MQTT_V5_PROPERTY_AUTHENTICATION_METHOD:
+    case MQTT_V5_PROPERTY_RESPONSE_INFORMATION:
+    case MQTT_V5_PROPERTY_SERVER_REFERENCE:
+    case MQTT_V5_PROPERTY_REASON_STRING:
+        put_string(out, name, "value", property->as.string);
+        break;
+    case MQTT_V5_PROPERTY_CORRELATION_DATA:
+    case MQTT_V5_PROPERTY_AUTHENTICATION_DATA:
+        put_bytes(out, name, "value", property->as.bytes);
+        break;
+    case MQTT_V5_PROPERTY_USER_PROPERTY:
+        put_string(out, name, "key", property->as.pair.name);
+        fputs(out->json ? ",\"value\":" : " = ", out->file);
+        put_quoted(out, (const uint8_t *)property->as.pair.value.data,
+                   property->as.pair.value.length);
+        break;
+    default:
+        put_number(out, name, "value", property->as.number);
+        break;
+    }
+    put_close(out, '}');
+}
+
+static void put_properties(struct output *out, const struct mqtt_v5_properties *properties)
+{
+    struct mqtt_v5_property property;
+    size_t position = 0;
+
+    put_open(out, "properties", '[');
+    while (mqtt_v5_next_property(properties, &position, &property))
+        put_property(out, &property);
+    put_close(out, ']');
+}
+
+static void put_reason_code(struct output *out, const char *key, uint8_t code,
+                            enum mqtt_v5_packet_type type)
+{
+    put_code(out, "Reason Code", key, code, code >= 0x80, mqtt_v5_reason_code_name(code, type));
+}
+
+static void put_v5_will(struct output *out, const struct mqtt_v5_will *will)
+{
+    put_open(out, "will", '{');
+    put_properties(out, &will->properties);
+    put_string(out, "Will Topic", "topic", will->topic);
+    put_bytes(out, "Will Payload", "payload", will->payload);
+    put_number(out, "Will QoS", "qos", will->qos);
+    put_flag(out, "Will Retain", "retain", will->retain);
+    put_close(out, '}');
+}
+
+static void put_v5_connect(struct output *out, const struct mqtt_v5_connect *connect)
+{
+    put_string(out, "Client Identifier", "client_id", connect->client_id);
+    put_number(out, "Keep Alive", "keep_alive", connect->keep_alive);
+    put_flag(out, "Clean Start", "clean_start", connect->clean_start);
+    put_properties(out, &connect->properties);
+    if (connect->has_will)
+        put_v5_will(out, &connect->will);
+    else
+        put_null(out, "will");
+    if (connect->has_user_name)
+        put_string(out, "User Name", "user_name", connect->user_name);
+    else
+        put_null(out, "user_name");
+    if (connect->has_password)
+        put_bytes(out, "Password", "password", connect->password);
+    else
+        put_null(out, "password");
+}
+
+static void put_v5_publish(struct output *out, const struct mqtt_v5_publish *publish)
+{
+    put_string(out, "Topic Name", "topic", publish->topic);
+    if (publish->qos > 0)
+        put_number(out, "Packet Identifier", "packet_id", publish->packet_id);
+    else
+        put_null(out, "packet_id");
+    put_number(out, "QoS", "qos", publish->qos);
+    put_flag(out, "DUP", "dup", publish->dup);
+    put_flag(out, "RETAIN", "retain", publish->retain);
+    put_properties(out, &publish->properties);
+    put_bytes(out, "Payload", "payload", publish->payload);
+}
+
+static void put_subscription_options(struct output *out,
+                                     const struct mqtt_v5_subscription *subscription)
+{
+    put_number(out, "Maximum QoS", "qos", subscription->qos);
+    put_flag(out, "No Local", "no_local", subscription->no_local);
+    put_flag(out, "Retain As Published", "retain_as_published", subscription->retain_as_published);
+    put_number(out, "Retain Handling", "retain_handling", subscription->retain_handling);
+}
+
+static void put_v5_subscribe(struct output *out, const struct mqtt_v5_subscribe *subscribe)
+{
+    struct mqtt_v5_subscription subscription;
+    size_t position = 0;
+
+    put_number(out, "Packet Identifier", "packet_id", subscribe->packet_id);
+    put_properties(out, &subscribe->properties);
+    put_open(out, "subscriptions", '[');
+    while (mqtt_v5_next_subscription(subscribe, &position, &subscription)) {
+        put_open(out, NULL, '{');
+        put_string(out, "Topic Filter", "filter", subscription.filter);
+        put_subscription_options(out, &subscription);
+        put_close(out, '}');
+    }
+    put_close(out, ']');
+}
+
+/* SUBACK or UNSUBACK */
+static void put_v5_suback(struct output *out, const struct mqtt_v5_suback *suback,
+                          enum mqtt_v5_packet_type type)
+{
+    size_t i;
+
+    put_number(out, "Packet Identifier", "packet_id", suback->packet_id);
+    put_properties(out, &suback->properties);
+    put_open(out, "reason_codes", '[');
+    for (i = 0; i < suback->count; i++)
+        put_reason_code(out, NULL, suback->reason_codes[i], type);
+    put_close(out, ']');
+}
+
+static void put_v5_unsubscribe(struct output *out, const struct mqtt_v5_unsubscribe *unsubscribe)
+{
+    struct mqtt_string filter;
+    size_t position = 0;
+
+    put_number(out, "Packet Identifier", "packet_id", unsubscribe->packet_id);
+    put_properties(out, &unsubscribe->properties);
+    put_open(out, "filters", '[');
+    while (mqtt_v5_next_filter(unsubscribe, &position, &filter))
+        put_string(out, "Topic Filter", NULL, filter);
+    put_close(out, ']');
+}
+
+static void put_v5_fields(struct output *out, const struct mqtt_v5_packet *packet)
+{
+    switch (packet->type) {
+    case MQTT_V5_CONNECT:
+        put_v5_connect(out, &packet->as.connect);
+        break;
+    case MQTT_V5_CONNACK:
+        put_flag(out, "Session Present", "session_present", packet->as.connack.session_present);
+        put_reason_code(out, "reason_code", packet->as.connack.reason_code, packet->type);
+        put_properties(out, &packet->as.connack.properties);
+        break;
+    case MQTT_V5_PUBLISH:
+        put_v5_publish(out, &packet->as.publish);
+        break;
+    case MQTT_V5_PUBACK:
+    case MQTT_V5_PUBREC:
+    case MQTT_V5_PUBREL:
+    case MQTT_V5_PUBCOMP:
+        put_number(out, "Packet Identifier", "packet_id", packet->as.ack.packet_id);
+        put_reason_code(out, "reason_code", packet->as.ack.reason_code, packet->type);
+        put_properties(out, &packet->as.ack.properties);
+        break;
+    case MQTT_V5_SUBSCRIBE:
+        put_v5_subscribe(out, &packet->as.subscribe);
+        break;
+    case MQTT_V5_SUBACK:
+    case MQTT_V5_UNSUBACK: /* the same struct */
+        put_v5_suback(out, &packet->as.suback, packet->type);
+        break;
+    case MQTT_V5_UNSUBSCRIBE:
+        put_v5_unsubscribe(out, &packet->as.unsubscribe);
+        break;
+    case MQTT_V5_DISCONNECT:
+    case MQTT_V5_AUTH: /* the same struct */
+        put_reason_code(out, "reason_code", packet->as.disconnect.reason_code, packet->type);
+        put_properties(out, &packet->as.disconnect.properties);
+        break;
+    case MQTT_V5_PINGREQ:
+    case MQTT_V5_PINGRESP:
+        break;
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------
+ * The line of a packet
+ * ------------------------------------------------------------------------------------------- */
+
+/* The name of a packet type of the stream's version */
+static const char *type_name(const struct output *out, unsigned type)
+{
+    return out->is_v5 ? mqtt_v5_packet_type_name((enum mqtt_v5_packet_type)type)
+                      : mqtt_packet_type_name((enum mqtt_packet_type)type);
+}
+
 static void put_label(struct output *out)
 {
     if (out->put_label != NULL)
@@ -435,30 +653,36 @@ static void put_label(struct output *out)
 }
 
 /* The beginning of every line of JSON. */
-static void begin_json(struct output *out, uint64_t offset, enum mqtt_packet_type type)
+static void begin_json(struct output *out, uint64_t offset, unsigned type)
 {
     out->comma = "";
     put_open(out, NULL, '{');
     put_label(out);
     put_number(out, "", "offset", offset);
-    put_string(out, "", "type", mqtt_string_from(mqtt_packet_type_name(type)));
+    put_string(out, "", "type", mqtt_string_from(type_name(out, type)));
 }
 
-static void put_packet(struct output *out, const struct mqtt_packet *packet, uint64_t offset,
+static void put_packet(struct output *out, const struct any_packet *packet, uint64_t offset,
                        int32_t size)
 {
+    const unsigned type = packet->is_v5 ? (unsigned)packet->v5.type : (unsigned)packet->old.type;
+
+    out->is_v5 = packet->is_v5;
     if (out->json) {
-        begin_json(out, offset, packet->type);
+        begin_json(out, offset, type);
         put_number(out, "", "size", (uint64_t)size);
     } else {
         put_label(out);
         fprintf(out->file, "%8" PRIu64 "  ", offset);
         style(out, STYLE_TYPE);
-        fprintf(out->file, "%-11s", mqtt_packet_type_name(packet->type));
+        fprintf(out->file, "%-11s", type_name(out, type));
         style(out, STYLE_NONE);
         fprintf(out->file, "  %5" PRId32 " bytes", size);
     }
-    put_fields(out, packet);
+    if (packet->is_v5)
+        put_v5_fields(out, &packet->v5);
+    else
+        put_fields(out, &packet->old);
     put_close(out, '}');
     putc('\n', out->file);
 }
@@ -538,10 +762,10 @@ struct part {
     uint64_t offset; /* of bytes[0] in the stream */
 };
 
-/* After an error, the decoder's packet->type has no meaning. */
-static enum mqtt_packet_type part_type(const struct part *part)
+/* After an error, the type in a packet of 3.1.1 has no meaning. */
+static unsigned part_type(const struct part *part)
 {
-    return (enum mqtt_packet_type)(part->bytes[0] / 16);
+    return part->bytes[0] / 16u;
 }
 
 /* The size of the packet, or 0 if the remaining length is incomplete or malformed. The first byte may
@@ -555,6 +779,18 @@ static uint32_t packet_size(const struct part *part)
     return size < 0 ? 0 : 1 + (uint32_t)size + remaining;
 }
 
+/* True if the packets from this part on are of MQTT 5.0. A CONNECT decides it; before any other
+ * packet it is what it was. */
+static bool version_from(const struct part *part, bool was_v5)
+{
+    uint8_t level;
+
+    if (part_type(part) != MQTT_CONNECT ||
+        mqtt_decode_protocol_level(&level, part->bytes, part->length) < 0)
+        return was_v5;
+    return level == 5;
+}
+
 /* The version of MQTT in a CONNECT, by its protocol name and level, or "" if they are unknown or
  * missing. A bridge of mosquitto sets the bit 0x80 of the level. */
 static const char *connect_version(const struct part *part)
@@ -564,7 +800,6 @@ static const char *connect_version(const struct part *part)
         size_t length;
         const char *version;
     } known[] = {
-        {"\0\4MQTT\5", 7, "MQTT 5.0"},
         {"\0\6MQIsdp\3", 9, "MQTT 3.1"},
         {"\0\4MQTT\x84", 7, "MQTT 3.1.1 of a bridge"},
         {"\0\6MQIsdp\x83", 9, "MQTT 3.1 of a bridge"},
@@ -602,8 +837,12 @@ static void end_error(struct output *out, const char *clause, const char *messag
 static void put_malformed(struct output *out, const struct part *part, int32_t status,
                           uint32_t error_offset, const char *hint)
 {
-    const char *type = mqtt_packet_type_name(part_type(part));
-    const char *version = connect_version(part);
+    const char *type = type_name(out, part_type(part));
+    const char *version = out->is_v5 ? "" : connect_version(part);
+    const char *message = out->is_v5 ? mqtt_v5_status_message(status) : mqtt_status_message(status);
+    const char *clause =
+        out->is_v5 ? mqtt_v5_status_clause(status, (enum mqtt_v5_packet_type)part_type(part))
+                   : mqtt_status_clause(status);
     const uint32_t size = packet_size(part);
     struct dump dump = {part->bytes, part->offset, part->offset, part->offset};
 
@@ -614,7 +853,7 @@ static void put_malformed(struct output *out, const struct part *part, int32_t s
         put_number(out, "", "error_offset", dump.mark);
         if (version[0] != '\0')
             put_string(out, "", "version", mqtt_string_from(version));
-        end_error(out, mqtt_status_clause(status), mqtt_status_message(status), hint);
+        end_error(out, clause, message, hint);
         return;
     }
     put_label(out);
@@ -623,8 +862,8 @@ static void put_malformed(struct output *out, const struct part *part, int32_t s
         return;
     }
     fprintf(out->file, "byte %" PRIu64 " (0x%" PRIx64 "): %s%s%s%s [%s]\n", dump.mark, dump.mark,
-            mqtt_status_message(status), version[0] == '\0' ? "" : " This is ", version,
-            version[0] == '\0' ? "" : ".", mqtt_status_clause(status));
+            message, version[0] == '\0' ? "" : " This is ", version, version[0] == '\0' ? "" : ".",
+            clause);
     put_label(out);
     fprintf(out->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n", type,
             dump.start, dump.start);
@@ -653,7 +892,7 @@ static void put_truncated(struct output *out, const struct part *part, const cha
     fprintf(out->file,
             "The stream ends within the %s packet that starts at byte %" PRIu64 " (0x%" PRIx64
             "); bytes received: %zu, bytes needed: ",
-            mqtt_packet_type_name(part_type(part)), part->offset, part->offset, part->length);
+            type_name(out, part_type(part)), part->offset, part->offset, part->length);
     if (size > 0)
         fprintf(out->file, "%" PRIu32 ".\n", size);
     else

@@ -945,10 +945,6 @@ class Errors(unittest.TestCase):
         level = "The protocol level is not 4, which is MQTT 3.1.1."
         name = "The protocol name is not MQTT."
         for wire, place, message, clause, version in [
-            (packet(0x10, "MQTT", b"\x05\x02\x00\x3c\x00", "c"), 8,
-             level, "MQTT-3.1.2-2", "MQTT 5.0"),
-            (b"\x10\x8d\x00\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00", 9,
-             level, "MQTT-3.1.2-2", "MQTT 5.0"),
             (packet(0x10, "MQIsdp", b"\x03\x02\x00\x3c", "c"), 2,
              name, "MQTT-3.1.2-1", "MQTT 3.1"),
             (packet(0x10, "MQTT", b"\x84\x02\x00\x3c", "c"), 8,
@@ -1041,7 +1037,7 @@ class Continue(unittest.TestCase):
              {**malformed, "error_offset": 2, "clause": "MQTT-3.3.1-4"}, MALFORMED),
             (b"\xc1\x00\x40\x02\x00", {"offset": 4, "type": "PUBACK", "error": "truncated",
                                        "received": 3, "size": 4, "clause": ""}, TRUNCATED),
-            (packet(0x10, "MQTT", b"\x05\x02\x00\x3c\x00", "c") + PINGREQ,
+            (packet(0x10, "MQTT", b"\x06\x02\x00\x3c\x00", "c") + PINGREQ,
              {"offset": 18, "type": "PINGREQ", "size": 2}, MALFORMED),
         ]:
             with self.subTest(wire):
@@ -1082,18 +1078,185 @@ def pcapng(frames):
     return result
 
 
+def listed(data):
+    """Properties with their length, which is below 128."""
+    return bytes([len(data)]) + data
+
+
+# Packets of MQTT 5.0, with what is shown: as text; as JSON, besides offset, type and size; and with
+# --bytes the fields after the fixed header: their sizes and their sections.
+SENT_ALONG = (b"\x01\x01" b"\x02\0\0\0\x09" b"\x03" + field(b"text") + b"\x08" + field(b"r/t")
+              + b"\x09" + field(b"c\xff") + b"\x26" + field(b"k") + field(b"v\x1b") + b"\x26"
+              + field(b"k") + field(b""))
+V5_PACKETS = [
+    (packet(0x10, "MQTT", b"\5\xce\0\x3c" + listed(b"\x21\0\x14"), "me",
+            listed(b"\x18\0\0\0\5"), "w", "x", "u", "p"),
+     'CONNECT  Client Identifier "me"  Keep Alive 60  Clean Start 1  Receive Maximum 20  '
+     'Will Delay Interval 5  Will Topic "w"  Will Payload 1 byte "x"  Will QoS 1  Will Retain 0  '
+     'User Name "u"  Password 1 byte "p"',
+     {"client_id": "me", "keep_alive": 60, "clean_start": True,
+      "properties": [{"name": "Receive Maximum", "value": 20}],
+      "will": {"properties": [{"name": "Will Delay Interval", "value": 5}], "topic": "w",
+               "payload": {"length": 1, "hex": "78", "text": "x"}, "qos": 1, "retain": False},
+      "user_name": "u", "password": {"length": 1, "hex": "70", "text": "p"}},
+     [(6, "3.1.2.1"), (1, "3.1.2.2"), (1, "3.1.2.3"), (2, "3.1.2.10"), (1, "3.1.2.11.1"),
+      (3, "2.2.2.2"), (4, "3.1.3.1"), (1, "3.1.3.2.1"), (5, "2.2.2.2"), (3, "3.1.3.3"),
+      (3, "3.1.3.4"), (3, "3.1.3.5"), (3, "3.1.3.6")]),
+    (packet(0x10, "MQTT", b"\5\0\0\0\0", ""),
+     'CONNECT  Client Identifier ""  Keep Alive 0  Clean Start 0',
+     {"client_id": "", "keep_alive": 0, "clean_start": False, "properties": [], "will": None,
+      "user_name": None, "password": None},
+     [(6, "3.1.2.1"), (1, "3.1.2.2"), (1, "3.1.2.3"), (2, "3.1.2.10"), (1, "3.1.2.11.1"),
+      (2, "3.1.3.1")]),
+    (packet(0x20, b"\1\0" + listed(b"\x24\1\x12" + field(b"id"))),
+     'CONNACK  Session Present 1  Reason Code 0 (Success)  Maximum QoS 1  '
+     'Assigned Client Identifier "id"',
+     {"session_present": True, "reason_code": 0, "properties": [
+         {"name": "Maximum QoS", "value": 1},
+         {"name": "Assigned Client Identifier", "value": "id"}]},
+     [(1, "3.2.2.1.1"), (1, "3.2.2.2"), (1, "3.2.2.3.1"), (2, "2.2.2.2"), (5, "2.2.2.2")]),
+    (packet(0x32, "a/b", b"\0\1" + listed(SENT_ALONG) + b"21.5"),
+     'PUBLISH  Topic Name "a/b"  Packet Identifier 1  QoS 1  DUP 0  RETAIN 0  '
+     'Payload Format Indicator 1  Message Expiry Interval 9  Content Type "text"  '
+     'Response Topic "r/t"  Correlation Data 2 bytes "c\\xff"  User Property "k" = "v\\u001b"  '
+     'User Property "k" = ""  Payload 4 bytes "21.5"',
+     {"topic": "a/b", "packet_id": 1, "qos": 1, "dup": False, "retain": False, "properties": [
+         {"name": "Payload Format Indicator", "value": 1},
+         {"name": "Message Expiry Interval", "value": 9},
+         {"name": "Content Type", "value": "text"}, {"name": "Response Topic", "value": "r/t"},
+         {"name": "Correlation Data", "value": {"length": 2, "hex": "63ff"}},
+         {"name": "User Property", "key": "k", "value": "v\x1b"},
+         {"name": "User Property", "key": "k", "value": ""}],
+      "payload": {"length": 4, "hex": "32312e35", "text": "21.5"}},
+     [(5, "3.3.2.1"), (2, "3.3.2.2"), (1, "3.3.2.3.1"), (2, "2.2.2.2"), (5, "2.2.2.2"),
+      (7, "2.2.2.2"), (6, "2.2.2.2"), (5, "2.2.2.2"), (8, "2.2.2.2"), (6, "2.2.2.2"), (4, "3.3.3")]),
+    (packet(0x30, "", listed(b"\x23\0\7")),
+     'PUBLISH  Topic Name ""  QoS 0  DUP 0  RETAIN 0  Topic Alias 7  Payload 0 bytes ""',
+     {"topic": "", "packet_id": None, "qos": 0, "dup": False, "retain": False,
+      "properties": [{"name": "Topic Alias", "value": 7}],
+      "payload": {"length": 0, "hex": "", "text": ""}},
+     [(2, "3.3.2.1"), (1, "3.3.2.3.1"), (3, "2.2.2.2")]),
+    (packet(0x40, b"\0\4"), "PUBACK  Packet Identifier 4  Reason Code 0 (Success)",
+     {"packet_id": 4, "reason_code": 0, "properties": []}, [(2, "3.4.2")]),
+    (packet(0x50, b"\0\4\x97"), "PUBREC  Packet Identifier 4  Reason Code 151 (Quota exceeded)",
+     {"packet_id": 4, "reason_code": 151, "properties": []}, [(2, "3.5.2"), (1, "3.5.2.1")]),
+    (packet(0x62, b"\0\4\x92" + listed(b"\x1f" + field(b"why"))),
+     'PUBREL  Packet Identifier 4  Reason Code 146 (Packet Identifier not found)  '
+     'Reason String "why"',
+     {"packet_id": 4, "reason_code": 146, "properties": [{"name": "Reason String", "value": "why"}]},
+     [(2, "3.6.2"), (1, "3.6.2.1"), (1, "3.6.2.2.1"), (6, "2.2.2.2")]),
+    (packet(0x82, b"\0\2" + listed(b"\x0b\x7f"), "#", b"\x2d", "a", b"\0"),
+     'SUBSCRIBE  Packet Identifier 2  Subscription Identifier 127  Topic Filter "#"  Maximum QoS 1  '
+     'No Local 1  Retain As Published 1  Retain Handling 2  Topic Filter "a"  Maximum QoS 0  '
+     'No Local 0  Retain As Published 0  Retain Handling 0',
+     {"packet_id": 2, "properties": [{"name": "Subscription Identifier", "value": 127}],
+      "subscriptions": [
+          {"filter": "#", "qos": 1, "no_local": True, "retain_as_published": True,
+           "retain_handling": 2},
+          {"filter": "a", "qos": 0, "no_local": False, "retain_as_published": False,
+           "retain_handling": 0}]},
+     [(2, "3.8.2"), (1, "3.8.2.1.1"), (2, "2.2.2.2"), (3, "3.8.3"), (1, "3.8.3.1"), (3, "3.8.3"),
+      (1, "3.8.3.1")]),
+    (packet(0x90, b"\0\2\0\1\x87"),
+     "SUBACK  Packet Identifier 2  Reason Code 1 (Granted QoS 1)  Reason Code 135 (Not authorized)",
+     {"packet_id": 2, "properties": [], "reason_codes": [1, 135]},
+     [(2, "3.9.2"), (1, "3.9.2.1.1"), (1, "3.9.3"), (1, "3.9.3")]),
+    (packet(0xA2, b"\0\3\0", "#"), 'UNSUBSCRIBE  Packet Identifier 3  Topic Filter "#"',
+     {"packet_id": 3, "properties": [], "filters": ["#"]},
+     [(2, "3.10.2"), (1, "3.10.2.1.1"), (3, "3.10.3")]),
+    (packet(0xB0, b"\0\3\0\x11"),
+     "UNSUBACK  Packet Identifier 3  Reason Code 17 (No subscription existed)",
+     {"packet_id": 3, "properties": [], "reason_codes": [17]},
+     [(2, "3.11.2"), (1, "3.11.2.1.1"), (1, "3.11.3")]),
+    (packet(0xE0), "DISCONNECT  Reason Code 0 (Normal disconnection)",
+     {"reason_code": 0, "properties": []}, []),
+    (packet(0xE0, b"\x8e"), "DISCONNECT  Reason Code 142 (Session taken over)",
+     {"reason_code": 142, "properties": []}, [(1, "3.14.2.1")]),
+    (packet(0xF0, b"\x19" + listed(b"\x15" + field(b"SCRAM") + b"\x16" + field(b"d"))),
+     'AUTH  Reason Code 25 (Re-authenticate)  Authentication Method "SCRAM"  '
+     'Authentication Data 1 byte "d"',
+     {"reason_code": 25, "properties": [
+         {"name": "Authentication Method", "value": "SCRAM"},
+         {"name": "Authentication Data", "value": {"length": 1, "hex": "64", "text": "d"}}]},
+     [(1, "3.15.2.1"), (1, "3.15.2.2.1"), (8, "2.2.2.2"), (4, "2.2.2.2")]),
+    (packet(0xC0), "PINGREQ", {}, []), (packet(0xD0), "PINGRESP", {}, []),
+]
+
+
+class Version5(unittest.TestCase):
+    """MQTT 5.0: by its first packet, or by --v5."""
+    maxDiff = None
+
+    def test_each(self):
+        for wire, text, members, fields in V5_PACKETS:
+            kind, _, shown = text.partition("  ")
+            with self.subTest(text):
+                line = f"{0:8}  {kind:<11}  {len(wire):5} bytes" + (shown and "  " + shown) + "\n"
+                self.assertEqual(run("--v5", stdin=wire), (line, "", WELL))
+                out, err, status = run("--v5", "--json", stdin=wire)
+                self.assertEqual((json.loads(out), err, status), (
+                    {"offset": 0, "type": kind, "size": len(wire), **members}, "", WELL))
+                out, _, status = run("--v5", "--bytes", stdin=wire)
+                got = [(len(bytes.fromhex(line[10:57])), line.rpartition("  [")[2][:-1])
+                       for line in out.splitlines()[3:]]
+                self.assertEqual((got, status), (fields, WELL))
+                self.assertIn(f"  #  Control Packet Type {wire[0] // 16} ({kind})  ", out)
+                self.assertIn(f"  #  Remaining Length {len(wire) - 2}  [2.1.4]\n", out)
+                self.assertEqual(run("--v5", "--hex", stdin=out.encode())[0].split(), line.split())
+
+    def test_the_first_packet_decides(self):
+        """A CONNECT, wherever it is; a CONNACK at the beginning."""
+        connect_5, connect_3 = V5_PACKETS[1][0], packet(0x10, "MQTT", b"\4\2\0\0", "")
+        suback_5, suback_3 = packet(0x90, b"\0\1\0\1"), packet(0x90, b"\0\1\1")
+        named, unnamed = "Reason Code 1 (Granted QoS 1)", "Return Code 1 (Success - Maximum QoS 1)"
+        for stream, shown in (
+            (connect_5 + suback_5, [named]), (connect_3 + suback_3, [unnamed]),
+            (connect_3 + suback_3 + connect_5 + suback_5, [unnamed, named]),
+            (connect_5 + suback_5 + connect_3 + suback_3, [named, unnamed]),
+            (V5_PACKETS[2][0] + suback_5, [named]), (b"\x20\2\0\0" + suback_3, [unnamed]),
+            (suback_3, [unnamed]),
+        ):
+            with self.subTest(stream):
+                out, err, status = run(stdin=stream)
+                lines = [line for line in out.splitlines() if "SUBACK" in line]
+                self.assertEqual([line.rpartition("  ")[2] for line in lines], shown)
+                self.assertEqual((err, status), ("", WELL))
+
+    def test_malformed(self):
+        """Messages and clauses of 5.0, and offsets in the stream; by its side, too."""
+        ping = len(PINGREQ)
+        for options, wire, place, message in (
+            ([], packet(0x30, "a", listed(b"\x23\0\0")), 6, "The topic alias is 0. [MQTT-3.3.2-8]"),
+            ([], packet(0x30, "a", listed(b"\2\0\0\0\1\2\0\0\0\1")), 11,
+             "A property is there twice that is allowed only once. [3.3.2.3]"),
+            (["--from-client"], packet(0x30, "a", listed(b"\x0b\1")), 6,
+             "A property is not allowed from this side. [MQTT-3.3.4-6]"),
+            (["--from-server"], packet(0xE0, b"\4"), 2, "The reason code is not one of this packet "
+             "from this side. [MQTT-3.14.2-1]"),
+            ([], b"\x00\x00", 0, "The packet type is not one of 1 to 15; 0 is "
+             "reserved. [2.1.2]"),
+        ):
+            with self.subTest(wire):
+                out, err, status = run("--v5", *options, stdin=PINGREQ * (not options) + wire)
+                at = place + ping * (not options)
+                self.assertEqual(err.splitlines()[0], "mqtt_inspect: standard input: byte "
+                                 f"{at} (0x{at:x}): {message}")
+                self.assertEqual((out.count("\n"), status), (int(not options), MALFORMED))
+
+    def test_continue(self):
+        out, _, status = run("--v5", "--continue", stdin=packet(0x40, b"\0\1\x7f") + PINGREQ)
+        self.assertEqual((out.count("PINGREQ"), status), (1, MALFORMED))
+
+
 class Recognition(unittest.TestCase):
     """Streams of another kind are answered with one line."""
     maxDiff = None
 
     CONNECT_3_1 = packet(0x10, "MQIsdp", b"\x03\x02\x00\x3c", "c")
-    CONNECT_5 = packet(0x10, "MQTT", b"\x05\x02\x00\x3c\x00", "c")
     UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
     UPGRADED = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
-    MQTT_5 = ("This is MQTT 5.0, and not 3.1.1 [MQTT-3.1.2-2]. If it is in a capture file, this shows"
-              " it: tshark -r FILE -Y mqtt")
     WEBSOCKET = ("This is the beginning of a WebSocket connection. If its frames are in a capture"
                  " file, this shows what the client sent: tshark -r FILE -Y 'websocket.mask == 1'"
                  " -T fields -e data.data | mqtt_inspect --hex")
@@ -1111,9 +1274,6 @@ class Recognition(unittest.TestCase):
     def test_hints(self):
         frames = network([(40000, True, PINGREQ)])
         for wire, hint in [
-            (self.CONNECT_5, self.MQTT_5),
-            (b"\x20\x03\x00\x00\x00", self.MQTT_5),
-            (b"\x20\x09\x00\x00\x06\x22\x00\x0a\x21\x00\x14", self.MQTT_5),
             (self.CONNECT_3_1, "This is MQTT 3.1, with the protocol name MQIsdp, and not 3.1.1"
                                " [MQTT-3.1.2-1]. The packets after its CONNECT can be seen with"
                                " --continue."),
@@ -1160,8 +1320,7 @@ class Recognition(unittest.TestCase):
 
     def test_continue(self):
         """Only packets of MQTT 3.1 can be shown after such a line."""
-        for wire, count in [(self.CONNECT_3_1, 1), (self.CONNECT_5, 0), (b"GET /", 0),
-                            (b"\x16\x03\x00", 0)]:
+        for wire, count in [(self.CONNECT_3_1, 1), (b"GET /", 0), (b"\x16\x03\x00", 0)]:
             with self.subTest(wire):
                 out, _, status = run("--continue", stdin=wire + PINGREQ)
                 self.assertEqual((out.count("PINGREQ"), status), (count, MALFORMED))
@@ -1211,11 +1370,6 @@ class Recognition(unittest.TestCase):
                 self.assertEqual(self.command(err, shown, f'"{path}"'), expected)
         self.assertEqual(run("a.pcap", cwd=self.folder)[1],
                          f"mqtt_inspect: a.pcap: {self.CAPTURE % 'a.pcap'}\n")
-
-    def test_command_for_mqtt_5(self):
-        self.need_tshark()
-        _, path = self.captured("5.pcap", pcap(network([(40000, True, self.CONNECT_5)])))
-        self.assertIn("MQTT 70 Connect Command", self.command(self.MQTT_5, path=path))
 
     def test_command_for_websocket(self):
         self.need_tshark()

@@ -215,6 +215,31 @@ class WithBroker(unittest.TestCase):
                     self.check_lines(first, *[a for a in arguments if a == "--json"])
 
 
+    def test_mosquitto_5(self):
+        """The same in MQTT 5.0, with properties."""
+        given = ["user-property", "k", "v", "response-topic", "r", "correlation-data", "17"]
+        words = [word for i, given_word in enumerate(given)
+                 for word in (["-D", "publish"] if i in (0, 3, 5) else []) + [given_word]]
+        for arguments in [], ["--reencode"], ["--json"]:
+            with self.subTest(arguments), tap(self.port, *arguments) as running:
+                command = ["mosquitto_sub", "-V", "mqttv5", "-h", HOST, "-p", str(running.port), "-t",
+                           "tap/#", "-q", "2", "-C", "3", "-W", str(SECONDS), "-F", "%p %P %R %D"]
+                with subprocess.Popen(command, stdout=subprocess.PIPE) as subscriber:
+                    wait_until(lambda r=running: "SUBACK" in r.read("out").decode(), "SUBACK")
+                    for qos in "012":
+                        subprocess.run(["mosquitto_pub", "-V", "mqttv5", "-h", HOST, "-p",
+                                        str(running.port), "-t", "tap/5", "-q", qos, "-m", qos, *words],
+                                       check=True, timeout=SECONDS)
+                    self.assertEqual(subscriber.communicate(timeout=SECONDS)[0],
+                                     b"0 k:v r 17\n1 k:v r 17\n2 k:v r 17\n")
+                self.assertEqual(running.end(4, b""), WELL)
+                self.assertEqual(running.explanations(), "")
+                shown = running.read("out").decode()
+                self.assertEqual(shown.count('User Property"' if arguments[:1] == ["--json"] else
+                                             'User Property "k" = "v"'), 6)
+                self.check_lines(running, *[a for a in arguments if a == "--json"])
+
+
 class WithoutBroker(unittest.TestCase):
     def test_captures(self):
         """Recorded sessions, played from both sides, arrive and are recorded as they were."""
@@ -239,6 +264,50 @@ class WithoutBroker(unittest.TestCase):
                     self.assertEqual(made[number, "client"], client)
                     self.assertEqual(made[number, "server"], answer)
                 self.assertEqual(running.end(0), WELL)
+
+    def test_versions(self):
+        """The client's first packet decides; a server of 3.1.1 answers in its version."""
+        level = CONNECT.replace(b"MQTT\4", b"MQTT\5")
+        connect_5 = level[:1] + b"\x0e" + level[2:12] + b"\0" + level[12:]
+        alias = b"\x30\x06\0\0\x03\x23\0\7"
+        for up, down, last, status in (
+            (connect_5, b"\x20\3\0\x87\0", "Reason Code 135 (Not authorized)", WELL),
+            (connect_5, b"\x20\2\0\1", "Return Code 1 (Connection Refused, unacceptable protocol "
+             "version)", WELL),
+            (connect_5 + alias, b"\x20\3\0\0\0\xe0\1\x8e", "Reason Code 142 (Session taken over)",
+             WELL),
+            (CONNECT, b"\x20\2\0\0\xd0\0", "PINGRESP         2 bytes", WELL),
+            (connect_5, b"\x20\3\0\0\0\xe0\1\4", "byte 7 (0x7): The reason code is not one of "
+             "this packet from this side. [MQTT-3.14.2-1]", MALFORMED),
+            (CONNECT, b"\x20\3\0\0\0", "", MALFORMED),
+        ):
+            with self.subTest((up, down)), listener() as (server, port), tap(port) as running:
+                with connect(running.port) as near, accept(server) as far:
+                    near.sendall(up)
+                    self.assertEqual(read_exactly(far, len(up)), up)
+                    far.sendall(down)
+                    if status == WELL:
+                        self.assertEqual(read_exactly(near, len(down)), down)
+                    else:
+                        read_to_end(near)
+                self.assertEqual(running.end(0), status)
+                lines = [line for line in running.lines() if " server " in line]
+                self.assertIn(last, "\n".join(lines))
+
+    def test_filters_of_5(self):
+        """--type AUTH, and --topic, which does not know what an alias stands for."""
+        connect_5 = b"\x10\x0e\0\4MQTT\5\2\0\x3c\0\0\1c"
+        sent = (connect_5 + b"\x30\5\0\1a\0x" + b"\x30\6\0\0\3\x23\0\7"
+                + b"\xf0\7\x19\5\x15\0\2ab")
+        for arguments, shown in ((["--type", "auth"], ["AUTH"]), (["--topic", "a"], ["PUBLISH"]),
+                                 (["--topic", "b"], [])):
+            with self.subTest(arguments), listener() as (server, port), tap(
+                    port, *arguments) as running:
+                with connect(running.port) as near, accept(server) as far:
+                    near.sendall(sent)
+                    self.assertEqual(read_exactly(far, len(sent)), sent)
+                self.assertEqual(running.end(0), WELL)
+                self.assertEqual([line.split()[5] for line in running.lines()], shown)
 
     def test_malformed(self):
         bad = b"\x32\x04\x00\x02a#"

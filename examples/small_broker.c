@@ -141,9 +141,9 @@ static void handle_puback(struct client *client)
 static void store(struct stored_message *stored, struct mqtt_v5_publish message)
 {
     struct mqtt_v5_packet packet = {0};
-    const int32_t size = mqtt_v5_encode_publish(stored->bytes, sizeof stored->bytes, &message);
+    const int32_t size = mqtt_v5_encode_publish(scratch, sizeof scratch, &message);
     if (size > 0)
-        mqtt_v5_decode(&packet, stored->bytes, (size_t)size);
+        mqtt_v5_decode(&packet, memcpy(stored->bytes, scratch, (size_t)size), (size_t)size);
     stored->copy = packet.as.publish;
     stored->expires_at = now + INT64_C(1000) * number_of(&message.properties, EXPIRY, UINT32_MAX);
 }

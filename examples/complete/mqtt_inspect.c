@@ -476,7 +476,7 @@ static void v5_properties_fields(struct fields *fields, const struct mqtt_v5_pro
                                  const char *section)
 {
     const size_t length = properties->encoded.length;
-    struct mqtt_v5_property property;
+    struct mqtt_v5_property property = {0};
     size_t start = 0;
     size_t position = 0;
 

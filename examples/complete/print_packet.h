@@ -479,7 +479,7 @@ static void put_property(struct output *out, const struct mqtt_v5_property *prop
 
 static void put_properties(struct output *out, const struct mqtt_v5_properties *properties)
 {
-    struct mqtt_v5_property property;
+    struct mqtt_v5_property property = {0};
     size_t position = 0;
 
     put_open(out, "properties", '[');

@@ -643,7 +643,8 @@ def broker_retains():
 def broker_sends_all_that_is_retained():
     """A hundred messages of 16 KB; but not twice at once."""
     messages = [publish(f"r/{i:02}", bytes([i]) * 16000, retain=True) for i in range(100)]
-    with SmallBroker(log=["client 2: It reads or acknowledges too slowly. "]) as broker, broker.client("p") as p:
+    with SmallBroker(log=["client 2: It reads or acknowledges too slowly. "]) as broker, \
+            broker.client("p") as p:
         p.send(*messages)
         p.nothing()
         with broker.client("once") as once:
@@ -1622,12 +1623,14 @@ def request_response_at(port):
         while (got := run("request_response", "request", "127.0.0.1", port, "how are you"))[0]:
             check(time.monotonic() < end_of_wait, got)
         equal(got, (0, b"11\n", ""), "requester")
-        done = subprocess.run([find("mosquitto_rr"), "-V", "mqttv5", "-h", "127.0.0.1", "-p", str(port), "-t",
-                               "requests/size", "-e", "answers/rr", "-D", "publish", "correlation-data", "x",
-                               "-m", "1234567", "-F", "%t %p %D", "-W", "5"], capture_output=True,
-                              check=False, timeout=SECONDS)
+        done = subprocess.run(
+            [find("mosquitto_rr"), "-V", "mqttv5", "-h", "127.0.0.1", "-p", str(port),
+             "-t", "requests/size", "-e", "answers/rr", "-D", "publish", "correlation-data", "x",
+             "-m", "1234567", "-F", "%t %p %D", "-W", "5"],
+            capture_output=True, check=False, timeout=SECONDS)
         equal((done.returncode, done.stdout), (0, b"answers/rr 7 x\n"), "mosquitto_rr")
-        with mosquitto_sub(port, "-V", "mqttv5", "-t", "requests/#", "-C", "1", "-F", "%p %R") as reader:
+        with mosquitto_sub(port, "-V", "mqttv5", "-t", "requests/#", "-C", "1",
+                           "-F", "%p %R") as reader:
             time.sleep(0.3)
             equal(run("request_response", "request", "127.0.0.1", port, "x")[0], 0, "requester")
             check(reader.communicate()[0].startswith(b"x responses/"), "Response Topic")
@@ -1671,24 +1674,26 @@ ALONE = [
     client_keeps_the_connection_alive, broker_keeps_time, client_waits_for_connack_for_some_seconds,
     client_acknowledges, client_takes_packets_in_pieces,
     client_does_not_acknowledge_what_it_cannot_print, client_says_why_it_is_refused,
-    client_ends_at_a_bad_server, client_checks_its_arguments, client_speaks_5,
-    client_says_why_in_5, client_of_each_version_with_small_broker, broker_grants_and_delivers,
-    broker_retains, broker_sends_all_that_is_retained, broker_has_limits, broker_publishes_wills, broker_speaks_5, broker_forwards_properties,
-    broker_follows_subscription_options, broker_respects_the_clients_limits,
-    broker_publishes_wills_of_5, broker_refuses_in_5, broker_knows_clients_by_their_ids, broker_refuses, broker_takes_packets_in_pieces,
+    client_ends_at_a_bad_server, client_checks_its_arguments, client_speaks_5, client_says_why_in_5,
+    client_of_each_version_with_small_broker, broker_grants_and_delivers, broker_retains,
+    broker_sends_all_that_is_retained, broker_has_limits, broker_publishes_wills, broker_speaks_5,
+    broker_forwards_properties, broker_follows_subscription_options,
+    broker_respects_the_clients_limits, broker_publishes_wills_of_5, broker_refuses_in_5,
+    broker_knows_clients_by_their_ids, broker_refuses, broker_takes_packets_in_pieces,
     broker_outlives_slow_clients, broker_uses_packet_ids_in_turn, broker_checks_its_arguments,
-    stream_sends_these_bytes,
-    stream_acknowledges_when_the_file_is_written, stream_needs_little_memory,
-    stream_says_what_is_wrong, stream_checks_its_arguments, rewrite_changes_topics,
-    rewrite_takes_recorded_sessions, rewrite_passes_large_packets, rewrite_refuses,
-    rewrite_holds_nothing_back, responder_answers_requests, requester_waits_for_its_response,
-    request_response_says_what_is_wrong, one_call_builds_each, they_are_small,
+    stream_sends_these_bytes, stream_acknowledges_when_the_file_is_written,
+    stream_needs_little_memory, stream_says_what_is_wrong, stream_checks_its_arguments,
+    rewrite_changes_topics, rewrite_takes_recorded_sessions, rewrite_passes_large_packets,
+    rewrite_refuses, rewrite_holds_nothing_back, responder_answers_requests,
+    requester_waits_for_its_response, request_response_says_what_is_wrong, one_call_builds_each,
+    they_are_small,
 ]  # fmt: skip
 WITH_MOSQUITTO = [
-    client_with_mosquitto, client_of_5_with_mosquitto, client_with_a_wrong_password, client_with_a_refused_subscription,
-    client_leaves_its_will, broker_with_mosquitto_clients, broker_with_clients_of_both_versions, stream_sends, stream_receives,
-    stream_through_bash, stream_with_a_wrong_password, rewrite_before_mosquitto,
-    request_response_with_mosquitto, request_response_with_small_broker,
+    client_with_mosquitto, client_of_5_with_mosquitto, client_with_a_wrong_password,
+    client_with_a_refused_subscription, client_leaves_its_will, broker_with_mosquitto_clients,
+    broker_with_clients_of_both_versions, stream_sends, stream_receives, stream_through_bash,
+    stream_with_a_wrong_password, rewrite_before_mosquitto, request_response_with_mosquitto,
+    request_response_with_small_broker,
 ]  # fmt: skip
 
 

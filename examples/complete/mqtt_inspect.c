@@ -29,6 +29,7 @@ static struct {
     bool goes_on;
     bool from_client;
     bool from_server;
+    bool v311;
     bool v5;
     bool colour;
     bool no_colour;
@@ -48,6 +49,8 @@ static const struct option known_options[] = {
      "the stream is a client's: refuse what only a server may send"},
     {"--from-server", FLAG, &options.from_server, 0, 0,
      "the stream is a server's: refuse what only a client may send"},
+    {"--v311", FLAG, &options.v311, 0, 0,
+     "the stream is of MQTT 3.1.1, even if its CONNECT or CONNACK is of 5.0"},
     {"--v5", FLAG, &options.v5, 0, 0,
      "the stream is of MQTT 5.0; needed only if it does not begin with\n"
      "                             CONNECT or CONNACK, which say so"},
@@ -730,9 +733,11 @@ static bool is_v5_connack(const struct part *part)
 
 static int32_t decode(struct stream *stream, struct any_packet *packet, const struct part *part)
 {
-    stream->is_v5 = version_from(part, stream->is_v5);
-    if (part->offset == 0 && (options.v5 || is_v5_connack(part)))
-        stream->is_v5 = true;
+    if (!options.v311) {
+        stream->is_v5 = version_from(part, stream->is_v5);
+        if (part->offset == 0 && (options.v5 || is_v5_connack(part)))
+            stream->is_v5 = true;
+    }
     packet->is_v5 = stream->is_v5;
     return packet->is_v5 ? decode_v5(&packet->v5, part) : decode_old(&packet->old, part);
 }

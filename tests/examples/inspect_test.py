@@ -1222,6 +1222,19 @@ class Version5(unittest.TestCase):
                 self.assertEqual([line.rpartition("  ")[2] for line in lines], shown)
                 self.assertEqual((err, status), ("", WELL))
 
+    def test_as_the_older_version(self):
+        """With --v311 a CONNECT and a CONNACK of 5.0 are malformed."""
+        for stream, message in (
+            (packet(0x10, "MQTT", b"\5\0\0\0\0", ""), "The protocol level is not 4, which is MQTT 3.1.1."),
+            (b"\x20\3\0\0\0", "The remaining length has more than four bytes, or is not possible for "
+             "this packet."),
+        ):
+            with self.subTest(stream):
+                self.assertEqual(run(stdin=stream)[1:], ("", WELL))
+                _, err, status = run("--v311", stdin=stream)
+                self.assertIn(message, err)
+                self.assertEqual(status, MALFORMED)
+
     def test_malformed(self):
         """Messages and clauses of 5.0, and offsets in the stream; by its side, too."""
         ping = len(PINGREQ)

@@ -531,7 +531,7 @@ class Packets(unittest.TestCase):
         self.assertGreater(len(self.cases), 250)
         for case, shown_case in zip(self.cases, self.read):
             with self.subTest(case["packet"]):
-                yield case, shown_case, inspect(case["data"])[0]
+                yield case, shown_case, inspect(case["data"], "--v311")[0]
 
     def test_verdict_and_offset(self):
         kinds = {"Valid.": 0, "Refused": 0, "Incomplete": 0}

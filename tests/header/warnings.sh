@@ -1,7 +1,8 @@
 #!/bin/sh
 # warnings.sh COMPILER LANGUAGE PROJECT [oldest]: compiles every way of using the header with all warnings
 # as errors, for each standard of the LANGUAGE (c or c++) at -O0, -O2 and -Os, links and runs it; and
-# functions that use it in the usual ways at -O1 and -O3. With `oldest` only for C99 or C++11 at -O2.
+# functions that use it in the usual ways at -O1 and -O3. With `oldest` only the most usual ways, for
+# C99 or C++11 at -O2.
 # Exits with 77, a skip, if the COMPILER is not installed.
 set -eu
 compiler=$1 language=$2 project=$3 only=${4:-}
@@ -63,14 +64,15 @@ for standard in $standards; do
         # shellcheck disable=SC2086
         "$compiler" -x "$language" -std="$standard" "$level" $flags -fsyntax-only \
             "$project/mqtt_codec.h" 2>"$work/alone" || { cat "$work/alone"; exit 1; }
+        build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$@" "$here/implementation.c"
+        build callers "$here/callers.c"
+        build v5_callers "$here/v5_callers.c"
+        [ "$only" != oldest ] || continue
         build twice "$here/included_twice.c"
         # shellcheck disable=SC2086
         build words $words "$here/included_twice.c"
         build linked "$here/two_files.c" "$@"
-        build declared -DMQTT_CODEC_DECLARE_ONLY "$here/two_files.c" "$@" "$here/implementation.c"
         build implemented "$here/declared_then_implemented.c" "$here/included_twice.c"
-        build callers "$here/callers.c"
-        build v5_callers "$here/v5_callers.c"
         build portable -DMQTT_CODEC_SIMD=0 "$here/two_files.c" "$@"
         build freestanding "$here/freestanding.c"
         [ "$level" = -O0 ] || compiled_with_avx2 callers.c

@@ -1,3 +1,4 @@
+#undef MQTT_CODEC_DECLARE_ONLY /* the codec that the program is linked with may have vectors */
 #undef MQTT_CODEC_SIMD
 #define MQTT_CODEC_SIMD 0
 #include "paths.h"

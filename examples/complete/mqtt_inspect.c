@@ -728,7 +728,11 @@ static int32_t decode_v5(struct mqtt_v5_packet *packet, const struct part *part)
 /* A CONNACK of 3.1.1 has always the remaining length 2, one of 5.0 has at least 3. */
 static bool is_v5_connack(const struct part *part)
 {
-    return part_type(part) == MQTT_CONNACK && part->length > 1 && part->bytes[1] > 2;
+    uint32_t length;
+
+    return part_type(part) == MQTT_CONNACK &&
+           mqtt_decode_remaining_length(&length, part->bytes + 1, part->length - 1) > 0 &&
+           length > 2;
 }
 
 static int32_t decode(struct stream *stream, struct any_packet *packet, const struct part *part)

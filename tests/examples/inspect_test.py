@@ -1214,6 +1214,7 @@ class Version5(unittest.TestCase):
             (connect_3 + suback_3 + connect_5 + suback_5, [unnamed, named]),
             (connect_5 + suback_5 + connect_3 + suback_3, [named, unnamed]),
             (V5_PACKETS[2][0] + suback_5, [named]), (b"\x20\2\0\0" + suback_3, [unnamed]),
+            (b"\x20\x82\0\0\0" + suback_3, [unnamed]),
             (suback_3, [unnamed]),
         ):
             with self.subTest(stream):

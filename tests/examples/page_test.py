@@ -583,7 +583,7 @@ class Packets(unittest.TestCase):
         for case, page, line in self.each():
             if "error" in line or line["type"] not in ("CONNACK", "SUBACK"):
                 continue
-            printed = subprocess.run([INSPECT], input=case["data"], capture_output=True, check=True)
+            printed = subprocess.run([INSPECT, "--v311"], input=case["data"], capture_output=True, check=True)
             for row in page["fields"]:
                 if row["name"].lower().endswith("return code"):
                     self.assertIn(f"Return Code {row['value']}", printed.stdout.decode())

@@ -723,6 +723,29 @@ START_TEST(topic_name_behind_the_packet)
 }
 END_TEST
 
+/* A remaining length of 5 in one to four bytes: no part of the packet is taken for the whole. */
+START_TEST(publish_in_parts)
+{
+    static const char *const packets[] = {
+        "30 05 0003'abc'",
+        "30 8500 0003'abc'",
+        "30 858000 0003'abc'",
+        "30 85808000 0003'abc'",
+    };
+    const struct test_block packet = test_parse(packets[_i]);
+    size_t length;
+
+    for (length = 0; length <= packet.length; length++) {
+        const struct test_block part = test_copy_before_guard(packet.bytes, length);
+        struct mqtt_packet decoded;
+        ck_assert_int_eq(mqtt_decode(&decoded, part.bytes, length),
+                         length < packet.length ? MQTT_PACKET_INCOMPLETE : (int32_t)length);
+        test_free(part);
+    }
+    test_free(packet);
+}
+END_TEST
+
 /* 65,536 filters of 65,535 bytes: with their lengths and QoS, 131,072 bytes more than 4 GiB. */
 START_TEST(a_list_of_four_gibibytes)
 {
@@ -815,7 +838,7 @@ static void judge_publish(const uint8_t *bytes, size_t length)
  * packet and of its topic name, valid or not, with more bytes after the packet. */
 START_TEST(a_publish_is_read_alike_by_both_decoders)
 {
-    const size_t length = 2200000; /* longer than a remaining length of 2,097,152 */
+    const size_t length = 6500000; /* three times a remaining length of 2,097,152 */
     uint8_t *const bytes = (uint8_t *)malloc(length);
     unsigned choice;
 
@@ -886,6 +909,7 @@ int main(void)
     tcase_add_test(tests, return_codes_of_the_largest_size);
     tcase_add_test(tests, a_list_of_four_gibibytes);
     tcase_add_test(tests, publish_of_every_length);
+    tcase_add_loop_test(tests, publish_in_parts, 0, 4);
     tcase_add_test(tests, topic_name_behind_the_packet);
     tcase_add_loop_test(tests, a_publish_is_read_alike_by_both_decoders, 0, 2 * COUNT(deciding));
     tcase_add_test(tests, encoders_do_not_look_at_what_is_not_there);

@@ -3533,7 +3533,7 @@ MQTTI_SHARED void mqtti_v5_put_property(struct mqtti_writer *writer,
             mqtti_write_field(writer, property->as.pair.value.data, property->as.pair.value.length,
                               MQTTI_BINARY);
     } else if (type == MQTTI_V5_BYTE) {
-        writer->at = mqtti_put_u8(writer->at, number);
+        writer->at = mqtti_put_u8(writer->at, (unsigned)number);
     } else if (type == MQTTI_V5_INTEGER) {
         writer->at = mqtti_put_remaining_length(writer->at, number);
     } else {

@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "header"
 from parts import without_v5  # noqa: E402 pylint: disable=wrong-import-position
 
 # A variable that is not set is not 0 by chance.
-COMPILER = ["cc", "-std=c99", "-O1", "-w", "-ftrivial-auto-var-init=pattern"]
+COMPILER = ["cc", "-std=c99", "-Og", "-w", "-ftrivial-auto-var-init=pattern"]
 # A mutant that does not end is noticed: by this many seconds, or by this many times what the test takes.
 PATIENCE, TIMES = 4, 10
 PORTABLE = "support/path_portable.c"

@@ -1,3 +1,27 @@
+/* What stands in many contracts. */
+/* clang-format off */
+#undef false /* else it replaces that of \false in a macro */
+#define PURE \
+    assigns \nothing; \
+    exits \false;
+#define WRITES_PACKET \
+    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1]; \
+    exits \false; \
+    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+#define ENCODES(size) \
+    requires writable((uint8_t *)buffer, capacity); \
+    WRITES_PACKET \
+    ensures \result > 0 ==> \result == size;
+#define DECODES_PACKET \
+    requires \valid(packet) && readable((uint8_t *)bytes, length); \
+    requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1)); \
+    assigns *packet; \
+    exits \false; \
+    ensures 0 < \result <= length || is_status(\result); \
+    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length; \
+    ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
+/* clang-format on */
+
 /*@ predicate readable{L}(uint8_t *p, integer n) =
       \object_pointer(p) && \valid_read(p + (0 .. n - 1));
     predicate within{L}(uint8_t *p, integer n, uint8_t *bytes, integer length) =
@@ -34,15 +58,13 @@ void *proof_memcpy(void *to, const void *from, size_t count);
 static inline void mqtti_skip(struct mqtti_reader *reader, size_t count);
 
 /*@ requires \valid_read(at + (0 .. 1));
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result == (at[0] << 8 | at[1]);
     ensures \result <= 0xFFFF;
 */
 static inline uint16_t mqtti_get_u16(const uint8_t *at);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result == (is_set != 0 ? flag : 0);
 */
 static inline unsigned mqtti_flag(bool is_set, unsigned flag);
@@ -79,51 +101,44 @@ static inline uint8_t *mqtti_put_bytes(uint8_t *at, const void *data, size_t len
 /* 1.5.3 UTF-8 encoded strings, 4.7 topic names and topic filters */
 
 /*@ requires left > 0 && readable(s, left);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result == 0 || 2 <= \result <= 4;
     ensures \result <= left;
 */
 static inline size_t mqtti_sequence_size(const uint8_t *s, size_t left);
 
 /*@ requires readable(s, length) && readable(other, length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result <= length;
 */
 static inline size_t mqtti_common_length(const uint8_t *s, const uint8_t *other, size_t length);
 
 /*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result <= length;
 */
 static inline size_t mqtti_level_length(const uint8_t *s, size_t length);
 
 /*@ requires readable(s, length) && i < length;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures i < \result <= length;
 */
 static inline size_t mqtti_skip_plain(const uint8_t *s, size_t length, size_t i, uint8_t low);
 
 /*@ requires readable(s, length) && i < length;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures i <= \result <= length;
 */
 static inline size_t mqtti_skip_characters(const uint8_t *s, size_t length, size_t i, uint8_t low);
 
 /*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result <= length;
 */
 static inline size_t mqtti_left_to_check(const uint8_t *s, size_t length, uint8_t low);
 
 /*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 static inline bool mqtti_is_valid_filter(const uint8_t *s, size_t length);
@@ -137,27 +152,23 @@ static inline bool mqtti_copy_short(uint8_t *to, const uint8_t *from, size_t len
 
 /*@ requires readable(s, length) && i < length;
     requires s[i] == '#' || s[i] == '+';
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_checked(\result);
 */
 static inline int32_t mqtti_check_wildcard(const uint8_t *s, size_t length, size_t i);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result <==> length > MQTT_STRING_LENGTH_MAX;
 */
 static inline bool mqtti_is_too_long(size_t length);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result == (kind == MQTTI_STRING ? 0 : '+');
 */
 static inline uint8_t mqtti_low(enum mqtti_kind kind);
 
 /*@ requires readable(s, length) && i <= length;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_checked(\result);
     ensures \result == 0 && kind != MQTTI_STRING ==> length > 0;
 */
@@ -165,15 +176,13 @@ static inline int32_t mqtti_walk_string(const uint8_t *s, size_t length, size_t 
                                         enum mqtti_kind kind);
 
 /*@ requires readable(s, length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_checked(\result);
 */
 static inline int32_t mqtti_check_string(const uint8_t *s, size_t length, enum mqtti_kind kind);
 
 /*@ requires readable(data, length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_checked(\result);
     ensures \result == 0 ==> length <= MQTT_STRING_LENGTH_MAX;
 */
@@ -195,43 +204,37 @@ static inline int32_t mqtti_check_field(const uint8_t *data, size_t length, enum
 static inline int32_t mqtti_read_field(struct mqtti_reader *reader, enum mqtti_kind kind,
                                        int32_t missing, struct mqtt_bytes *field);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures (uint8_t *)\result.data == field.data && \result.length == field.length;
 */
 static inline struct mqtt_string mqtti_string_of(struct mqtt_bytes field);
 
 /*@ requires readable((uint8_t *)string.data, string.length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 bool mqtt_string_is_valid(struct mqtt_string string);
 
 /*@ requires readable((uint8_t *)name.data, name.length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 bool mqtt_topic_name_is_valid(struct mqtt_string name);
 
 /*@ requires readable((uint8_t *)filter.data, filter.length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 bool mqtt_topic_filter_is_valid(struct mqtt_string filter);
 
 /*@ requires readable((uint8_t *)string.data, string.length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 bool mqtt_string_has_discouraged(struct mqtt_string string);
 
 /*@ requires readable(filter, filter_left) && readable(name, name_left);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 static inline bool mqtti_levels_match(const uint8_t *filter, size_t filter_left,
@@ -239,15 +242,13 @@ static inline bool mqtti_levels_match(const uint8_t *filter, size_t filter_left,
 
 /*@ requires readable((uint8_t *)filter.data, filter.length);
     requires readable((uint8_t *)name.data, name.length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 
 /*@ requires \exists integer n; 0 <= n < SIZE_MAX && \valid_read(text + (0 .. n)) && text[n] == 0;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result.data == text;
     ensures text[\result.length] == 0;
     ensures \forall integer i; 0 <= i < \result.length ==> text[i] != 0;
@@ -255,14 +256,12 @@ bool mqtt_topic_matches(struct mqtt_string filter, struct mqtt_string name);
 struct mqtt_string mqtt_string_from(const char *text);
 
 /*@ requires readable((uint8_t *)a.data, a.length) && readable((uint8_t *)b.data, b.length);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
 */
 bool mqtt_string_equals(struct mqtt_string a, struct mqtt_string b);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result.data == (uint8_t *)data && \result.length == length;
 */
 struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
@@ -270,32 +269,27 @@ struct mqtt_bytes mqtt_bytes_from(const void *data, size_t length);
 /* Words */
 
 /*@ requires \valid_read(at + (0 .. 3));
-    assigns \nothing;
-    exits \false;
+    PURE
 */
 static inline uint64_t mqtti_get_u32(const uint8_t *at);
 
 /*@ requires \valid_read(at + (0 .. 7));
-    assigns \nothing;
-    exits \false;
+    PURE
 */
 static inline uint64_t mqtti_get_u64(const uint8_t *at);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures is_bool(\result);
 */
 static inline bool mqtti_is_plain_word(uint64_t bytes, uint8_t low);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result <==> low < byte < 0x80;
 */
 static inline bool mqtti_is_plain_byte(uint8_t byte, uint8_t low);
 
 /*@ requires readable(s, length) && length <= 32;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
     ensures length == 0 ==> \result == 0;
 */
@@ -313,8 +307,7 @@ static inline bool mqtti_is_plain_short(const uint8_t *s, size_t length, uint8_t
 */
 
 /*@ requires type < 16;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result <= 255;
     ensures \result == 0 <==> type == 0 || type == MQTT_PUBLISH || type == 15;
     ensures type == MQTT_CONNECT ==> \result / MQTTI_LENGTH_1 == 12;
@@ -342,14 +335,12 @@ static inline bool mqtti_is_plain_short(const uint8_t *s, size_t length, uint8_t
 */
 static inline unsigned mqtti_type_rules(unsigned type);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result == flags / MQTTI_PUBLISH_QOS_1 % 4;
 */
 static inline uint8_t mqtti_publish_qos(unsigned flags);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures is_checked(\result);
     ensures \result == 0 ==> flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
 */
@@ -417,8 +408,7 @@ static inline int32_t mqtti_read_fixed_header(struct mqtt_fixed_header *header,
 int32_t mqtt_decode_fixed_header(struct mqtt_fixed_header *header, const void *bytes,
                                  size_t length);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result == size_of_length(value);
 */
 static inline uint32_t mqtti_remaining_length_size(uint32_t value);
@@ -449,9 +439,7 @@ static inline uint8_t *mqtti_put_remaining_length(uint8_t *at, uint32_t value);
 */
 
 /*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == size_of_length(value);
     ensures \result > 0 && buffer != \null ==> remaining_length((uint8_t *)buffer, \result) == value;
     ensures \result > 0 && buffer != \null ==>
@@ -465,9 +453,7 @@ int32_t mqtt_encode_remaining_length(void *buffer, size_t capacity, uint32_t val
 /*@ requires writable((uint8_t *)buffer, capacity);
     requires first_byte <= 255;
     requires body <= 0xFFFF;
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == 4;
 */
 static inline int32_t mqtti_encode_short(void *buffer, size_t capacity, unsigned first_byte,
@@ -475,9 +461,7 @@ static inline int32_t mqtti_encode_short(void *buffer, size_t capacity, unsigned
 
 /*@ requires writable((uint8_t *)buffer, capacity);
     requires first_byte <= 255;
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == 2;
 */
 static inline int32_t mqtti_encode_empty(void *buffer, size_t capacity, unsigned first_byte);
@@ -580,14 +564,12 @@ static inline int32_t mqtti_end_decode(struct mqtt_packet *packet,
 
 /* 3.1 CONNECT */
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result == flags / MQTTI_CONNECT_WILL_QOS_1 % 4;
 */
 static inline uint8_t mqtti_will_qos(unsigned flags);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures is_checked(\result);
     ensures \result == 0 ==> flags / MQTTI_CONNECT_WILL_QOS_1 % 4 != 3;
 */
@@ -627,8 +609,7 @@ static inline int32_t mqtti_read_connect_header(struct mqtti_reader *reader,
                                                 struct mqtt_connect *connect);
 
 /*@ requires is_bool(clean_session);
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures is_bool(\result);
     ensures \result != 0 <==> client_id.length > 0 || clean_session != 0;
 */
@@ -708,8 +689,7 @@ static inline int32_t mqtti_decode_connect(struct mqtt_packet *packet, struct mq
 
 /*@ requires \valid_read(connect) && connect_flags(connect);
     requires connect->has_will != 0 ==> connect->will.qos <= 2;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result <= 255;
 */
 static inline unsigned mqtti_connect_flags(const struct mqtt_connect *connect);
@@ -782,17 +762,14 @@ static inline void mqtti_write_connect(struct mqtti_writer *writer,
 
 /*@ requires writable((uint8_t *)buffer, capacity) && connect_readable(connect);
     requires connect_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), connect);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(10 + connect_payload(connect));
 */
 int32_t mqtt_encode_connect(void *buffer, size_t capacity, const struct mqtt_connect *connect);
 
 /* 3.2 CONNACK */
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result != 0 <==> return_code <= (flags == 0 ? 5 : 0) && flags <= 1;
 */
 static inline bool mqtti_is_valid_connack(uint8_t flags, uint8_t return_code);
@@ -811,9 +788,7 @@ static inline int32_t mqtti_decode_connack(struct mqtt_packet *packet, const uin
 
 /*@ requires writable((uint8_t *)buffer, capacity);
     requires \valid_read(connack) && is_bool(connack->session_present);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == 4;
 */
 int32_t mqtt_encode_connack(void *buffer, size_t capacity, const struct mqtt_connack *connack);
@@ -908,9 +883,7 @@ int32_t mqtt_decode_publish_header(struct mqtt_publish *publish, const void *byt
     requires elsewhere < publish->payload.length ==> bytes_readable(&publish->payload);
     requires elsewhere < publish->payload.length ==>
              bytes_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), &publish->payload);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(publish_remaining(publish)) - elsewhere;
 */
 static inline int32_t mqtti_write_publish(void *buffer, size_t capacity,
@@ -918,9 +891,7 @@ static inline int32_t mqtti_write_publish(void *buffer, size_t capacity,
 
 /*@ requires writable((uint8_t *)buffer, capacity) && publish_readable(publish);
     requires publish_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), publish);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==>
             \result == packet_size(publish_remaining(publish)) - publish->payload.length;
 */
@@ -931,9 +902,7 @@ int32_t mqtt_encode_publish_header(void *buffer, size_t capacity,
     requires bytes_readable(&publish->payload);
     requires publish_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), publish);
     requires bytes_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), &publish->payload);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(publish_remaining(publish));
 */
 int32_t mqtt_encode_publish(void *buffer, size_t capacity, const struct mqtt_publish *publish);
@@ -971,8 +940,7 @@ int32_t mqtt_publish_set_packet_id(void *bytes, size_t length, uint16_t packet_i
 
 /* 3.4 to 3.7, 3.11 */
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result <==> MQTT_PUBACK <= type <= MQTT_PUBCOMP || type == MQTT_UNSUBACK;
 */
 static inline bool mqtti_is_ack(enum mqtt_packet_type type);
@@ -988,82 +956,39 @@ static inline int32_t mqtti_decode_ack(struct mqtt_packet *packet, const uint8_t
 
 /*@ requires writable((uint8_t *)buffer, capacity);
     requires first_byte <= 255;
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == 4;
 */
 static inline int32_t mqtti_encode_ack(void *buffer, size_t capacity, unsigned first_byte,
                                        uint16_t packet_id);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 4;
-*/
+/*@ ENCODES(4) */
 int32_t mqtt_encode_puback(void *buffer, size_t capacity, uint16_t packet_id);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 4;
-*/
+/*@ ENCODES(4) */
 int32_t mqtt_encode_pubrec(void *buffer, size_t capacity, uint16_t packet_id);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 4;
-*/
+/*@ ENCODES(4) */
 int32_t mqtt_encode_pubrel(void *buffer, size_t capacity, uint16_t packet_id);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 4;
-*/
+/*@ ENCODES(4) */
 int32_t mqtt_encode_pubcomp(void *buffer, size_t capacity, uint16_t packet_id);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 4;
-*/
+/*@ ENCODES(4) */
 int32_t mqtt_encode_unsuback(void *buffer, size_t capacity, uint16_t packet_id);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 2;
-*/
+/*@ ENCODES(2) */
 int32_t mqtt_encode_pingreq(void *buffer, size_t capacity);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 2;
-*/
+/*@ ENCODES(2) */
 int32_t mqtt_encode_pingresp(void *buffer, size_t capacity);
 
-/*@ requires writable((uint8_t *)buffer, capacity);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
-    ensures \result > 0 ==> \result == 2;
-*/
+/*@ ENCODES(2) */
 int32_t mqtt_encode_disconnect(void *buffer, size_t capacity);
 
 /* 3.8 SUBSCRIBE, 3.10 UNSUBSCRIBE */
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures is_checked(\result) && \result < 0;
 */
 static inline int32_t mqtti_no_filter(enum mqtt_packet_type type);
@@ -1209,8 +1134,7 @@ bool mqtt_next_filter(const struct mqtt_unsubscribe *unsubscribe, size_t *positi
     requires list->subscriptions != \null ==>
              \valid_read(list->subscriptions + (0 .. list->count - 1));
     requires list->subscriptions == \null ==> \valid_read(list->filters + (0 .. list->count - 1));
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures list->subscriptions != \null ==> \result.data == list->subscriptions[i].filter.data;
     ensures list->subscriptions != \null ==> \result.length == list->subscriptions[i].filter.length;
     ensures list->subscriptions == \null ==> \result.data == list->filters[i].data;
@@ -1249,9 +1173,7 @@ static inline void mqtti_write_list(struct mqtti_writer *writer, const struct mq
     requires list_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), list);
     requires list->type == MQTT_SUBSCRIBE || list->type == MQTT_UNSUBSCRIBE;
     requires list_typed(list);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(2 + list_size(list));
     ensures \result > 0 ==> list->count > 0;
 */
@@ -1265,9 +1187,7 @@ static inline int32_t mqtti_encode_list(void *buffer, size_t capacity,
              subscriptions_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), subscribe->subscriptions,
                                  subscribe->count);
     requires \separated((uint8_t *)buffer + (0 .. room((uint8_t *)buffer, capacity) - 1), subscribe);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(2 + mqtti_list_size(subscribe->subscriptions, \null, subscribe->count, 0));
 */
 int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
@@ -1280,9 +1200,7 @@ int32_t mqtt_encode_subscribe(void *buffer, size_t capacity,
              filters_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), unsubscribe->filters,
                            unsubscribe->count);
     requires \separated((uint8_t *)buffer + (0 .. room((uint8_t *)buffer, capacity) - 1), unsubscribe);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(2 + mqtti_list_size(\null, unsubscribe->filters, unsubscribe->count, 0));
 */
 int32_t mqtt_encode_unsubscribe(void *buffer, size_t capacity,
@@ -1302,9 +1220,7 @@ static inline int32_t mqtti_read_return_codes(struct mqtti_reader *reader);
 /*@ requires writable((uint8_t *)buffer, capacity) && readable(payload, length);
     requires type == MQTT_SUBSCRIBE || type == MQTT_SUBACK || type == MQTT_UNSUBSCRIBE;
     requires \separated((uint8_t *)buffer + (0 .. room((uint8_t *)buffer, capacity) - 1), payload + (0 .. length - 1));
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(2 + length);
 */
 static inline int32_t mqtti_encode_payload(void *buffer, size_t capacity,
@@ -1329,9 +1245,7 @@ static inline int32_t mqtti_decode_suback(struct mqtt_packet *packet, struct mqt
     requires readable(suback->return_codes, suback->count);
     requires \separated((uint8_t *)buffer + (0 .. room((uint8_t *)buffer, capacity) - 1),
                         suback->return_codes + (0 .. suback->count - 1));
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
     ensures \result > 0 ==> \result == packet_size(2 + suback->count);
 */
 int32_t mqtt_encode_suback(void *buffer, size_t capacity, const struct mqtt_suback *suback);
@@ -1397,34 +1311,13 @@ static inline int32_t mqtti_decode_usual_short(struct mqtt_packet *packet, const
 static inline int32_t mqtti_decode_usual(struct mqtt_packet *packet, const uint8_t *bytes,
                                          size_t length, unsigned senders);
 
-/*@ requires \valid(packet) && readable((uint8_t *)bytes, length);
-    requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1));
-    assigns *packet;
-    exits \false;
-    ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
-    ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
-*/
+/*@ DECODES_PACKET */
 int32_t mqtt_decode(struct mqtt_packet *packet, const void *bytes, size_t length);
 
-/*@ requires \valid(packet) && readable((uint8_t *)bytes, length);
-    requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1));
-    assigns *packet;
-    exits \false;
-    ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
-    ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
-*/
+/*@ DECODES_PACKET */
 int32_t mqtt_decode_from_client(struct mqtt_packet *packet, const void *bytes, size_t length);
 
-/*@ requires \valid(packet) && readable((uint8_t *)bytes, length);
-    requires \separated(packet, (uint8_t *)bytes + (0 .. length - 1));
-    assigns *packet;
-    exits \false;
-    ensures 0 < \result <= length || is_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
-    ensures \result > 0 ==> packet_within(packet, (uint8_t *)bytes, \result);
-*/
+/*@ DECODES_PACKET */
 int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes, size_t length);
 
 /*@ predicate packet_readable{L}(struct mqtt_packet *packet) =
@@ -1466,37 +1359,30 @@ int32_t mqtt_decode_from_server(struct mqtt_packet *packet, const void *bytes, s
 
 /*@ requires writable((uint8_t *)buffer, capacity) && packet_readable(packet);
     requires packet_apart((uint8_t *)buffer, room((uint8_t *)buffer, capacity), packet);
-    assigns ((uint8_t *)buffer)[0 .. room((uint8_t *)buffer, capacity) - 1];
-    exits \false;
-    ensures encoded{Pre, Post}((uint8_t *)buffer, capacity, \result);
+    WRITES_PACKET
 */
 int32_t mqtt_encode(void *buffer, size_t capacity, const struct mqtt_packet *packet);
 
 /* Explanations */
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \valid_read(\result);
 */
 static inline const struct mqtti_explanation *mqtti_explain(int32_t status);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
 */
 const char *mqtt_status_message(int32_t status);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
 */
 const char *mqtt_status_clause(int32_t status);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
 */
 const char *mqtt_packet_type_name(enum mqtt_packet_type type);
 
-/*@ assigns \nothing;
-    exits \false;
+/*@ PURE
     ensures \result == 1 || \result == 2 || \result == -1;
 */
 int32_t mqtt_connack_code_for(int32_t status);
@@ -1504,15 +1390,13 @@ int32_t mqtt_connack_code_for(int32_t status);
 /* 2.2.3: what is encoded is decoded again. */
 
 /*@ requires value <= MQTT_REMAINING_LENGTH_MAX;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result == value;
 */
 static uint32_t proof_remaining_length(uint32_t value);
 
 /*@ requires 0 < value < 1;
-    assigns \nothing;
-    exits \false;
+    PURE
     ensures \result == value;
 */
 static uint32_t proof_contradiction(uint32_t value);

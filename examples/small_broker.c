@@ -2,13 +2,13 @@
  *
  * small_broker.c: a server for this machine, for MQTT 3.1.1 and 5.0, with QoS 0 and 1, retained
  * messages and wills. It has no QoS 2, no shared subscriptions, no passwords and no storage. A
- * session ends with its connection. It drops slow readers.
+ * session ends with its connection. It drops slow readers. Copy it with mqtt_codec.h and small.h.
  *
  *     cc -o small_broker examples/small_broker.c
  *     ./small_broker 1883 */
 #define _POSIX_C_SOURCE 200809L
 #include "../mqtt_codec.h"
-#include "versions.h"
+#include "small.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -293,11 +293,11 @@ def client_says_why_it_is_refused():
             server.sendall(packet(0x20, bytes([0, code])))
             equal(result(process), (1, b"", "small_client: The server refused the connection: "
                                     f"{reason}\n"), f"code {code}")
-    for codes, name in ((b"\x80\0", "rooms/+"), (b"\x01\x80", "alerts/#")):
+    for codes in b"\x80\0", b"\x01\x80":
         with client_of_a_script(connected=False) as (process, server):
             server.sendall(ACCEPTED + packet(0x90, b"\0\x01" + codes))
-            equal(result(process), (1, b"", "small_client: The server refused the subscription to "
-                                    f"{name}\n"), f"codes {codes}")
+            equal(result(process), (1, b"", "small_client: The server refused a subscription: "
+                                    "Failure\n"), f"codes {codes}")
 
 
 def client_ends_at_a_bad_server():
@@ -373,8 +373,8 @@ def client_says_why_in_5():
         (packet(0x20, b"\0\x9d\0"), "The server refused the connection: Server moved"),
         (b"\x20\x02\0\x01", "The protocol version is not 5, which is MQTT 5.0. MQTT-3.1.2-2"),
         (packet(0x20, b"\0\0\x05\x27\0\0\0\x09"), "The packet is larger than the server accepts."),
-        (packet(0x20, b"\0\0\0") + suback_5(1, 0, 0x97), "The server refused the subscription to "
-         "alerts/#"),
+        (packet(0x20, b"\0\0\0") + suback_5(1, 0, 0x97), "The server refused a subscription: "
+         "Quota exceeded"),
         (packet(0x20, b"\0\0\0") + packet(0x40, b"\0\2\x97\0"), "The server refused the message: "
          "Quota exceeded"),
         (packet(0x20, b"\0\0\0") + disconnect_5(0x8B), "The server ends the connection: Server "
@@ -397,7 +397,7 @@ def client_checks_its_arguments():
     equal(run("small_client", *client_arguments(free_port())),
           (1, b"", "small_client: No server answers at 127.0.0.1\n"), "no server")
     equal(run("small_client", *client_arguments("no port")),
-          (1, b"", "small_client: There is no address for 127.0.0.1\n"), "no port")
+          (1, b"", "small_client: No server answers at 127.0.0.1\n"), "no port")
     for options, sentence in (
         ({"topic": "rooms/+"}, "A topic name contains a wildcard. MQTT-4.7.1-1"),
         ({"filters": ("a", "b#")}, "The wildcard # is not a whole level, or not the last "
@@ -494,7 +494,7 @@ def client_with_a_wrong_password():
 
 def client_with_a_refused_subscription():
     equal(run("small_client", *client_arguments(FORBIDDING.port, filters=("rooms/+", "private/#"))),
-          (1, b"", "small_client: The server refused the subscription to private/#\n"), "client")
+          (1, b"", "small_client: The server refused a subscription: Failure\n"), "client")
 
 
 def client_leaves_its_will():
@@ -1663,7 +1663,7 @@ def one_call_builds_each():
 
 
 def they_are_small():
-    limits = {"small_client": 260, "small_broker": 450, "stream_payload": 120,
+    limits = {"small_client": 200, "small_broker": 450, "stream_payload": 120,
               "rewrite_topics": 120, "request_response": 150}
     for name, limit in limits.items():
         lines = pathlib.Path(ROOT, "examples", name + ".c").read_text(encoding="utf-8").count("\n")

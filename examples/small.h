@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * versions.h: for programs that work with the packets of MQTT 5.0 and speak MQTT 3.1.1 too, such as
- * small_broker.c and small_client.c. `level` is the protocol level of the connection: 4 is 3.1.1,
- * 5 is 5.0 [3.1.2.2]. Include mqtt_codec.h before this file.
+ * small.h: what small_client.c and small_broker.c share. They work with the packets of MQTT 5.0 and
+ * also speak MQTT 3.1.1: this file converts. `level` is the protocol level of the connection: 4 is
+ * 3.1.1, 5 is 5.0 [3.1.2.2]. Include mqtt_codec.h before this file.
  *
  * In a packet that is converted from 3.1.1, everything that only 5.0 has is 0 or empty, which means
  * the same. In a packet that is converted to 3.1.1, it is left out. */
-#if !defined(VERSIONS_H)
-#define VERSIONS_H
+#if !defined(SMALL_H)
+#define SMALL_H
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Converts a decoded packet of 3.1.1. Both versions give the packet types the same numbers. Without
  * user name and password, which neither program reads. */
@@ -51,15 +55,46 @@ static inline struct mqtt_v5_packet packet_from_old(const struct mqtt_packet *ol
     return packet;
 }
 
-/* Encodes for either version. For 3.1.1 not CONNECT, SUBSCRIBE and UNSUBSCRIBE: a client makes
- * these once, and does it for its version. */
+static inline struct mqtt_connect connect_to_old(const struct mqtt_v5_connect *connect)
+{
+    struct mqtt_connect old = {0};
+    old.keep_alive = connect->keep_alive;
+    old.clean_session = connect->clean_start;
+    old.client_id = connect->client_id;
+    old.has_will = connect->has_will;
+    old.will.qos = connect->will.qos;
+    old.will.retain = connect->will.retain;
+    old.will.topic = connect->will.topic;
+    old.will.message = connect->will.payload;
+    old.has_user_name = connect->has_user_name;
+    old.user_name = connect->user_name;
+    old.has_password = connect->has_password;
+    old.password = connect->password;
+    return old;
+}
+
+/* Encodes for either version. For 3.1.1 not UNSUBSCRIBE, and at most eight subscriptions, which have
+ * to be in a sender's array. */
 static inline int32_t encode_packet(uint8_t level, void *buffer, size_t capacity,
                                     const struct mqtt_v5_packet *packet)
 {
     struct mqtt_packet old = {.type = (enum mqtt_packet_type)packet->type};
+    struct mqtt_subscription subscriptions[8];
     if (level >= 5)
         return mqtt_v5_encode(buffer, capacity, packet);
-    if (packet->type == MQTT_V5_CONNACK) {
+    if (packet->type == MQTT_V5_CONNECT) {
+        old.as.connect = connect_to_old(&packet->as.connect);
+    } else if (packet->type == MQTT_V5_SUBSCRIBE) {
+        if (packet->as.subscribe.count > 8)
+            return MQTT_ERROR_PACKET_TOO_LARGE;
+        for (size_t i = 0; i < packet->as.subscribe.count; i++) {
+            subscriptions[i].filter = packet->as.subscribe.subscriptions[i].filter;
+            subscriptions[i].qos = packet->as.subscribe.subscriptions[i].qos;
+        }
+        old.as.subscribe.packet_id = packet->as.subscribe.packet_id;
+        old.as.subscribe.subscriptions = subscriptions;
+        old.as.subscribe.count = packet->as.subscribe.count;
+    } else if (packet->type == MQTT_V5_CONNACK) {
         old.as.connack.session_present = packet->as.connack.session_present;
         old.as.connack.return_code = packet->as.connack.reason_code;
     } else if (packet->type == MQTT_V5_PUBLISH) {
@@ -143,6 +178,16 @@ static inline uint8_t refusal_code(uint8_t level, int32_t status)
     return code > 0 ? (uint8_t)code : 0;
 }
 
+/* A return code or a reason code in words. */
+static inline const char *code_name(uint8_t level, uint8_t code, enum mqtt_v5_packet_type type)
+{
+    static const char *const refusals[] = {"accepted",    "wrong version",     "bad client id",
+                                           "unavailable", "bad user/password", "not authorized"};
+    if (level >= 5)
+        return mqtt_v5_reason_code_name(code, type);
+    return type == MQTT_V5_CONNACK && code <= 5 ? refusals[code] : "Failure";
+}
+
 /* A status in the words, and by the clause, of the version. `type` counts only in 5.0. */
 static inline const char *status_message(uint8_t level, int32_t status)
 {
@@ -153,6 +198,50 @@ static inline const char *status_clause(uint8_t level, int32_t status,
                                         enum mqtt_v5_packet_type type)
 {
     return level >= 5 ? mqtt_v5_status_clause(status, type) : mqtt_status_clause(status);
+}
+
+/* True if the server refuses something: then *what it refuses and *why, in words. */
+static inline bool is_refusal(uint8_t level, const struct mqtt_v5_packet *packet, const char **what,
+                              const char **why)
+{
+    uint8_t code = 0; /* 0x80 and above, and in a CONNACK 1 to 5 too, mean failure */
+    if (packet->type == MQTT_V5_CONNACK) {
+        *what = "The server refused the connection:";
+        code = packet->as.connack.reason_code;
+    } else if (packet->type == MQTT_V5_DISCONNECT) {
+        *what = "The server ends the connection:";
+        code = packet->as.disconnect.reason_code;
+    } else if (packet->type == MQTT_V5_PUBACK) {
+        *what = "The server refused the message:";
+        code = packet->as.ack.reason_code;
+    } else if (packet->type == MQTT_V5_SUBACK) {
+        *what = "The server refused a subscription:";
+        for (size_t i = 0; i < packet->as.suback.count && code < 0x80; i++)
+            code = packet->as.suback.reason_codes[i];
+    }
+    *why = code_name(level, code, packet->type);
+    return code >= 0x80 || (packet->type == MQTT_V5_CONNACK && code > 0) ||
+           packet->type == MQTT_V5_DISCONNECT;
+}
+
+/* Returns a connected socket, or -1. */
+static inline int connect_to(const char *host, const char *port)
+{
+    struct addrinfo *addresses = NULL;
+    struct addrinfo hints = {0};
+    int connected = -1;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(host, port, &hints, &addresses) != 0)
+        return -1;
+    for (struct addrinfo *a = addresses; a != NULL && connected < 0; a = a->ai_next) {
+        connected = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+        if (connected >= 0 && connect(connected, a->ai_addr, a->ai_addrlen) != 0) {
+            close(connected);
+            connected = -1;
+        }
+    }
+    freeaddrinfo(addresses);
+    return connected;
 }
 
 #endif

@@ -2972,15 +2972,16 @@ MQTTI_ASIDE int32_t mqtti_v5_check_filter(struct mqtt_string filter)
 {
     const uint8_t *const s = (const uint8_t *)filter.data;
     const size_t start = mqtti_v5_matched_part(filter);
-    int32_t status = 0;
+    int32_t status;
 
-    if (start > 0)
-        status = mqtti_check_string(s, filter.length, MQTTI_STRING);
+    if (start == 0)
+        return mqtti_check_string(s, filter.length, MQTTI_TOPIC_FILTER);
+    status = mqtti_check_string(s, filter.length, MQTTI_STRING);
     if (status == 0 && start == 7)
         status = MQTT_ERROR_SHARE_NAME; /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
     if (status == 0)
         status = mqtti_check_string(s + start, filter.length - start, MQTTI_TOPIC_FILTER);
-    return status == 0 && start > 0 ? 1 : status;
+    return status < 0 ? status : 1;
 }
 
 MQTTI_ENTRY bool mqtt_v5_topic_filter_is_valid(struct mqtt_string filter)

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""machine_code.py PROJECT [LEVEL...]: MQTT 5.0 costs a program of MQTT 3.1.1 nothing.
+"""machine_code.py PROJECT: MQTT 5.0 costs a program of MQTT 3.1.1 nothing.
 
 Compiles every_function.c, which uses all of 3.1.1, with mqtt_codec.h as it is and without its parts
 for 5.0, and compares the assembly, code and tables. It has to be the same, apart from the numbers
-that compilers append to local names. Also changes one number of 3.1.1, which has to be noticed. Does
-so with each LEVEL of optimization, all five without an argument. Exits with 77, a skip, if a compiler
-is not installed.
+that compilers append to local names. Also changes one number of 3.1.1, which has to be noticed. Exits
+with 77, a skip, if a compiler is not installed.
 """
 
 import pathlib
@@ -17,7 +16,7 @@ import tempfile
 
 from parts import header_without_v5
 
-ALL_LEVELS = ["-O0", "-O1", "-O2", "-O3", "-Os"]
+LEVELS = ["-O0", "-O1", "-O2", "-O3", "-Os"]
 BARE = ["-ffreestanding", "-DMQTT_CODEC_MEMCPY=__builtin_memcpy"]
 COMPILERS = {  # and the package of Debian that has it
     "gcc, x86-64": ("gcc", ["gcc"]),
@@ -44,7 +43,6 @@ def assembly(folder, header, command, level, source):
 
 def main():
     project = pathlib.Path(sys.argv[1])
-    levels = sys.argv[2:] or ALL_LEVELS
     source = project / "tests/header/every_function.c"
     whole = (project / "mqtt_codec.h").read_text(encoding="utf-8")
     cut = header_without_v5(project)
@@ -58,7 +56,7 @@ def main():
             if shutil.which(command[0]) is None:
                 missing.append(package)
                 continue
-            for level in levels:
+            for level in LEVELS:
                 expected = assembly(folder, cut, command, level, source)
                 if assembly(folder, whole, command, level, source) != expected:
                     sys.exit(f"{title}, {level}: MQTT 5.0 changes the machine code of 3.1.1.")

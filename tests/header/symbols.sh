@@ -1,11 +1,10 @@
 #!/bin/sh
-# symbols.sh PROJECT LEVEL...: checks what object files made with the header hold, compiled with each
-# LEVEL (-O2 ...). In the implementation mode they hold the functions of the interface and nothing else,
-# in the plain mode no name that can clash. They never hold data that can be written. A client holds
-# only the decoders that a client needs, and a server only its own.
+# symbols.sh PROJECT: checks what object files made with the header hold. In the implementation mode
+# they hold the functions of the interface and nothing else, in the plain mode no name that can clash.
+# They never hold data that can be written. A client holds only the decoders that a client needs, and a
+# server only its own.
 set -eu
 project=$1
-shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -25,7 +24,7 @@ sed '/^ \* END OF THE INTERFACE$/q' "$project/mqtt_codec.h" >interface
 grep -o '^MQTTI_API [^(]*(' interface | sed 's/.*[ *]\(mqtt_[a-z_0-9]*\)($/\1/' | sort >declared
 [ "$(wc -l <declared)" -ge 35 ] || fail "the interface is not found in the header"
 
-for level; do
+for level in -O0 -O2 -Os; do
     compile implementation.o "$level" "$project/tests/header/implementation.c"
     nm implementation.o | awk '$2 == "T" { print $3 }' | sort >defined
     cmp declared defined || fail "$level: declared and defined differ: $(comm -3 declared defined)"

@@ -118,7 +118,7 @@ def count(folder, header):
     (folder / "mqtt_codec.h").write_text(header, "utf-8")
     subprocess.run(
         ["gcc", "-std=c99", "-O2", "-w", "-gdwarf-4", "-DHAVE_MOSQUITTO=0", "-Wl,-z,now", f"-I{folder}",
-         "-o", folder / "speed", speed.HERE / "main.c", speed.HERE / "works.c"], check=True)  # fmt: skip
+         "-o", folder / "speed", *(speed.HERE / source for source in speed.SOURCES)], check=True)  # fmt: skip
     return speed.count(folder / "speed", "")
 
 

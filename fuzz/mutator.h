@@ -26,6 +26,18 @@
 
 #include <string.h>
 
+/* libFuzzer is not compiled with MSan, which therefore takes the bytes that it writes for
+ * uninitialized. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define MQTT_MUTATOR_IS_INITIALIZED(data, size) __msan_unpoison(data, size)
+#endif
+#endif
+#if !defined(MQTT_MUTATOR_IS_INITIALIZED)
+#define MQTT_MUTATOR_IS_INITIALIZED(data, size) ((void)0)
+#endif
+
 #if !defined(MQTT_MUTATOR_SKIP)
 #define MQTT_MUTATOR_SKIP 0
 #endif
@@ -145,6 +157,7 @@ static inline void mqtt_mutate_text(struct mqtt_mutator *mutator, const uint8_t 
         break;
     case 2:
         *length = LLVMFuzzerMutate(text, kept, MQTT_MUTATOR_STRING);
+        MQTT_MUTATOR_IS_INITIALIZED(text, *length);
         break;
     default:
         *length = mqtt_mutate_piece(mutator, text, kept);

@@ -96,12 +96,15 @@ START_TEST(filters_of_every_length)
     static const uint8_t kinds[] = {'a', '/', '+', '#', 0};
     const size_t length = (size_t)_i;
     const size_t count = length < 4 ? length : 4;
-    const size_t places[] = {0, (length - count) / 2, length - count};
-    const struct test_block blocks[] = {test_copy_before_guard(test_letters, length),
-                                        test_copy_behind_guard(test_letters, length)};
+    size_t places[3] = {0, 0, 0};
+    struct test_block blocks[2];
     unsigned choice;
     size_t n;
 
+    places[1] = (length - count) / 2;
+    places[2] = length - count;
+    blocks[0] = test_copy_before_guard(test_letters, length);
+    blocks[1] = test_copy_behind_guard(test_letters, length);
     for (choice = 0; choice < 625; choice++) { /* 5 to the power of 4 */
         for (n = 0; n < 6; n++) {
             uint8_t *const bytes = blocks[n % 2].bytes;

@@ -3524,11 +3524,10 @@ MQTTI_SHARED void mqtti_v5_put_property(struct mqtti_writer *writer,
 {
     const unsigned type = mqtti_v5_type(mqtti_v5_rule(property->id));
     const uint32_t number = property->as.number;
-    struct mqtt_bytes field;
 
     writer->at = mqtti_put_u8(writer->at, property->id);
     if (type >= MQTTI_V5_BINARY) {
-        field = mqtti_v5_field(property, type);
+        const struct mqtt_bytes field = mqtti_v5_field(property, type);
         mqtti_write_field(writer, field.data, field.length, MQTTI_BINARY);
         if (type == MQTTI_V5_PAIR)
             mqtti_write_field(writer, property->as.pair.value.data, property->as.pair.value.length,
@@ -3599,9 +3598,9 @@ MQTTI_ASIDE uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_propert
     struct mqtti_writer writer = {at, 0, 0};
     struct mqtt_v5_property property;
     size_t position = 0;
-    size_t i;
 
     if (!MQTTI_FOR_SIZE && properties->without == 0) {
+        size_t i;
         writer.at = mqtti_put_bytes(at, properties->encoded.data, properties->encoded.length);
         for (i = 0; i < properties->count; i++)
             mqtti_v5_put_property(&writer, &properties->list[i]);

@@ -22,8 +22,8 @@
 #define PATIENCE 5000 /* milliseconds to wait for an answer */
 #define DATA     MQTT_V5_PROPERTY_CORRELATION_DATA
 
-static int server;                        /* the socket */
-static char topic[256] = "requests/size"; /* to which the program subscribes */
+static int server;                            /* the socket */
+static char own_topic[256] = "requests/size"; /* to which the program subscribes */
 static uint8_t output[16384], input[16384];
 static size_t received; /* bytes in `input` */
 static size_t used;     /* the size of the last packet, at the beginning of `input` */
@@ -66,7 +66,7 @@ static void receive(struct mqtt_v5_packet *packet, enum mqtt_v5_packet_type type
 }
 
 /* Connects. The requester's topic is its own: it contains the client id that the server assigns. */
-static void subscribe(bool responds)
+static void open_session(bool responds)
 {
     const struct mqtt_v5_connect connect = {.clean_start = true};
     struct mqtt_v5_property id = {0};
@@ -77,16 +77,16 @@ static void subscribe(bool responds)
     mqtt_v5_find_property(&packet.as.connack.properties,
                           MQTT_V5_PROPERTY_ASSIGNED_CLIENT_IDENTIFIER, &id);
     if (!responds)
-        snprintf(topic, sizeof topic, "responses/%.*s", (int)id.as.string.length,
+        snprintf(own_topic, sizeof own_topic, "responses/%.*s", (int)id.as.string.length,
                  id.as.string.data);
-    const struct mqtt_v5_subscription wanted = {.filter = mqtt_string_from(topic)};
+    const struct mqtt_v5_subscription wanted = {.filter = mqtt_string_from(own_topic)};
     const struct mqtt_v5_subscribe s = {.packet_id = 1, .subscriptions = &wanted, .count = 1};
     send_output(mqtt_v5_encode_subscribe(output, sizeof output, &s));
     receive(&packet, MQTT_V5_SUBACK, PATIENCE);
     require(packet.as.suback.reason_codes[0] < 0x80, "The server refused the subscription.");
 }
 
-static void publish(struct mqtt_string to, struct mqtt_bytes payload,
+static void send_to(struct mqtt_string to, struct mqtt_bytes payload,
                     struct mqtt_v5_properties properties)
 {
     const struct mqtt_v5_publish p = {.topic = to, .payload = payload, .properties = properties};
@@ -106,7 +106,7 @@ static void respond(void)
         answer.count = mqtt_v5_find_property(&p->properties, DATA, &data); /* it may have none */
         snprintf(text, sizeof text, "%zu", p->payload.length);
         if (mqtt_v5_find_property(&p->properties, MQTT_V5_PROPERTY_RESPONSE_TOPIC, &to))
-            publish(to.as.string, mqtt_bytes_from(text, strlen(text)), answer);
+            send_to(to.as.string, mqtt_bytes_from(text, strlen(text)), answer);
     }
 }
 
@@ -114,13 +114,13 @@ static void request(const char *text)
 {
     const long now = (long)time(NULL); /* any bytes that tell one request from another */
     const struct mqtt_v5_property list[2] = {
-        {.id = MQTT_V5_PROPERTY_RESPONSE_TOPIC, .as.string = mqtt_string_from(topic)},
+        {.id = MQTT_V5_PROPERTY_RESPONSE_TOPIC, .as.string = mqtt_string_from(own_topic)},
         {.id = DATA, .as.bytes = mqtt_bytes_from(&now, sizeof now)},
     };
     const struct mqtt_v5_properties properties = {.list = list, .count = 2};
     struct mqtt_v5_property data;
     struct mqtt_v5_packet packet;
-    publish(mqtt_string_from("requests/size"), mqtt_bytes_from(text, strlen(text)), properties);
+    send_to(mqtt_string_from("requests/size"), mqtt_bytes_from(text, strlen(text)), properties);
     do {
         receive(&packet, MQTT_V5_PUBLISH, PATIENCE);
     } while (!mqtt_v5_find_property(&packet.as.publish.properties, DATA, &data) ||
@@ -142,7 +142,7 @@ int main(int argc, char **argv)
     server = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
     require(server >= 0 && connect(server, a->ai_addr, a->ai_addrlen) == 0, "No server answers.");
     freeaddrinfo(a);
-    subscribe(responds);
+    open_session(responds);
     if (responds)
         respond();
     request(argv[4]);

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 PROJECT = pathlib.Path(sys.argv.pop(1))
-TEST = "> meson test -C build --print-errorlogs --num-processes 6"
+TEST = "> meson test -C build --print-errorlogs --num-processes 9"
 LOG = """
 test:         mqtt_codec:header / reference
 skipped: needs doxygen

@@ -113,8 +113,8 @@ static inline size_t fuzz_next_piece(uint32_t *state)
     return 1 + (*state >> 24) % ((*state >> 16) % 8 == 0 ? 256u : 16u);
 }
 
-/* A stream that arrives in pieces. `decode` is called with what has arrived, of which `used` bytes are
- * used up, and with the size of the whole stream. */
+/* Passes a stream to `decode` in pieces: the bytes that have arrived, how many of them earlier calls
+ * have used up, and the size of the whole stream. */
 static inline void fuzz_in_pieces(int32_t (*decode)(const uint8_t *stream, size_t used,
                                                     size_t arrived, size_t size),
                                   const uint8_t *stream, size_t size, uint32_t seed)

@@ -4,7 +4,7 @@
  * Properties: the packets, or the error, are the same as of the stream in one piece. The decoder of
  * a PUBLISH without its payload says the same as the one of the whole packet, needs nothing of the
  * payload, and what it says of a part it says of the whole; and the functions that change a PUBLISH
- * in place change what they are told, and nothing else. */
+ * in place change only the field that they are about. */
 #define MQTT_MUTATOR_SKIP    2
 #define MQTT_MUTATOR_VERSION 4
 #include "fuzz.h"
@@ -15,7 +15,8 @@ enum {
     LONGEST_PAYLOAD = 4096 /* that is made up for a PUBLISH whose own is not there */
 };
 
-/* What has arrived and is not used up, in a block of its own; compared with all there will be. */
+/* Decodes the bytes that have arrived and are not used up, in a block of their own. Compares the
+ * result with that of the whole stream. */
 static int32_t decode_arrived(const uint8_t *stream, size_t used, size_t arrived, size_t size)
 {
     const struct fuzz_block block = fuzz_copy(stream + used, arrived - used);
@@ -40,7 +41,7 @@ static int32_t publish_header_of(const uint8_t *bytes, size_t length)
     return result;
 }
 
-/* Against the whole packet, all of which is there. */
+/* Compares it with the whole packet, which has arrived. */
 static void check_whole(const struct mqtt_publish *publish, int32_t start,
                         const struct mqtt_packet *packet, int32_t size, const uint8_t *bytes)
 {

@@ -4,8 +4,8 @@
  * Properties: Table 2-4 and 2.2.2 stand here a second time, as plainly as the standard puts them. By
  * them the decoders find the same error at the same byte, or the same properties; so do the encoder,
  * whether it has the list as received, or in part as a sender's array, and the functions that iterate
- * and find. A list of which one property is left out, and written anew, is the one without it and
- * with the new one at its end. */
+ * and find. A list that is encoded without one property and with a new one is the old list without
+ * that property, followed by the new one. */
 #include "fuzz_v5.h"
 #include "reference.h"
 

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* Stands for libFuzzer's own mutations, of which there are none here. */
+/* Takes the place of libFuzzer's mutations. It changes nothing. */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
 {
     (void)data;

@@ -545,7 +545,7 @@ static void v5_subscribe_fields(struct fields *fields, const struct mqtt_v5_subs
     }
 }
 
-/* `end` is the end of the packet: what a shorter form leaves out has no bytes. */
+/* `end` is the end of the packet. A shorter form has no bytes for the fields that it leaves out. */
 static void v5_ack_fields(struct fields *fields, const struct mqtt_v5_packet *packet, size_t end)
 {
     const unsigned number = packet->type;

@@ -270,7 +270,7 @@ static inline uint8_t *buffer_front(const struct buffer *buffer)
 /* Makes room for `size` bytes after the end. If at least as many bytes were dropped as are in use,
  * the bytes in use move to the front, else to a buffer of twice the capacity. So appending takes
  * linear time. Callers ask for room for bytes that have come, not for what a fixed header announces.
- * So nobody can make the program allocate memory for bytes that never come. Returns false if there
+ * So a peer cannot make the program allocate memory for bytes that never come. Returns false if there
  * is no memory. */
 static inline bool buffer_reserve(struct buffer *buffer, size_t size)
 {

@@ -1,5 +1,5 @@
-/* Writes a packet of MQTT 3.1.1 or 5.0 from its fields, valid or not: it checks no rule. It knows the layouts of chapter 3 a second time, on purpose:
- * mqtt_codec.h, which does check, is compared with it, and refuses what it writes.
+/* Writes a packet of MQTT 3.1.1 or 5.0 from its fields, valid or not: it checks no rule. It repeats the
+ * layouts of chapter 3 on purpose: tests and fuzz targets compare mqtt_codec.h with it.
  *
  * What has no place on the wire is cut: a field to 65,535 bytes, a QoS in the flags to its two bits,
  * a type to its four. */

@@ -1175,6 +1175,9 @@ START_TEST(a_publish_is_read_alike_by_both_decoders)
 
     ck_assert_ptr_nonnull(bytes);
     memset(bytes, 'a', length);
+    /* No properties, after a topic name whose length is taken from the remaining length by mistake. */
+    bytes[4 + 0x8003] = 0;
+    bytes[4 + 0x8103] = 0;
     bytes[0] = _i % 2 == 0 ? 0x30 : 0x32;
     bytes[1] = deciding[_i / 2];
     for (choice = 0; choice < 59049; choice++) { /* 9 to the power of 5 */

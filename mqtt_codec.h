@@ -3086,8 +3086,7 @@ enum {
     MQTTI_V5_BINARY = 6,
     MQTTI_V5_STRING = 7,
     MQTTI_V5_TOPIC = 8,
-    MQTTI_V5_PAIR = 9,
-    MQTTI_V5_NOT_ZERO = 16 /* added to the type of a number */
+    MQTTI_V5_PAIR = 9
 };
 
 /* Where properties are allowed. The number of the bit is one less than the packet type. A will has
@@ -3112,88 +3111,90 @@ enum {
                       MQTTI_V5_IN_SUBSCRIBE | 1 << (MQTT_V5_UNSUBSCRIBE - 1)
 };
 
-/* The place of the type in mqtti_v5_rule, above the bits of the packets. */
-#define MQTTI_V5_TYPE_1 ((uint32_t)0x10000)
+/* A rule of Table 2-4. From the lowest bit on it has MQTTI_V5_IN_, the number of the property's bit in
+ * `without`, MQTTI_V5_NOT_ZERO, and the type of value. */
+#define MQTTI_V5_BIT_1    ((uint32_t)0x8000)
+#define MQTTI_V5_NOT_ZERO ((uint32_t)0x100000)
+#define MQTTI_V5_TYPE_1   ((uint32_t)0x200000)
+#define MQTTI_V5_RULE(id, where, type)                                                             \
+    ((where) + MQTTI_V5_BIT_1 * ((id) % 31) + MQTTI_V5_TYPE_1 * (type))
 
 /* Table 2-4, by identifier. 0 stands for those that it does not have. */
 MQTTI_SHARED uint32_t mqtti_v5_rule(unsigned id)
 {
     static const uint32_t rules[] = {
-        0,                                                     /* 0x00 */
-        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x01 Payload Format Indicator */
-        MQTTI_V5_IN_MESSAGE |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES,               /* 0x02 Message Expiry Interval */
-        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x03 Content Type */
+        0,                                                       /* 0x00 */
+        MQTTI_V5_RULE(0x01, MQTTI_V5_IN_MESSAGE, MQTTI_V5_BYTE), /* Payload Format Indicator */
+        MQTTI_V5_RULE(0x02, MQTTI_V5_IN_MESSAGE, MQTTI_V5_FOUR_BYTES), /* Message Expiry Interval */
+        MQTTI_V5_RULE(0x03, MQTTI_V5_IN_MESSAGE, MQTTI_V5_STRING),     /* Content Type */
         0,
         0,
         0,
-        0,                                                       /* 0x04 to 0x07 */
-        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_TOPIC,  /* 0x08 Response Topic */
-        MQTTI_V5_IN_MESSAGE | MQTTI_V5_TYPE_1 * MQTTI_V5_BINARY, /* 0x09 Correlation Data */
-        0,                                                       /* 0x0A */
-        MQTTI_V5_IN_PUBLISH | MQTTI_V5_IN_SUBSCRIBE |
-            MQTTI_V5_TYPE_1 *
-                (MQTTI_V5_INTEGER + MQTTI_V5_NOT_ZERO), /* 0x0B Subscription Identifier */
+        0,                                                         /* 0x04 to 0x07 */
+        MQTTI_V5_RULE(0x08, MQTTI_V5_IN_MESSAGE, MQTTI_V5_TOPIC),  /* Response Topic */
+        MQTTI_V5_RULE(0x09, MQTTI_V5_IN_MESSAGE, MQTTI_V5_BINARY), /* Correlation Data */
+        0,                                                         /* 0x0A */
+        MQTTI_V5_RULE(0x0B, MQTTI_V5_IN_PUBLISH | MQTTI_V5_IN_SUBSCRIBE | MQTTI_V5_NOT_ZERO,
+                      MQTTI_V5_INTEGER), /* Subscription Identifier */
         0,
         0,
         0,
         0,
         0, /* 0x0C to 0x10 */
-        MQTTI_V5_IN_CONNECTION | MQTTI_V5_IN_DISCONNECT |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES, /* 0x11 Session Expiry Interval */
-        MQTTI_V5_IN_CONNACK |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x12 Assigned Client Identifier */
-        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_TWO_BYTES, /* 0x13 Server Keep Alive */
-        0,                                                          /* 0x14 */
-        MQTTI_V5_IN_LOGIN | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING,      /* 0x15 Authentication Method */
-        MQTTI_V5_IN_LOGIN | MQTTI_V5_TYPE_1 * MQTTI_V5_BINARY,      /* 0x16 Authentication Data */
-        MQTTI_V5_IN_CONNECT |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x17 Request Problem Information */
-        MQTTI_V5_IN_WILL | MQTTI_V5_TYPE_1 * MQTTI_V5_FOUR_BYTES, /* 0x18 Will Delay Interval */
-        MQTTI_V5_IN_CONNECT |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x19 Request Response Information */
-        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x1A Response Information */
-        0,                                                       /* 0x1B */
-        MQTTI_V5_IN_CONNACK | MQTTI_V5_IN_DISCONNECT |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x1C Server Reference */
+        MQTTI_V5_RULE(0x11, MQTTI_V5_IN_CONNECTION | MQTTI_V5_IN_DISCONNECT,
+                      MQTTI_V5_FOUR_BYTES),                        /* Session Expiry Interval */
+        MQTTI_V5_RULE(0x12, MQTTI_V5_IN_CONNACK, MQTTI_V5_STRING), /* Assigned Client Identifier */
+        MQTTI_V5_RULE(0x13, MQTTI_V5_IN_CONNACK, MQTTI_V5_TWO_BYTES), /* Server Keep Alive */
+        0,                                                            /* 0x14 */
+        MQTTI_V5_RULE(0x15, MQTTI_V5_IN_LOGIN, MQTTI_V5_STRING),      /* Authentication Method */
+        MQTTI_V5_RULE(0x16, MQTTI_V5_IN_LOGIN, MQTTI_V5_BINARY),      /* Authentication Data */
+        MQTTI_V5_RULE(0x17, MQTTI_V5_IN_CONNECT, MQTTI_V5_BYTE), /* Request Problem Information */
+        MQTTI_V5_RULE(0x18, MQTTI_V5_IN_WILL, MQTTI_V5_FOUR_BYTES), /* Will Delay Interval */
+        MQTTI_V5_RULE(0x19, MQTTI_V5_IN_CONNECT, MQTTI_V5_BYTE), /* Request Response Information */
+        MQTTI_V5_RULE(0x1A, MQTTI_V5_IN_CONNACK, MQTTI_V5_STRING), /* Response Information */
+        0,                                                         /* 0x1B */
+        MQTTI_V5_RULE(0x1C, MQTTI_V5_IN_CONNACK | MQTTI_V5_IN_DISCONNECT,
+                      MQTTI_V5_STRING), /* Server Reference */
         0,
-        0,                                                       /* 0x1D to 0x1E */
-        MQTTI_V5_IN_ANSWERS | MQTTI_V5_TYPE_1 * MQTTI_V5_STRING, /* 0x1F Reason String */
-        0,                                                       /* 0x20 */
-        MQTTI_V5_IN_CONNECTION |
-            MQTTI_V5_TYPE_1 * (MQTTI_V5_TWO_BYTES + MQTTI_V5_NOT_ZERO), /* 0x21 Receive Maximum */
-        MQTTI_V5_IN_CONNECTION |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_TWO_BYTES, /* 0x22 Topic Alias Maximum */
-        MQTTI_V5_IN_PUBLISH |
-            MQTTI_V5_TYPE_1 * (MQTTI_V5_TWO_BYTES + MQTTI_V5_NOT_ZERO), /* 0x23 Topic Alias */
-        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE,          /* 0x24 Maximum QoS */
-        MQTTI_V5_IN_CONNACK | MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE,          /* 0x25 Retain Available */
-        MQTTI_V5_IN_ALL | MQTTI_V5_TYPE_1 * MQTTI_V5_PAIR,              /* 0x26 User Property */
-        MQTTI_V5_IN_CONNECTION |
-            MQTTI_V5_TYPE_1 *
-                (MQTTI_V5_FOUR_BYTES + MQTTI_V5_NOT_ZERO), /* 0x27 Maximum Packet Size */
-        MQTTI_V5_IN_CONNACK |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x28 Wildcard Subscription Available */
-        MQTTI_V5_IN_CONNACK |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x29 Subscription Identifier Available */
-        MQTTI_V5_IN_CONNACK |
-            MQTTI_V5_TYPE_1 * MQTTI_V5_BYTE, /* 0x2A Shared Subscription Available */
+        0,                                                         /* 0x1D to 0x1E */
+        MQTTI_V5_RULE(0x1F, MQTTI_V5_IN_ANSWERS, MQTTI_V5_STRING), /* Reason String */
+        0,                                                         /* 0x20 */
+        MQTTI_V5_RULE(0x21, MQTTI_V5_IN_CONNECTION | MQTTI_V5_NOT_ZERO,
+                      MQTTI_V5_TWO_BYTES),                               /* Receive Maximum */
+        MQTTI_V5_RULE(0x22, MQTTI_V5_IN_CONNECTION, MQTTI_V5_TWO_BYTES), /* Topic Alias Maximum */
+        MQTTI_V5_RULE(0x23, MQTTI_V5_IN_PUBLISH | MQTTI_V5_NOT_ZERO,
+                      MQTTI_V5_TWO_BYTES),                       /* Topic Alias */
+        MQTTI_V5_RULE(0x24, MQTTI_V5_IN_CONNACK, MQTTI_V5_BYTE), /* Maximum QoS */
+        MQTTI_V5_RULE(0x25, MQTTI_V5_IN_CONNACK, MQTTI_V5_BYTE), /* Retain Available */
+        MQTTI_V5_RULE(0x26, MQTTI_V5_IN_ALL, MQTTI_V5_PAIR),     /* User Property */
+        MQTTI_V5_RULE(0x27, MQTTI_V5_IN_CONNECTION | MQTTI_V5_NOT_ZERO,
+                      MQTTI_V5_FOUR_BYTES), /* Maximum Packet Size */
+        MQTTI_V5_RULE(0x28, MQTTI_V5_IN_CONNACK,
+                      MQTTI_V5_BYTE), /* Wildcard Subscription Available */
+        MQTTI_V5_RULE(0x29, MQTTI_V5_IN_CONNACK,
+                      MQTTI_V5_BYTE), /* Subscription Identifier Available */
+        MQTTI_V5_RULE(0x2A, MQTTI_V5_IN_CONNACK, MQTTI_V5_BYTE), /* Shared Subscription Available */
     };
     return id < sizeof rules / sizeof rules[0] ? rules[id] : 0;
 }
 
-/* The type of value, without MQTTI_V5_NOT_ZERO; 0 if there is no such property. */
+/* The type of value; 0 if there is no such property. */
 static inline unsigned mqtti_v5_type(uint32_t rule)
 {
-    return rule / MQTTI_V5_TYPE_1 % MQTTI_V5_NOT_ZERO;
+    return (unsigned)(rule / MQTTI_V5_TYPE_1);
+}
+
+/* MQTT_V5_WITHOUT of the property. */
+static inline uint32_t mqtti_v5_bit(uint32_t rule)
+{
+    return (uint32_t)1 << rule / MQTTI_V5_BIT_1 % 32;
 }
 
 /* A list of properties: what it can have, and what is known of it so far. */
 struct mqtti_v5_list {
     uint32_t place;   /* MQTTI_V5_IN_ of the packet or the will */
-    unsigned refused; /* a property that the packet can have, but not from this side; or 0 */
-    uint32_t seen;    /* MQTT_V5_WITHOUT of each property that is there */
-    uint32_t without; /* MQTT_V5_WITHOUT of each property that is left out */
+    uint32_t refused; /* MQTT_V5_WITHOUT of one that the packet can have, but not from this side */
+    uint32_t seen;    /* MQTT_V5_WITHOUT of the refused one, and of each property that is there */
     uint32_t length;  /* what an encoder has measured */
 };
 
@@ -3203,52 +3204,46 @@ MQTTI_SHARED void mqtti_v5_begin_list(struct mqtti_v5_list *list, unsigned packe
     list->place = (uint32_t)1 << (packet - 1);
     list->refused = 0;
     if (packet == MQTT_V5_PUBLISH && senders == MQTTI_CLIENT)
-        list->refused = MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER;
+        list->refused = MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER);
     if (packet == MQTT_V5_DISCONNECT && senders == MQTTI_SERVER)
-        list->refused = MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL;
-    list->seen = 0;
-    list->without = 0;
+        list->refused = MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_SESSION_EXPIRY_INTERVAL);
+    list->seen = list->refused;
     list->length = 0;
 }
 
-/* MQTT_V5_WITHOUT of a property that exists, without a division. */
-MQTTI_SHARED uint32_t mqtti_v5_bit(unsigned id)
+/* Checks a property that is there already, or is refused. */
+MQTTI_ASIDE int32_t mqtti_v5_check_again(uint32_t place, uint32_t refused, uint32_t bit)
 {
-    return (uint32_t)1 << (id < 31 ? id : id - 31);
+    if (bit == refused)
+        return MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.3.4-6] [MQTT-3.14.2-2] */
+    if (bit == MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_USER_PROPERTY) ||
+        (bit == MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER) &&
+         place == (uint32_t)MQTTI_V5_IN_PUBLISH)) /* 3.3.2.3.8 */
+        return 0;
+    return MQTT_ERROR_PROPERTY_TWICE; /* 3.1.2.11.2 and so on */
 }
 
-/* True if the list may have the property more than once. */
-static inline bool mqtti_v5_is_repeatable(const struct mqtti_v5_list *list, unsigned id)
+/* Checks that the packet can have a property, from this side, and for the first time. */
+MQTTI_SHARED int32_t mqtti_v5_check_rule(struct mqtti_v5_list *list, uint32_t rule)
 {
-    return id == MQTT_V5_PROPERTY_USER_PROPERTY ||
-           (id == MQTT_V5_PROPERTY_SUBSCRIPTION_IDENTIFIER && /* 3.3.2.3.8 */
-            list->place == (uint32_t)MQTTI_V5_IN_PUBLISH);
-}
-
-/* Checks an identifier: that the packet can have it, from this side, and for the first time. */
-MQTTI_SHARED int32_t mqtti_v5_check_identifier(struct mqtti_v5_list *list, unsigned id,
-                                               uint32_t rule)
-{
-    uint32_t bit;
+    const uint32_t bit = mqtti_v5_bit(rule);
 
     if ((rule & list->place) == 0)
         return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
-    if (id == list->refused)
-        return MQTT_ERROR_PROPERTY_DIRECTION; /* [MQTT-3.3.4-6] [MQTT-3.14.2-2] */
-    bit = mqtti_v5_bit(id);
-    if ((list->seen & bit) != 0 && !mqtti_v5_is_repeatable(list, id))
-        return MQTT_ERROR_PROPERTY_TWICE; /* 3.1.2.11.2 and so on */
+    if ((list->seen & bit) != 0)
+        return mqtti_v5_check_again(list->place, list->refused, bit);
     list->seen |= bit;
     return 0;
 }
 
-MQTTI_SHARED int32_t mqtti_v5_check_number(uint32_t rule, unsigned id, uint32_t number)
+MQTTI_SHARED int32_t mqtti_v5_check_number(uint32_t rule, uint32_t number)
 {
     uint32_t most = MQTT_REMAINING_LENGTH_MAX; /* of a variable byte integer */
 
-    if (number == 0 && rule >= MQTTI_V5_TYPE_1 * MQTTI_V5_NOT_ZERO)
-        return id == MQTT_V5_PROPERTY_TOPIC_ALIAS ? MQTT_ERROR_TOPIC_ALIAS_ZERO /* [MQTT-3.3.2-8] */
-                                                  : MQTT_ERROR_PROPERTY_VALUE;
+    if (number == 0 && (rule & MQTTI_V5_NOT_ZERO) != 0)
+        return rule == mqtti_v5_rule(MQTT_V5_PROPERTY_TOPIC_ALIAS)
+                   ? MQTT_ERROR_TOPIC_ALIAS_ZERO /* [MQTT-3.3.2-8] */
+                   : MQTT_ERROR_PROPERTY_VALUE;
     if (mqtti_v5_type(rule) == MQTTI_V5_FOUR_BYTES)
         most = UINT32_MAX;
     else if (mqtti_v5_type(rule) == MQTTI_V5_TWO_BYTES)
@@ -3303,55 +3298,66 @@ static inline int32_t mqtti_v5_read_number(struct mqtti_reader *reader, unsigned
 MQTTI_SHARED int32_t mqtti_v5_read_value(struct mqtti_reader *reader, unsigned type,
                                          struct mqtt_v5_property *property)
 {
-    struct mqtt_string *const string =
-        type == MQTTI_V5_PAIR ? &property->as.pair.name : &property->as.string;
-
     if (type < MQTTI_V5_BINARY)
         return mqtti_v5_read_number(reader, type, &property->as.number);
-    property->as.pair.value.data = NULL;
-    property->as.pair.value.length = 0;
-    if (!mqtti_v5_read_whole(reader, string) ||
-        (type == MQTTI_V5_PAIR && !mqtti_v5_read_whole(reader, &property->as.pair.value)))
+    if (type == MQTTI_V5_PAIR)
+        return mqtti_v5_read_whole(reader, &property->as.pair.name) &&
+                       mqtti_v5_read_whole(reader, &property->as.pair.value)
+                   ? 0
+                   : MQTT_ERROR_PROPERTY_CUT;
+    if (!mqtti_v5_read_whole(reader, &property->as.string))
         return MQTT_ERROR_PROPERTY_CUT;
     if (type == MQTTI_V5_BINARY)
-        property->as.bytes = mqtt_bytes_from(string->data, string->length);
+        property->as.bytes = mqtt_bytes_from(property->as.string.data, property->as.string.length);
     return 0;
 }
 
-/* The string or binary data of a property, or the name of a pair. */
-static inline struct mqtt_bytes mqtti_v5_field(const struct mqtt_v5_property *property,
-                                               unsigned type)
-{
-    const struct mqtt_string string =
-        type == MQTTI_V5_PAIR ? property->as.pair.name : property->as.string;
-    struct mqtt_bytes field = {(const uint8_t *)string.data, string.length};
-
-    if (type == MQTTI_V5_BINARY)
-        field = property->as.bytes;
-    return field;
-}
-
-/* Checks the value of a property. */
-MQTTI_SHARED int32_t mqtti_v5_check_value(const struct mqtt_v5_property *property, unsigned id,
-                                          uint32_t rule)
+static inline void mqtti_v5_write_number(struct mqtti_writer *writer, uint32_t number,
+                                         uint32_t rule)
 {
     const unsigned type = mqtti_v5_type(rule);
-    struct mqtt_bytes field;
-    int32_t status;
 
-    if (type < MQTTI_V5_BINARY)
-        return mqtti_v5_check_number(rule, id, property->as.number);
-    field = mqtti_v5_field(property, type);
+    if (writer->at == NULL) {
+        if (writer->status == 0)
+            writer->status = mqtti_v5_check_number(rule, number);
+        mqtti_measure(writer, type == MQTTI_V5_INTEGER ? mqtti_remaining_length_size(number) : type,
+                      0);
+    } else if (type == MQTTI_V5_BYTE) {
+        writer->at = mqtti_put_u8(writer->at, (unsigned)number);
+    } else if (type == MQTTI_V5_INTEGER) {
+        writer->at = mqtti_put_remaining_length(writer->at, number);
+    } else {
+        if (type == MQTTI_V5_FOUR_BYTES)
+            writer->at = mqtti_put_u16(writer->at, (uint16_t)(number / 65536));
+        writer->at = mqtti_put_u16(writer->at, (uint16_t)(number % 65536));
+    }
+}
+
+/* Writes the value of a property, or while the writer measures checks it and adds its size. */
+MQTTI_SHARED void mqtti_v5_write_value(struct mqtti_writer *writer,
+                                       const struct mqtt_v5_property *property, uint32_t rule)
+{
+    const unsigned type = mqtti_v5_type(rule);
+
+    if (type < MQTTI_V5_BINARY) {
+        mqtti_v5_write_number(writer, property->as.number, rule);
+        return;
+    }
     /* [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] and so on */
-    if (type == MQTTI_V5_BINARY)
-        return mqtti_check_field(field.data, field.length, MQTTI_BINARY);
-    if (type == MQTTI_V5_TOPIC)
-        return mqtti_check_field(field.data, field.length, MQTTI_TOPIC_NAME);
-    status = mqtti_check_field(field.data, field.length, MQTTI_STRING);
-    if (status < 0 || type != MQTTI_V5_PAIR)
-        return status;
-    return mqtti_check_field((const uint8_t *)property->as.pair.value.data,
-                             property->as.pair.value.length, MQTTI_STRING); /* [MQTT-1.5.7-1] */
+    if (type == MQTTI_V5_PAIR) {
+        mqtti_write_field(writer, property->as.pair.name.data, property->as.pair.name.length,
+                          MQTTI_STRING);
+        mqtti_write_field(writer, property->as.pair.value.data, property->as.pair.value.length,
+                          MQTTI_STRING); /* [MQTT-1.5.7-1] */
+    } else if (type == MQTTI_V5_BINARY) {
+        mqtti_write_field(writer, property->as.bytes.data, property->as.bytes.length, MQTTI_BINARY);
+    } else if (type == MQTTI_V5_TOPIC) {
+        mqtti_write_field(writer, property->as.string.data, property->as.string.length,
+                          MQTTI_TOPIC_NAME);
+    } else {
+        mqtti_write_field(writer, property->as.string.data, property->as.string.length,
+                          MQTTI_STRING);
+    }
 }
 
 /* Goes back to a place that has been read. */
@@ -3361,38 +3367,44 @@ static inline void mqtti_v5_back(struct mqtti_reader *reader, const void *to)
     reader->at = (const uint8_t *)to;
 }
 
+MQTTI_INLINE bool mqtti_v5_is_left_out(uint32_t rule, uint32_t place, uint32_t without)
+{
+    if (place == (uint32_t)MQTTI_V5_IN_PUBLISH) /* a will that is published has others */
+        place = (uint32_t)MQTTI_V5_IN_MESSAGE;
+    return without != 0 && (rule & place) != 0 && (without & mqtti_v5_bit(rule)) != 0;
+}
+
 /* Checks properties up to the end of `reader`. An error leaves it at the property that it is about.
  * Takes what is left out from the length of the list. */
 MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
-                                               struct mqtti_v5_list *list)
+                                               struct mqtti_v5_list *list, uint32_t without)
 {
-    /* A will that is published has properties that a PUBLISH cannot have. */
-    const uint32_t place =
-        list->place == (uint32_t)MQTTI_V5_IN_PUBLISH ? (uint32_t)MQTTI_V5_IN_MESSAGE : list->place;
-
     while (reader->left > 0) {
         const uint8_t *const start = reader->at;
-        const unsigned id = start[0];
-        const uint32_t rule = mqtti_v5_rule(id);
+        const uint32_t rule = mqtti_v5_rule(start[0]);
         const unsigned type = mqtti_v5_type(rule);
-        const bool is_left_out =
-            list->without != 0 && (rule & place) != 0 && (list->without & mqtti_v5_bit(id)) != 0;
+        const bool is_left_out = mqtti_v5_is_left_out(rule, list->place, without);
         struct mqtt_v5_property property;
-        int32_t status = is_left_out ? 0 : mqtti_v5_check_identifier(list, id, rule);
+        struct mqtti_writer writer = {NULL, 0, 0};
 
-        mqtti_skip(reader, 1);
-        if (status == 0)
-            status = mqtti_v5_read_value(reader, type, &property);
-        if (is_left_out)
+        if (is_left_out) {
+            mqtti_skip(reader, 1);
+            writer.status = mqtti_v5_read_value(reader, type, &property);
             list->length -= (uint32_t)(reader->at - start);
-        else if (status == 0 && type == MQTTI_V5_INTEGER && reader->at[-1] == 0 &&
-                 reader->at - start > 2)
-            status = MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
-        else if (status == 0)
-            status = mqtti_v5_check_value(&property, id, rule);
-        if (status < 0) {
+        } else {
+            writer.status = mqtti_v5_check_rule(list, rule);
+            mqtti_skip(reader, 1);
+            if (writer.status == 0)
+                writer.status = mqtti_v5_read_value(reader, type, &property);
+            if (writer.status == 0 && type == MQTTI_V5_INTEGER && reader->at[-1] == 0 &&
+                reader->at - start > 2)
+                writer.status = MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+            if (writer.status == 0)
+                mqtti_v5_write_value(&writer, &property, rule);
+        }
+        if (writer.status < 0) {
             mqtti_v5_back(reader, start);
-            return status;
+            return writer.status;
         }
     }
     return 0;
@@ -3431,7 +3443,7 @@ MQTTI_INLINE int32_t mqtti_v5_read_list(struct mqtti_reader *reader, unsigned pa
     inner.left = (size_t)length;
     mqtti_v5_set_properties(properties, inner.at, inner.left);
     mqtti_v5_begin_list(&list, packet, senders);
-    result = mqtti_v5_check_properties(&inner, &list);
+    result = mqtti_v5_check_properties(&inner, &list, 0);
     mqtti_skip(reader, (size_t)(inner.at - reader->at));
     return result < 0 ? result : (int32_t)list.seen;
 }
@@ -3471,14 +3483,15 @@ MQTTI_ENTRY bool mqtt_v5_next_property(const struct mqtt_v5_properties *properti
     while (*position < encoded.length) {
         struct mqtti_reader reader = {encoded.data + *position, encoded.length - *position};
         const uint8_t id = reader.at[0];
-        const unsigned type = mqtti_v5_type(mqtti_v5_rule(id));
+        const uint32_t rule = mqtti_v5_rule(id);
+        const unsigned type = mqtti_v5_type(rule);
 
         mqtti_skip(&reader, 1);
         if (type == 0 || mqtti_v5_read_value(&reader, type, out) < 0)
             return false;
         *position = encoded.length - reader.left;
         out->id = id;
-        if ((properties->without & mqtti_v5_bit(id)) == 0)
+        if ((properties->without & mqtti_v5_bit(rule)) == 0)
             return true;
     }
     if (*position - encoded.length >= properties->count)
@@ -3503,58 +3516,25 @@ MQTTI_API bool mqtt_v5_find_property(const struct mqtt_v5_properties *properties
     return false;
 }
 
-/* Adds the size of a property to the measured length. */
-MQTTI_SHARED void mqtti_v5_measure_property(struct mqtti_writer *writer,
-                                            const struct mqtt_v5_property *property, unsigned type)
-{
-    if (type == MQTTI_V5_INTEGER) {
-        mqtti_measure(writer, 1 + mqtti_remaining_length_size(property->as.number), 0);
-    } else if (type < MQTTI_V5_BINARY) {
-        mqtti_measure(writer, 1 + type, 0);
-    } else {
-        mqtti_measure(writer, 3, mqtti_v5_field(property, type).length);
-        if (type == MQTTI_V5_PAIR)
-            mqtti_measure(writer, 2, property->as.pair.value.length);
-    }
-}
-
 /* Writes a property that has been checked. */
 MQTTI_SHARED void mqtti_v5_put_property(struct mqtti_writer *writer,
                                         const struct mqtt_v5_property *property)
 {
-    const unsigned type = mqtti_v5_type(mqtti_v5_rule(property->id));
-    const uint32_t number = property->as.number;
-
     writer->at = mqtti_put_u8(writer->at, property->id);
-    if (type >= MQTTI_V5_BINARY) {
-        const struct mqtt_bytes field = mqtti_v5_field(property, type);
-        mqtti_write_field(writer, field.data, field.length, MQTTI_BINARY);
-        if (type == MQTTI_V5_PAIR)
-            mqtti_write_field(writer, property->as.pair.value.data, property->as.pair.value.length,
-                              MQTTI_BINARY);
-    } else if (type == MQTTI_V5_BYTE) {
-        writer->at = mqtti_put_u8(writer->at, (unsigned)number);
-    } else if (type == MQTTI_V5_INTEGER) {
-        writer->at = mqtti_put_remaining_length(writer->at, number);
-    } else {
-        if (type == MQTTI_V5_FOUR_BYTES)
-            writer->at = mqtti_put_u16(writer->at, (uint16_t)(number / 65536));
-        writer->at = mqtti_put_u16(writer->at, (uint16_t)(number % 65536));
-    }
+    mqtti_v5_write_value(writer, property, mqtti_v5_rule(property->id));
 }
 
 MQTTI_ENTRY int32_t mqtt_v5_encode_property(void *buffer, size_t capacity,
                                             const struct mqtt_v5_property *property)
 {
     const uint32_t rule = mqtti_v5_rule(property->id);
-    struct mqtti_writer writer = {NULL, 0, 0};
+    struct mqtti_writer writer = {NULL, 1, 0};
 
     if (rule == 0)
         return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
-    writer.status = mqtti_v5_check_value(property, property->id, rule);
+    mqtti_v5_write_value(&writer, property, rule);
     if (writer.status < 0)
         return writer.status;
-    mqtti_v5_measure_property(&writer, property, mqtti_v5_type(rule));
     if (buffer != NULL) {
         if (capacity < writer.length)
             return MQTT_ERROR_BUFFER_TOO_SMALL;
@@ -3564,73 +3544,116 @@ MQTTI_ENTRY int32_t mqtt_v5_encode_property(void *buffer, size_t capacity,
     return (int32_t)writer.length;
 }
 
-/* Checks properties and measures them. Returns a status. */
-MQTTI_ASIDE int32_t mqtti_v5_measure_list(struct mqtti_v5_list *list,
-                                          const struct mqtt_v5_properties *properties)
+/* Checks the properties of a received packet and measures those that are not left out. */
+MQTTI_ASIDE int32_t mqtti_v5_measure_received(struct mqtti_v5_list *list,
+                                              const struct mqtt_v5_properties *properties)
 {
     struct mqtti_reader reader = {properties->encoded.data, properties->encoded.length};
-    struct mqtti_writer writer = {NULL, 0, 0};
-    size_t i;
+    const uint32_t most = MQTT_REMAINING_LENGTH_MAX;
 
-    mqtti_measure(&writer, 0, properties->encoded.length);
-    list->length = writer.length;
-    list->without = properties->without;
-    writer.status = writer.length > MQTT_REMAINING_LENGTH_MAX
-                        ? MQTT_ERROR_PACKET_TOO_LARGE /* 2.1.4 */
-                        : mqtti_v5_check_properties(&reader, list);
-    writer.length = list->length;
-    for (i = 0; i < properties->count; i++) {
-        const struct mqtt_v5_property *const property = &properties->list[i];
+    if (reader.left > most) {
+        list->length = most + 1;
+        return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.1.4 */
+    }
+    list->length = (uint32_t)reader.left;
+    return mqtti_v5_check_properties(&reader, list, properties->without);
+}
+
+/* Checks properties and measures them. `status` is that of the fields before them. Returns that of
+ * the first field or property that breaks a rule. */
+MQTTI_INLINE int32_t mqtti_v5_measure_list(struct mqtti_v5_list *list,
+                                           const struct mqtt_v5_properties *properties,
+                                           int32_t status)
+{
+    const struct mqtt_v5_property *property = properties->list;
+    size_t left;
+    struct mqtti_writer writer = {NULL, 0, status};
+
+    if (MQTTI_FOR_SIZE || properties->encoded.length > 0) {
+        struct mqtti_v5_list copy = *list; /* the caller's can then be in registers */
+        const int32_t received =
+            mqtti_v5_measure_received(MQTTI_FOR_SIZE ? list : &copy, properties);
+        if (!MQTTI_FOR_SIZE)
+            *list = copy;
+        if (writer.status == 0)
+            writer.status = received;
+        writer.length = list->length;
+    }
+    for (left = properties->count; left > 0; left--, property++) {
         const uint32_t rule = mqtti_v5_rule(property->id);
         if (writer.status == 0)
-            writer.status = mqtti_v5_check_identifier(list, property->id, rule);
-        if (writer.status == 0)
-            writer.status = mqtti_v5_check_value(property, property->id, rule);
-        mqtti_v5_measure_property(&writer, property, mqtti_v5_type(rule));
+            writer.status = mqtti_v5_check_rule(list, rule);
+        writer.length++; /* identifier */
+        mqtti_v5_write_value(&writer, property, rule);
     }
     list->length = writer.length;
     return writer.status;
 }
 
-/* Writes properties that have been checked, without their length. */
-MQTTI_ASIDE uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_properties *properties)
+/* Writes properties that have been checked, received ones first, without their length. */
+MQTTI_ASIDE uint8_t *mqtti_v5_put_received(uint8_t *at, const struct mqtt_v5_properties *properties)
 {
     struct mqtti_writer writer = {at, 0, 0};
     struct mqtt_v5_property property;
     size_t position = 0;
 
     if (!MQTTI_FOR_SIZE && properties->without == 0) {
-        size_t i;
-        writer.at = mqtti_put_bytes(at, properties->encoded.data, properties->encoded.length);
-        for (i = 0; i < properties->count; i++)
-            mqtti_v5_put_property(&writer, &properties->list[i]);
-    } else {
-        property.as.pair.name.data = NULL; /* else GCC warns falsely */
-        property.as.pair.name.length = 0;
-        property.as.pair.value = property.as.pair.name;
-        while (mqtt_v5_next_property(properties, &position, &property))
-            mqtti_v5_put_property(&writer, &property);
+        position = properties->encoded.length;
+        writer.at = mqtti_put_bytes(at, properties->encoded.data, position);
     }
+    property.as.pair.name.data = NULL; /* else GCC warns falsely */
+    property.as.pair.name.length = 0;
+    property.as.pair.value = property.as.pair.name;
+    while (mqtt_v5_next_property(properties, &position, &property))
+        mqtti_v5_put_property(&writer, &property);
     return writer.at;
 }
 
-/* Writes properties with their length, or while the writer measures checks them and adds their
- * size. */
-MQTTI_SHARED void mqtti_v5_write_properties(struct mqtti_writer *writer, struct mqtti_v5_list *list,
-                                            const struct mqtt_v5_properties *properties)
+/* As mqtti_v5_put_received. Most properties that are sent have not been received. */
+MQTTI_SHARED uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_properties *properties)
 {
-    const bool is_empty = !MQTTI_FOR_SIZE && properties->encoded.length + properties->count == 0;
+    const struct mqtt_v5_property *property = properties->list;
+    size_t left;
+    struct mqtti_writer writer = {at, 0, 0};
+
+    if (MQTTI_FOR_SIZE || properties->encoded.length > 0)
+        return mqtti_v5_put_received(at, properties);
+    for (left = properties->count; left > 0; left--)
+        mqtti_v5_put_property(&writer, property++);
+    return writer.at;
+}
+
+/* The same two functions, out of line. */
+MQTTI_ASIDE int32_t mqtti_v5_measure_some(struct mqtti_v5_list *list,
+                                          const struct mqtt_v5_properties *properties,
+                                          int32_t status)
+{
+    return mqtti_v5_measure_list(list, properties, status);
+}
+
+MQTTI_ASIDE uint8_t *mqtti_v5_put_some(uint8_t *at, const struct mqtt_v5_properties *properties)
+{
+    return mqtti_v5_put_list(at, properties);
+}
+
+/* Writes properties with their length, or while the writer measures checks them and adds their
+ * size. `is_inlined` is true for packets that often have properties. */
+MQTTI_SHARED void mqtti_v5_write_properties(struct mqtti_writer *writer, struct mqtti_v5_list *list,
+                                            const struct mqtt_v5_properties *properties,
+                                            bool is_inlined)
+{
+    const bool is_list = MQTTI_FOR_SIZE || is_inlined;
 
     if (writer->at != NULL) {
         writer->at = mqtti_put_remaining_length(writer->at, list->length);
-        if (!is_empty)
-            writer->at = mqtti_v5_put_list(writer->at, properties);
+        if (list->length > 0)
+            writer->at = is_list ? mqtti_v5_put_list(writer->at, properties)
+                                 : mqtti_v5_put_some(writer->at, properties);
         return;
     }
-    if (!is_empty) {
-        const int32_t status = mqtti_v5_measure_list(list, properties);
-        if (writer->status == 0)
-            writer->status = status;
+    if (MQTTI_FOR_SIZE || properties->encoded.length + properties->count > 0) {
+        writer->status = is_list ? mqtti_v5_measure_list(list, properties, writer->status)
+                                 : mqtti_v5_measure_some(list, properties, writer->status);
     }
     mqtti_measure(writer, mqtti_remaining_length_size(list->length) + list->length, 0);
 }
@@ -3782,7 +3805,7 @@ MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsig
         writer.status = MQTT_ERROR_SESSION_PRESENT; /* [MQTT-3.2.2-6] */
     else if (senders == 0)
         writer.status = MQTT_ERROR_REASON_CODE; /* [MQTT-3.2.2-8] [MQTT-3.4.2-1] and so on */
-    mqtti_v5_write_properties(&writer, &list, properties);
+    mqtti_v5_write_properties(&writer, &list, properties, false);
     has_properties = has_flags || list.length > 0;
     has_code = has_properties || reason_code != 0;
     if (!has_properties) /* the shortest form */
@@ -3800,7 +3823,7 @@ MQTTI_SHARED int32_t mqtti_v5_encode_reason(void *buffer, size_t capacity, unsig
         if (has_code)
             writer.at = mqtti_put_u8(writer.at, reason_code);
         if (has_properties)
-            mqtti_v5_write_properties(&writer, &list, properties);
+            mqtti_v5_write_properties(&writer, &list, properties, false);
     }
     return result;
 }
@@ -4022,13 +4045,13 @@ MQTTI_SHARED void mqtti_v5_write_connect(struct mqtti_writer *writer,
                                          struct mqtti_v5_list *list,
                                          struct mqtti_v5_list *will_list)
 {
-    mqtti_v5_write_properties(writer, list, &connect->properties);
+    mqtti_v5_write_properties(writer, list, &connect->properties, false);
     if (writer->status == 0 && mqtti_v5_lacks_method(list->seen))
         writer->status = MQTT_ERROR_AUTHENTICATION_METHOD; /* 3.1.2.11.10 */
     mqtti_write_field(writer, connect->client_id.data, connect->client_id.length,
                       MQTTI_STRING); /* [MQTT-3.1.3-4] */
     if (connect->has_will) {
-        mqtti_v5_write_properties(writer, will_list, &connect->will.properties);
+        mqtti_v5_write_properties(writer, will_list, &connect->will.properties, false);
         mqtti_write_field(writer, connect->will.topic.data, connect->will.topic.length,
                           MQTTI_TOPIC_NAME); /* [MQTT-3.1.3-11] */
         mqtti_write_field(writer, connect->will.payload.data, connect->will.payload.length,
@@ -4268,12 +4291,9 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publis
 MQTTI_SHARED int32_t mqtti_v5_write_publish(void *buffer, size_t capacity,
                                             const struct mqtt_v5_publish *publish, size_t elsewhere)
 {
-    const unsigned flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) +
-                           publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 +
-                           mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
+    unsigned flags;
     const struct mqtt_string *const topic = &publish->topic;
     const struct mqtt_bytes *const payload = &publish->payload;
-    const enum mqtti_kind kind = topic->length == 0 ? MQTTI_BINARY : MQTTI_TOPIC_NAME;
     struct mqtti_v5_list list;
     struct mqtti_writer writer = {NULL, publish->qos == 0 ? 0u : 2u, 0};
     int32_t result;
@@ -4282,24 +4302,31 @@ MQTTI_SHARED int32_t mqtti_v5_write_publish(void *buffer, size_t capacity,
     if (publish->qos > 2)
         return MQTT_ERROR_QOS; /* [MQTT-3.3.1-4] */
     if (publish->qos == 0 && publish->dup)
-        return MQTT_ERROR_DUP;                                    /* [MQTT-3.3.1-2] */
-    mqtti_write_field(&writer, topic->data, topic->length, kind); /* [MQTT-3.3.2-1] */
+        return MQTT_ERROR_DUP; /* [MQTT-3.3.1-2] */
+    if (topic->length == 0)
+        mqtti_measure(&writer, 2, 0);
+    else
+        mqtti_write_field(&writer, topic->data, topic->length,
+                          MQTTI_TOPIC_NAME); /* [MQTT-3.3.2-1] */
     if (writer.status == 0 && publish->qos > 0 && publish->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-4] */
-    mqtti_v5_write_properties(&writer, &list, &publish->properties);
+    mqtti_v5_write_properties(&writer, &list, &publish->properties, true);
     if (writer.status == 0 && topic->length == 0 &&
         (list.seen & MQTT_V5_WITHOUT(MQTT_V5_PROPERTY_TOPIC_ALIAS)) == 0)
         writer.status = MQTT_ERROR_TOPIC_MISSING; /* 3.3.2.1 */
     mqtti_measure(&writer, 0, payload->length);
     if (writer.status == 0 && payload->data == NULL && elsewhere < payload->length)
         writer.status = MQTT_ERROR_PAYLOAD_MISSING;
+    flags = mqtti_flag(publish->dup, MQTTI_PUBLISH_DUP) +
+            publish->qos * (unsigned)MQTTI_PUBLISH_QOS_1 +
+            mqtti_flag(publish->retain, MQTTI_PUBLISH_RETAIN);
     result = mqtti_begin_packet(&writer, buffer, capacity, MQTT_V5_PUBLISH * 16 + flags,
                                 (uint32_t)elsewhere);
     if (writer.at != NULL) {
-        mqtti_write_field(&writer, topic->data, topic->length, kind);
+        mqtti_write_field(&writer, topic->data, topic->length, MQTTI_BINARY);
         if (publish->qos > 0) /* [MQTT-2.2.1-2] */
             writer.at = mqtti_put_u16(writer.at, publish->packet_id);
-        mqtti_v5_write_properties(&writer, &list, &publish->properties);
+        mqtti_v5_write_properties(&writer, &list, &publish->properties, true);
         if (elsewhere < payload->length)
             mqtti_put_bytes(writer.at, payload->data, payload->length);
     }
@@ -4649,7 +4676,7 @@ MQTTI_SHARED int32_t mqtti_v5_encode_filters(void *buffer, size_t capacity,
     mqtti_v5_begin_list(&list, filters->packet, MQTTI_CLIENT);
     if (filters->packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] */
-    mqtti_v5_write_properties(&writer, &list, filters->properties);
+    mqtti_v5_write_properties(&writer, &list, filters->properties, false);
     if (writer.status == 0 && filters->count == 0)
         writer.status = mqtti_no_filter((enum mqtt_packet_type)filters->packet);
     mqtti_v5_write_filters(&writer, filters);
@@ -4659,7 +4686,7 @@ MQTTI_SHARED int32_t mqtti_v5_encode_filters(void *buffer, size_t capacity,
                                 0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
     if (writer.at != NULL) {
         writer.at = mqtti_put_u16(writer.at, filters->packet_id);
-        mqtti_v5_write_properties(&writer, &list, filters->properties);
+        mqtti_v5_write_properties(&writer, &list, filters->properties, false);
         mqtti_v5_write_filters(&writer, filters);
     }
     return result;
@@ -4708,7 +4735,7 @@ MQTTI_SHARED int32_t mqtti_v5_encode_payload(void *buffer, size_t capacity, unsi
     mqtti_v5_begin_list(&list, packet, MQTTI_CLIENT | MQTTI_SERVER);
     if (packet_id == 0)
         writer.status = MQTT_ERROR_PACKET_ID_ZERO; /* [MQTT-2.2.1-3] [MQTT-2.2.1-6] */
-    mqtti_v5_write_properties(&writer, &list, properties);
+    mqtti_v5_write_properties(&writer, &list, properties, false);
     mqtti_measure(&writer, 0, length);
     if (writer.status == 0 && writer.length <= MQTT_REMAINING_LENGTH_MAX)
         writer.status = has_codes ? mqtti_v5_read_codes(&reader, packet)
@@ -4718,7 +4745,7 @@ MQTTI_SHARED int32_t mqtti_v5_encode_payload(void *buffer, size_t capacity, unsi
                                 0); /* [MQTT-3.8.1-1] [MQTT-3.10.1-1] */
     if (writer.at != NULL) {
         writer.at = mqtti_put_u16(writer.at, packet_id);
-        mqtti_v5_write_properties(&writer, &list, properties);
+        mqtti_v5_write_properties(&writer, &list, properties, false);
         mqtti_put_bytes(writer.at, payload, length);
     }
     return result;
@@ -5158,6 +5185,9 @@ MQTTI_API const char *mqtt_v5_property_name(enum mqtt_v5_property_id id)
 }
 
 #undef MQTTI_V5_TYPE_1
+#undef MQTTI_V5_BIT_1
+#undef MQTTI_V5_NOT_ZERO
+#undef MQTTI_V5_RULE
 
 /* END MQTT 5.0 */
 

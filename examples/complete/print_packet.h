@@ -833,16 +833,41 @@ static void end_error(struct output *out, const char *clause, const char *messag
     fputs("}\n", out->file);
 }
 
+/* The other version of MQTT, if the packet is well-formed there but not in that of the stream; else
+ * "". A PUBLISH of 5.0 without its properties is not told from one of 3.1.1: any bytes are a payload. */
+static const char *well_formed_in(const struct output *out, const struct part *part)
+{
+    struct mqtt_packet old;
+    struct mqtt_v5_packet v5;
+    const bool is_old = mqtt_decode(&old, part->bytes, part->length) > 0;
+    const bool is_v5 = mqtt_v5_decode(&v5, part->bytes, part->length) > 0;
+
+    if (is_old == is_v5 || is_v5 == out->is_v5 || (is_old && old.type == MQTT_PUBLISH))
+        return "";
+    return is_v5 ? "MQTT 5.0" : "MQTT 3.1.1";
+}
+
+/* The reason code of 5.0 for a malformed packet. Only the answer to a CONNECT can have 0x84. */
+static uint8_t reason_code_for(int32_t status, unsigned type)
+{
+    const int32_t code = mqtt_v5_reason_code_for(status);
+
+    if (code == MQTT_V5_REASON_UNSUPPORTED_PROTOCOL_VERSION && type != MQTT_CONNECT)
+        return MQTT_V5_REASON_PROTOCOL_ERROR;
+    return (uint8_t)code;
+}
+
 /* All offsets are offsets in the stream. If there is a hint, text shows only the hint. */
 static void put_malformed(struct output *out, const struct part *part, int32_t status,
                           uint32_t error_offset, const char *hint)
 {
-    const char *type = type_name(out, part_type(part));
+    const unsigned type = part_type(part);
     const char *version = out->is_v5 ? "" : connect_version(part);
+    const char *other = well_formed_in(out, part);
     const char *message = out->is_v5 ? mqtt_v5_status_message(status) : mqtt_status_message(status);
-    const char *clause =
-        out->is_v5 ? mqtt_v5_status_clause(status, (enum mqtt_v5_packet_type)part_type(part))
-                   : mqtt_status_clause(status);
+    const char *clause = out->is_v5 ? mqtt_v5_status_clause(status, (enum mqtt_v5_packet_type)type)
+                                    : mqtt_status_clause(status);
+    const uint8_t reason = reason_code_for(status, type);
     const uint32_t size = packet_size(part);
     struct dump dump = {part->bytes, part->offset, part->offset, part->offset};
 
@@ -853,6 +878,10 @@ static void put_malformed(struct output *out, const struct part *part, int32_t s
         put_number(out, "", "error_offset", dump.mark);
         if (version[0] != '\0')
             put_string(out, "", "version", mqtt_string_from(version));
+        if (other[0] != '\0')
+            put_string(out, "", "well_formed_in", mqtt_string_from(other));
+        if (out->is_v5)
+            put_number(out, "", "reason_code", reason);
         end_error(out, clause, message, hint);
         return;
     }
@@ -861,12 +890,19 @@ static void put_malformed(struct output *out, const struct part *part, int32_t s
         fprintf(out->file, "%s\n", hint);
         return;
     }
-    fprintf(out->file, "byte %" PRIu64 " (0x%" PRIx64 "): %s%s%s%s [%s]\n", dump.mark, dump.mark,
-            message, version[0] == '\0' ? "" : " This is ", version, version[0] == '\0' ? "" : ".",
-            clause);
+    fprintf(out->file, "byte %" PRIu64 " (0x%" PRIx64 "): %s", dump.mark, dump.mark, message);
+    if (version[0] != '\0')
+        fprintf(out->file, " This is %s.", version);
+    if (other[0] != '\0')
+        fprintf(out->file, " It is well-formed in %s.", other);
+    fprintf(out->file, " [%s]\n", clause);
     put_label(out);
-    fprintf(out->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on\n", type,
-            dump.start, dump.start);
+    fprintf(out->file, "The packet: %s, from byte %" PRIu64 " (0x%" PRIx64 ") on",
+            type_name(out, type), dump.start, dump.start);
+    if (out->is_v5) /* these codes have one name, whatever the packet */
+        fprintf(out->file, "; the reason code for it is %u (%s)", (unsigned)reason,
+                mqtt_v5_reason_code_name(reason, MQTT_V5_DISCONNECT));
+    putc('\n', out->file);
     put_dump(out, &dump);
 }
 

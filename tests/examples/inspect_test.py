@@ -998,8 +998,8 @@ class Continue(unittest.TestCase):
     def lines(self, out):
         lines = [json.loads(line) for line in out.splitlines()]
         for line in lines:
-            line.pop("message", None)
-            line.pop("version", None)
+            for name in "message", "version", "well_formed_in":
+                line.pop(name, None)
         return lines
 
     def test_goes_on(self):
@@ -1256,6 +1256,38 @@ class Version5(unittest.TestCase):
                 self.assertEqual(err.splitlines()[0], "mqtt_inspect: standard input: byte "
                                  f"{at} (0x{at:x}): {message}")
                 self.assertEqual((out.count("\n"), status), (int(not options), MALFORMED))
+
+    def test_what_else_is_said_of_a_malformed_packet(self):
+        """The reason code for it; the other version, if it is well-formed there."""
+        connack, connack_5 = packet(0x20, b"\0\0"), packet(0x20, b"\0\0\0")
+        for options, wire, members, more, code in (
+            ([], connack_5 + packet(0x30, "a", listed(b"\x23\0\0")), {"reason_code": 148}, "",
+             "; the reason code for it is 148 (Topic Alias invalid)"),
+            ([], connack_5 + packet(0x90, b"\0\1\1"), {"well_formed_in": "MQTT 3.1.1", "reason_code": 129},
+             " It is well-formed in MQTT 3.1.1.", "; the reason code for it is 129 (Malformed Packet)"),
+            ([], connack_5 + packet(0x30, "a"), {"reason_code": 129}, "",
+             "; the reason code for it is 129 (Malformed Packet)"),
+            (["--v5"], packet(0x10, "mqtt", b"\5\0\0\0\0", ""), {"reason_code": 132}, "",
+             "; the reason code for it is 132 (Unsupported Protocol Version)"),
+            ([], connack_5 + connack, {"well_formed_in": "MQTT 3.1.1", "reason_code": 130},
+             " It is well-formed in MQTT 3.1.1.", "; the reason code for it is 130 (Protocol Error)"),
+            ([], connack + packet(0xE0, b"\x8b"), {"well_formed_in": "MQTT 5.0"},
+             " It is well-formed in MQTT 5.0.", ""),
+            (["--v311"], V5_PACKETS[1][0], {"well_formed_in": "MQTT 5.0"}, " It is well-formed in MQTT 5.0.", ""),
+            ([], connack + packet(0x40, b"\0\1\x7f"), {}, "", ""),
+            (["--from-client"], packet(0xD0), {}, "", ""),
+        ):
+            with self.subTest(wire):
+                out, err, status = run("--json", *options, stdin=wire)
+                shown = json.loads(out.splitlines()[-1])
+                at, place = shown.pop("offset"), shown.pop("error_offset")
+                message, clause = shown.pop("message"), shown.pop("clause")
+                self.assertEqual((shown.pop("error"), status), ("malformed", MALFORMED))
+                kind = shown.pop("type")
+                self.assertEqual(shown, members)
+                self.assertEqual(err.splitlines()[:2], [
+                    f"mqtt_inspect: standard input: byte {place} (0x{place:x}): {message}{more} [{clause}]",
+                    f"The packet: {kind}, from byte {at} (0x{at:x}) on{code}"])
 
     def test_continue(self):
         out, _, status = run("--v5", "--continue", stdin=packet(0x40, b"\0\1\x7f") + PINGREQ)

@@ -122,6 +122,103 @@ def tap(to, *arguments, prefix=()):
             stop(running.process)
 
 
+CONNECT_5 = b"\x10\x0e\0\4MQTT\5\2\0\x3c\0\0\1c"
+CONNACK_5 = b"\x20\3\0\0\0"
+
+# Packets of MQTT 5.0 at which other programs have failed, with public reports: the issues and pull
+# requests on GitHub. Each is the report; who sends the packet; the version of the connection; the bytes;
+# what is shown, without offset and size; what --reencode sends, if it is shorter.
+LONG_VALUE = b"v" * 122
+TAKEN = [
+    ("MQTT.js 1176: the reason code is the last byte", "server", 5, "E0 01 94",
+     ["DISCONNECT  Reason Code 148 (Topic Alias invalid)"], None),
+    ("mqtt5_client 143: shown as a normal disconnection", "server", 5, "E0 01 8E",
+     ["DISCONNECT  Reason Code 142 (Session taken over)"], None),
+    ("mqtt-packet 162: the reason code read from the next packet", "client", 5, "E0 00 C0 00",
+     ["DISCONNECT  Reason Code 0 (Normal disconnection)", "PINGREQ"], None),
+    ("wolfMQTT 220: a reason code without a property length", "server", 5, "40 03 0001 10",
+     ["PUBACK  Packet Identifier 1  Reason Code 16 (No matching subscribers)"], None),
+    ("mqtt-packet 142: every field, though the packet identifier is enough", "server", 5, "40 04 0001 00 00",
+     ["PUBACK  Packet Identifier 1  Reason Code 0 (Success)"], "40 02 0001"),
+    ("mqtt5_client 59: properties and no payload", "server", 5, "31 06 0001 61 02 01 01",
+     ['PUBLISH  Topic Name "a"  QoS 0  DUP 0  RETAIN 1  Payload Format Indicator 1  Payload 0 bytes ""'],
+     None),
+    ("netty 17096: the last property taken for payload", "server", 5,
+     "30 89 01 0001 61 82 01 26 0001 6E 007A" + LONG_VALUE.hex() + "01 01 01 01",
+     [f'PUBLISH  Topic Name "a"  QoS 0  DUP 0  RETAIN 0  User Property "n" = "{LONG_VALUE.decode()}"'
+      '  Payload Format Indicator 1  Payload 2 bytes "\\u0001\\u0001"'], None),
+    ("CocoaMQTT 544, zMQTT 80: several identifiers, of more than one byte", "server", 5,
+     "30 0E 0001 61 0A 0B 8001 0B 01 0B FFFFFF7F",
+     ['PUBLISH  Topic Name "a"  QoS 0  DUP 0  RETAIN 0  Subscription Identifier 128  Subscription Identifier 1'
+      '  Subscription Identifier 268435455  Payload 0 bytes ""'], None),
+    ("paho.mqtt.java 479, emqx 1888: a topic alias for an empty topic", "client", 5, "30 06 0000 03 23 0007",
+     ['PUBLISH  Topic Name ""  QoS 0  DUP 0  RETAIN 0  Topic Alias 7  Payload 0 bytes ""'], None),
+    ("mqtt_cpp 888: correlation data taken for text", "client", 5, "30 0A 0001 61 06 09 0003 00FF00",
+     ['PUBLISH  Topic Name "a"  QoS 0  DUP 0  RETAIN 0  Correlation Data 3 bytes "\\u0000\\xff\\u0000"'
+      '  Payload 0 bytes ""'], None),
+    ("paho.mqtt.c 474: a payload that is not the UTF-8 that it is said to be", "client", 5,
+     "30 07 0001 61 02 01 01 FF",
+     ['PUBLISH  Topic Name "a"  QoS 0  DUP 0  RETAIN 0  Payload Format Indicator 1  Payload 1 byte "\\xff"'],
+     None),
+    ("mosquitto 1274: a password without a user name", "client", 0,
+     "10 10 0004 4D515454 05 42 003C 00 0000 0001 70",
+     ['CONNECT  Client Identifier ""  Keep Alive 60  Clean Start 1  Password 1 byte "p"'], None),
+    ("paho.mqtt.cpp 498: the longest expiry is above that of an int32_t", "client", 0,
+     "10 12 0004 4D515454 05 02 003C 05 11 FFFFFFFF 0000",
+     ['CONNECT  Client Identifier ""  Keep Alive 60  Clean Start 1  Session Expiry Interval 4294967295'], None),
+    ("esp-mqtt 272: reason codes of refused subscriptions", "server", 5, "90 07 0001 00 80 87 8F 9E",
+     ["SUBACK  Packet Identifier 1  Reason Code 128 (Unspecified error)  Reason Code 135 (Not authorized)"
+      "  Reason Code 143 (Topic Filter invalid)  Reason Code 158 (Shared Subscriptions not supported)"], None),
+    ("mosquitto 1167: the reason codes of an UNSUBACK", "server", 5, "B0 04 0001 00 11",
+     ["UNSUBACK  Packet Identifier 1  Reason Code 17 (No subscription existed)"], None),
+    ("mqtt-packet 161: a name that stands twice, first with an empty value", "client", 5,
+     "30 11 0001 61 0D 26 0001 62 0000 26 0001 62 0001 63",
+     ['PUBLISH  Topic Name "a"  QoS 0  DUP 0  RETAIN 0  User Property "b" = ""  User Property "b" = "c"'
+      '  Payload 0 bytes ""'], None),
+    ("hivemq-mqtt-client 375: a server of 3.1.1 answers in its version", "server", 5, "20 02 00 01",
+     ["CONNACK  Session Present 0  Return Code 1 (Connection Refused, unacceptable protocol version)"], None),
+]  # fmt: skip
+
+# The same for packets that are refused: instead of what is sent, the offset of the error in the packet
+# and the type with its reason code.
+REFUSED = [
+    ("async_mqtt 379: U+0000 in a topic", "client", 5, "32 11 000C 696E76616C6964 00 75746638 0035 00",
+     2, "A string contains the null character U+0000. [MQTT-1.5.4-2]", "PUBLISH", "129 (Malformed Packet)"),
+    ("NanoNNG 1624: a property of a will in a PUBLISH", "server", 5, "30 09 0001 61 05 18 00000005",
+     6, "A property is unknown, or not allowed in this packet. [2.2.2.2]",
+     "PUBLISH", "129 (Malformed Packet)"),
+    ("rabbitmq-server 17035: a property of another packet", "client", 5, "82 0C 0001 05 02 00000001 0001 61 00",
+     5, "A property is unknown, or not allowed in this packet. [2.2.2.2]",
+     "SUBSCRIBE", "129 (Malformed Packet)"),
+    ("mqtt-packet 90: an integer of five bytes", "client", 5, "82 0D 0001 06 0B FFFFFFFF7F 0001 61 00",
+     5, "A variable byte integer has more than four bytes. [1.5.5]", "SUBSCRIBE", "129 (Malformed Packet)"),
+    ("paho.mqtt.java 977: No Local in a shared subscription", "client", 5, "82 10 0001 00 000A 2473686172652F672F61 04",
+     17, "The no local option of a shared subscription is 1. [MQTT-3.8.3-4]",
+     "SUBSCRIBE", "130 (Protocol Error)"),
+    ("FlashMQ 104: a property that stands twice", "client", 5, "30 08 0001 61 04 01 00 01 00",
+     8, "A property is there twice that is allowed only once. [3.3.2.3]", "PUBLISH", "130 (Protocol Error)"),
+    ("moquette 859: the topic alias 0", "client", 5, "30 07 0001 61 03 23 0000",
+     6, "The topic alias is 0. [MQTT-3.3.2-8]", "PUBLISH", "148 (Topic Alias invalid)"),
+    ("paho.mqtt.java 980: flags of an AUTH", "client", 5, "F1 00",
+     0, "The fixed header flags are not those of this type. [MQTT-3.15.1-1]",
+     "AUTH", "129 (Malformed Packet)"),
+    ("mosquitto 1167: the UNSUBACK of 3.1.1", "server", 5, "B0 02 0001",
+     1, "The remaining length is not possible for this packet."
+     " It is well-formed in MQTT 3.1.1. [2.1.4]", "UNSUBACK", "129 (Malformed Packet)"),
+    ("mosquitto 3578: 0x84 as a return code of 3.1.1", "server", 5, "20 02 00 84",
+     3, "The connect return code is above 5; those codes are reserved. [3.2.2.3]", "CONNACK", None),
+    ("mochi-mqtt 140: a CONNACK of 5.0 for a client of 3.1.1", "server", 3, "20 03 00 84 00",
+     1, "The remaining length has more than four bytes, or is not possible for this packet."
+     " It is well-formed in MQTT 5.0. [2.2.3]", "CONNACK", None),
+    ("hivemq-mqtt-client 139: a reason code for a client of 3.1.1", "server", 3, "40 03 0001 10",
+     1, "The remaining length has more than four bytes, or is not possible for this packet."
+     " It is well-formed in MQTT 5.0. [2.2.3]", "PUBACK", None),
+    ("wolfMQTT 580: an AUTH for a client of 3.1.1", "server", 3, "F0 00",
+     0, "The packet type is not one of 1 to 14; the others are reserved."
+     " It is well-formed in MQTT 5.0. [2.2.1]", "Reserved", None),
+]  # fmt: skip
+
+
 def connect(port):
     return socket.create_connection((HOST, port), timeout=SECONDS)
 
@@ -240,6 +337,69 @@ class WithBroker(unittest.TestCase):
                 self.check_lines(running, *[a for a in arguments if a == "--json"])
 
 
+class Failures(unittest.TestCase):
+    """The packets of TAKEN and REFUSED: what the inspector prints, what the tap prints and passes on."""
+    maxDiff = None
+
+    def play(self, row, running, server):
+        """Sends the packet after CONNECT and CONNACK. Returns what its sender sent before, and what arrived."""
+        _, side, version, wire = row[:4]
+        up = {0: b"", 3: CONNECT, 5: CONNECT_5}[version]
+        down = b"" if wire.startswith("20") else {3: CONNACK, 5: CONNACK_5}.get(version, b"")
+        with connect(running.port) as near, accept(server) as far:
+            near.sendall(up)
+            self.assertEqual(read_exactly(far, len(up)), up)
+            source, target = (near, far) if side == "client" else (far, near)
+            source.sendall((down if side == "server" else b"") + bytes.fromhex(wire))
+            source.shutdown(socket.SHUT_WR)
+            arrived = read_to_end(target)
+        return (down, arrived) if side == "server" else (up, up + arrived)
+
+    def check(self, rows, arguments, passed_on, status):
+        """Returns of each row how many bytes are before the packet, and what the inspector prints."""
+        results = []
+        with listener() as (server, port), tap(port, *arguments) as running:
+            for number, row in enumerate(rows, 1):
+                before, arrived = self.play(row, running, server)
+                self.assertEqual(arrived, before + bytes.fromhex(passed_on(row)), row)
+                done = subprocess.run(
+                    [INSPECT, f"--from-{row[1]}", *(["--v311"] if row[2] == 3 else [])],
+                    input=before + bytes.fromhex(row[3]), capture_output=True, check=False, timeout=SECONDS)
+                self.assertEqual(done.returncode, status, row)
+                results.append((len(before), done.stdout.decode().splitlines(), done.stderr.decode()))
+            self.assertEqual(running.end(0), status)
+            for number, (row, (_, lines, err)) in enumerate(zip(rows, results), 1):
+                err = err.removeprefix("mqtt_inspect: standard input: ").splitlines()
+                self.assertEqual(unlabelled(running.lines(), number, row[1])[0], lines + err, row)
+            self.assertEqual(running.explanations(), "")
+        return results
+
+    def test_taken(self):
+        self.check(TAKEN, ["--reencode"], lambda row: row[5] or row[3], WELL)
+        results = self.check(TAKEN, [], lambda row: row[3], WELL)
+        for (report, _, _, wire, texts, _), (at, lines, _) in zip(TAKEN, results):
+            expected = []
+            for text in texts:
+                kind, _, fields = text.partition("  ")
+                size = len(bytes.fromhex(wire)) // len(texts)
+                expected.append(f"{at:8}  {kind:<11}  {size:5} bytes" + (fields and "  " + fields))
+                at += size
+            with self.subTest(report):
+                self.assertEqual(lines[-len(texts):], expected)
+
+    def test_refused(self):
+        self.check(REFUSED, ["--malformed", "forward"], lambda row: row[3], MALFORMED)
+        results = self.check(REFUSED, [], lambda row: "", MALFORMED)
+        for (report, _, _, _, offset, message, kind, code), (at, lines, err) in zip(REFUSED, results):
+            place = at + offset
+            code = f"; the reason code for it is {code}" if code else ""
+            with self.subTest(report):
+                self.assertEqual(len(lines), int(at > 0))
+                self.assertEqual(err.splitlines()[:2], [
+                    f"mqtt_inspect: standard input: byte {place} (0x{place:x}): {message}",
+                    f"The packet: {kind}, from byte {at} (0x{at:x}) on{code}"])
+
+
 class WithoutBroker(unittest.TestCase):
     def test_captures(self):
         """Recorded sessions, played from both sides, arrive and are recorded as they were."""
@@ -267,17 +427,15 @@ class WithoutBroker(unittest.TestCase):
 
     def test_versions(self):
         """The client's first packet decides; a server of 3.1.1 answers in its version."""
-        level = CONNECT.replace(b"MQTT\4", b"MQTT\5")
-        connect_5 = level[:1] + b"\x0e" + level[2:12] + b"\0" + level[12:]
         alias = b"\x30\x06\0\0\x03\x23\0\7"
         for up, down, last, status in (
-            (connect_5, b"\x20\3\0\x87\0", "Reason Code 135 (Not authorized)", WELL),
-            (connect_5, b"\x20\2\0\1", "Return Code 1 (Connection Refused, unacceptable protocol "
+            (CONNECT_5, b"\x20\3\0\x87\0", "Reason Code 135 (Not authorized)", WELL),
+            (CONNECT_5, b"\x20\2\0\1", "Return Code 1 (Connection Refused, unacceptable protocol "
              "version)", WELL),
-            (connect_5 + alias, b"\x20\3\0\0\0\xe0\1\x8e", "Reason Code 142 (Session taken over)",
+            (CONNECT_5 + alias, b"\x20\3\0\0\0\xe0\1\x8e", "Reason Code 142 (Session taken over)",
              WELL),
             (CONNECT, b"\x20\2\0\0\xd0\0", "PINGRESP         2 bytes", WELL),
-            (connect_5, b"\x20\3\0\0\0\xe0\1\4", "byte 7 (0x7): The reason code is not one of "
+            (CONNECT_5, b"\x20\3\0\0\0\xe0\1\4", "byte 7 (0x7): The reason code is not one of "
              "this packet from this side. [MQTT-3.14.2-1]", MALFORMED),
             (CONNECT, b"\x20\3\0\0\0", "", MALFORMED),
         ):
@@ -296,8 +454,7 @@ class WithoutBroker(unittest.TestCase):
 
     def test_filters_of_5(self):
         """--type AUTH, and --topic, which does not know what an alias stands for."""
-        connect_5 = b"\x10\x0e\0\4MQTT\5\2\0\x3c\0\0\1c"
-        sent = (connect_5 + b"\x30\5\0\1a\0x" + b"\x30\6\0\0\3\x23\0\7"
+        sent = (CONNECT_5 + b"\x30\5\0\1a\0x" + b"\x30\6\0\0\3\x23\0\7"
                 + b"\xf0\7\x19\5\x15\0\2ab")
         for arguments, shown in ((["--type", "auth"], ["AUTH"]), (["--topic", "a"], ["PUBLISH"]),
                                  (["--topic", "b"], [])):

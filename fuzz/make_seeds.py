@@ -160,9 +160,11 @@ def packet_seeds(packets=PACKETS):
             yield case["packet"], data
 
 
-def capture_seeds():
+def capture_seeds(is_v5=False):
+    """The recorded sessions of one version."""
     for path in CAPTURES:
-        yield "capture " + path.stem, path.read_bytes()
+        if path.name.startswith("v5-") == is_v5:
+            yield "capture " + path.stem, path.read_bytes()
 
 
 def encode_seeds():
@@ -188,7 +190,8 @@ def v5_packet(first_byte, before, properties, after=b""):
 
 
 def v5_session_seeds():
-    """What each side of a connection sends; the captures are of MQTT 3.1.1."""
+    """What each side of a connection sends: the captures, and sessions with more properties."""
+    yield from capture_seeds(is_v5=True)
     user = b"\x26\0\1n\0\1v"
     connect = v5_packet(0x10, b"\0\4MQTT\5\2\0\x3C", b"\x21\0\x0A" + user, b"\0\1c")
     subscribe = v5_packet(0x82, b"\0\1", b"\x0B\1" + user, b"\0\1#\1")

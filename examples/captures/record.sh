@@ -55,14 +55,23 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# The version of MQTT, as the programs of mosquitto call it, of the session of this name
+version_of() {
+    case ${1##*/} in
+    v5-*) echo mqttv5 ;;
+    *) echo mqttv311 ;;
+    esac
+}
+
 # Prints the complete packets of a file as in README.md: CONNACK:return code, PUBLISH:QoS,
-# SUBACK:return codes, and +present, +dup, +retain.
+# SUBACK:return codes, and +present, +dup, +retain. In MQTT 5.0 the reason codes of all packets that have
+# them: their property length there is of one byte.
 packets() {
-    od -An -v -tu1 "$1" | awk '
+    od -An -v -tu1 "$1" | awk -v version="$(version_of "$1")" '
         { for (i = 1; i <= NF; i++) byte[count++] = $i }
         END {
             split("CONNECT CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP SUBSCRIBE SUBACK " \
-                "UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT", name, " ")
+                "UNSUBSCRIBE UNSUBACK PINGREQ PINGRESP DISCONNECT AUTH", name, " ")
             for (at = 0; at + 1 < count; at = body + left) {
                 left = 0
                 for (body = at + 1; body < count && byte[body] >= 128; body++)
@@ -77,9 +86,17 @@ packets() {
                 if (type == 3)
                     text = text ":" int(byte[at] / 2) % 4 (int(byte[at] / 8) % 2 ? "+dup" : "") \
                         (byte[at] % 2 ? "+retain" : "")
-                if (type == 9)
-                    for (i = 2; i < left; i++)
-                        text = text (i == 2 ? ":" : ",") byte[body + i]
+                from = left
+                if (version == "mqttv5" && type >= 4 && type <= 7 && left > 2)
+                    text = text ":" byte[body + 2]
+                if (version == "mqttv5" && type >= 14 && left > 0)
+                    text = text ":" byte[body]
+                if (version == "mqttv5" && (type == 9 || type == 11))
+                    from = 3 + byte[body + 2]
+                else if (type == 9)
+                    from = 2
+                for (i = from; i < left; i++)
+                    text = text (i == from ? ":" : ",") byte[body + i]
                 line = line (line == "" ? "" : " ") text
             }
             print line (at < count ? " and an incomplete packet" : "")
@@ -117,7 +134,7 @@ await_packets() {
 # start NAME TARGET PROGRAM ARGUMENTS...: starts a client that connects to TARGET through a socat.
 # mosquitto_sub ends by itself; the other programs are ended by timeout.
 start() {
-    name=$1 target=$2 program=$3
+    name=$1 target=$2 program=$3 version=$(version_of "$1")
     shift 3
     : >"$work/$name.client.bin"
     : >"$work/$name.server.bin"
@@ -128,10 +145,10 @@ start() {
     port=$(sed -n 's/.*listening on .*127\.0\.0\.1:\([0-9][0-9]*\).*/\1/p' "$work/$name.tap.log")
     [ -n "$port" ] || die "session $name: socat has got no port on 127.0.0.1"
     if [ "$program" = mosquitto_sub ]; then
-        mosquitto_sub -h 127.0.0.1 -p "$port" -V mqttv311 -W 20 "$@" \
+        mosquitto_sub -h 127.0.0.1 -p "$port" -V "$version" -W 20 "$@" \
             >"$work/$name.log" 2>&1 </dev/null &
     else
-        timeout 20 "$program" -h 127.0.0.1 -p "$port" -V mqttv311 "$@" \
+        timeout 20 "$program" -h 127.0.0.1 -p "$port" -V "$version" "$@" \
             >"$work/$name.log" 2>&1 <"$input" &
     fi
     echo $! >"$work/$name.pid"
@@ -441,6 +458,63 @@ finish unclean 137 'CONNECT SUBSCRIBE' 'CONNACK:0 SUBACK:2 PUBLISH:1 PUBLISH:2'
 start redelivery "$open" mosquitto_sub -c -i unclean -t parcel/# -q 2 -C 2
 finish redelivery 0 'CONNECT SUBSCRIBE PUBACK PUBREC PUBCOMP DISCONNECT' \
     'CONNACK:0+present PUBLISH:1+dup PUBLISH:2+dup SUBACK:2 PUBREL'
+
+# ---- MQTT 5.0 ------------------------------------------------------------------------------------
+
+# Two messages with properties, the second with a topic alias for its topic, and one of QoS 2. Their
+# receiver gets a subscription identifier of two bytes with each.
+start v5-receive "$open" mosquitto_sub -i v5-receive -t sensor/# -q 2 -C 3 \
+    -D connect receive-maximum 5 -D subscribe subscription-identifier 300 \
+    -D subscribe user-property κλειδί τιμή
+await_packets v5-receive server 'CONNACK:0 SUBACK:2'
+printf '21.5\n21.75\n' >"$work/lines"
+input=$work/lines
+start v5-publish "$open" mosquitto_pub -i v5-publish -t sensor/1/temperature -l -q 1 \
+    -D publish topic-alias 3 -D publish payload-format-indicator 1 \
+    -D publish content-type text/plain -D publish user-property unit °C \
+    -D publish user-property unit celsius -D disconnect user-property reason 'all sent'
+input=/dev/null
+finish v5-publish 0 'CONNECT PUBLISH:1 PUBLISH:1 DISCONNECT:0' 'CONNACK:0 PUBACK PUBACK'
+await_packets v5-receive client 'CONNECT SUBSCRIBE PUBACK PUBACK'
+start v5-qos2-publish "$open" mosquitto_pub -i v5-qos2-publish -t sensor/2/humidity -m 40 -q 2 \
+    -x 60 -D disconnect session-expiry-interval 0
+finish v5-qos2-publish 0 'CONNECT PUBLISH:2 PUBREL DISCONNECT:0' 'CONNACK:0 PUBREC PUBCOMP'
+finish v5-receive 0 'CONNECT SUBSCRIBE PUBACK PUBACK PUBREC PUBCOMP DISCONNECT' \
+    'CONNACK:0 SUBACK:2 PUBLISH:1 PUBLISH:1 PUBLISH:2 PUBREL'
+
+# A request with a response topic, and the response with the same correlation data.
+start v5-request-response "$open" mosquitto_rr -i v5-request-response -t request -e response \
+    -m 'What time is it?' -q 1 -D publish correlation-data 'question 1'
+await_packets v5-request-response server 'CONNACK:0 SUBACK:1 PUBACK:16'
+start v5-response "$open" mosquitto_pub -i v5-response -t response -m 'Ten past nine' -q 1 \
+    -D publish correlation-data 'question 1'
+finish v5-response 0 'CONNECT PUBLISH:1 DISCONNECT' 'CONNACK:0 PUBACK'
+finish v5-request-response 0 'CONNECT SUBSCRIBE PUBLISH:1 PUBACK' \
+    'CONNACK:0 SUBACK:1 PUBACK:16 PUBLISH:1'
+
+# A will with properties: its client is killed.
+start v5-will-receive "$open" mosquitto_sub -i v5-will-receive -t status/+ -q 1 -C 1
+await_packets v5-will-receive server 'CONNACK:0 SUBACK:1'
+start v5-will "$open" mosquitto_sub -i v5-will -t a --will-topic status/will \
+    --will-payload 'gone without a word' --will-qos 1 -D will content-type text/plain \
+    -D will will-delay-interval 0 -D will user-property cause unknown
+await_packets v5-will server 'CONNACK:0 SUBACK:0'
+read -r pid <"$work/v5-will.pid"
+kill -KILL "$pid"
+finish v5-will 137 'CONNECT SUBSCRIBE' 'CONNACK:0 SUBACK:0'
+finish v5-will-receive 0 'CONNECT SUBSCRIBE PUBACK DISCONNECT' 'CONNACK:0 SUBACK:1 PUBLISH:1'
+
+# Reason codes of a failure: one of three filters, a filter that was never subscribed to, a password.
+start v5-subscribe-refused "$private" mosquitto_sub -i v5-subscribe-refused -t public/news \
+    -t private/diary -t public/weather -q 2 -E
+finish v5-subscribe-refused 0 'CONNECT SUBSCRIBE DISCONNECT' 'CONNACK:0 SUBACK:2,135,2'
+
+start v5-unsubscribe "$open" mosquitto_sub -i v5-unsubscribe -t kept -U kept -U never/had -q 1 -W 1
+finish v5-unsubscribe 27 'CONNECT SUBSCRIBE UNSUBSCRIBE UNSUBSCRIBE DISCONNECT:4' \
+    'CONNACK:0 SUBACK:1 UNSUBACK:0 UNSUBACK:17'
+
+start v5-refused-password "$users" mosquitto_sub -i v5-refused-password -u 'μαρία' -P wrong -t a -E
+finish v5-refused-password 135 CONNECT CONNACK:135
 
 # ---- The files -----------------------------------------------------------------------------------
 

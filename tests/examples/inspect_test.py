@@ -1643,8 +1643,8 @@ if __name__ == "__main__":
         sys.exit("usage: inspect_test.py PATH_TO_BINARY PATH_TO_PROJECT_ROOT [UNITTEST_OPTION]...")
     BINARY, ROOT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     CAPTURES += sorted(glob.glob(os.path.join(ROOT, "examples/captures/*.bin")))
-    if len(CAPTURES) != 80:
-        sys.exit(f"there are {len(CAPTURES)} captures, not 80")
+    if len(CAPTURES) != 100:
+        sys.exit(f"there are {len(CAPTURES)} captures, not 100")
     RESULT = unittest.main(argv=[sys.argv[0], *sys.argv[3:]], exit=False).result
     for SKIPPED, REASON in RESULT.skipped:
         NAME = "" if REASON.startswith("needs ") else SKIPPED.id().rpartition(".")[2] + ": "

@@ -1439,7 +1439,7 @@ def rewrite_takes_recorded_sessions():
     """What mosquitto and its clients said, with a prefix for no topic and for each."""
     folder = os.path.join(ROOT, "examples", "captures")
     for name in sorted(os.listdir(folder)):
-        if name.endswith(".bin"):
+        if name.endswith(".bin") and not name.startswith("v5-"):  # it reads MQTT 3.1.1
             data = pathlib.Path(folder, name).read_bytes()
             equal(rewrite("no such topic/", "x/", data), (0, data, ""), name)
             equal(rewrite("", "every/one/", data), (0, with_prefix(data, b"every/one/"), ""), name)

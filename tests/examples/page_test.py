@@ -854,8 +854,6 @@ class Examples(unittest.TestCase):
         "The end is missing": ["Valid.", "Incomplete"],
     }
 
-    V5 = ["A client's session, MQTT 5.0", "A server's answers, MQTT 5.0", "A property twice"]
-
     def test_each(self):
         BROWSER.open()
         names = BROWSER("evaluate", "[...document.querySelectorAll('#examples button')].map((b) => b.textContent)")
@@ -869,13 +867,13 @@ class Examples(unittest.TestCase):
                 self.assertEqual([page["clause"] if page["verdict"].startswith("Refused")
                                   else page["verdict"].partition(":")[0] for page in pages], expected)
                 fragment = BROWSER("evaluate", "document.getElementById('link').hash")
-                data, side = re.fullmatch(r"#bytes=([0-9a-f]+)&from=(\w+)(?:&version=5.0)?", fragment).groups()
-                if name in self.V5: # class Version5 has the tests of 5.0
-                    continue
-                option = [] if side == "either" else [f"--from-{side}"]
-                for page, line in zip(pages, inspect(bytes.fromhex(data), *option)):
-                    self.assertIn(line.get("message", "Valid.").replace("The stream ends", "the stream ends")
-                                  .replace("the packet", "this packet"), page["verdict"])
+                data, side, version = re.fullmatch(r"#bytes=([0-9a-f]+)&from=(\w+)(&version=5.0)?", fragment).groups()
+                options = [] if side == "either" else [f"--from-{side}"]
+                lines = inspect(bytes.fromhex(data), *options, "--continue", *(["--v5"] if version else []))
+                self.assertEqual(len(lines), len(pages))
+                for page, line, wanted in zip(pages, lines, expected):
+                    message = line.get("message", wanted).replace("The stream ends", "the stream ends")
+                    self.assertIn(message.replace("the packet", "this packet"), page["verdict"])
 
 
 # ------------------------------------------------------------------------------------------------

@@ -59,8 +59,8 @@ static inline bool fuzz_v5_same_connect(const struct mqtt_v5_connect *a,
 }
 
 /* But for the bytes of the payload. */
-static inline bool fuzz_v5_same_publish(const struct mqtt_v5_publish *a,
-                                        const struct mqtt_v5_publish *b)
+static inline bool fuzz_v5_same_publish_header(const struct mqtt_v5_publish *a,
+                                               const struct mqtt_v5_publish *b)
 {
     return a->qos == b->qos && a->dup == b->dup && a->retain == b->retain &&
            (a->qos == 0 || a->packet_id == b->packet_id) && fuzz_same_string(a->topic, b->topic) &&
@@ -128,7 +128,7 @@ static inline bool fuzz_v5_same_packet(const struct mqtt_v5_packet *a,
                a->as.connack.reason_code == b->as.connack.reason_code &&
                fuzz_v5_same_properties(&a->as.connack.properties, &b->as.connack.properties);
     case MQTT_V5_PUBLISH:
-        return fuzz_v5_same_publish(&a->as.publish, &b->as.publish) &&
+        return fuzz_v5_same_publish_header(&a->as.publish, &b->as.publish) &&
                fuzz_same_bytes(a->as.publish.payload, b->as.publish.payload);
     case MQTT_V5_PUBACK:
     case MQTT_V5_PUBREC:

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../fuzz/writer.h"
 #include "encode_by_type.h"
 #include "fields.h"
-#include "table_2_4.h"
 
 static void die(const char *message)
 {
@@ -119,7 +119,7 @@ static void make_filters(struct mqtt_v5_unsubscribe *unsubscribe)
 /* A decoded packet as a sender fills it in. */
 static void make_senders(struct mqtt_v5_packet *packet)
 {
-    struct mqtt_v5_properties *const properties = v5_properties_of(packet);
+    struct mqtt_v5_properties *const properties = mqtt_write_v5_properties_of(packet);
 
     if (properties != NULL)
         make_list(properties);

@@ -1,4 +1,4 @@
-/* Table 2-4 of MQTT 5.0: what a property is. And where a packet has its properties. */
+/* Table 2-4 of MQTT 5.0: what a property is. */
 #ifndef TESTS_TABLE_2_4_H
 #define TESTS_TABLE_2_4_H
 
@@ -56,36 +56,6 @@ static inline enum v5_kind v5_property_kind(unsigned id)
         return V5_PAIR;
     default:
         return V5_UNKNOWN;
-    }
-}
-
-/* The properties of a packet, NULL if it has none. */
-static inline struct mqtt_v5_properties *v5_properties_of(struct mqtt_v5_packet *packet)
-{
-    switch (packet->type) {
-    case MQTT_V5_CONNECT:
-        return &packet->as.connect.properties;
-    case MQTT_V5_CONNACK:
-        return &packet->as.connack.properties;
-    case MQTT_V5_PUBLISH:
-        return &packet->as.publish.properties;
-    case MQTT_V5_PUBACK:
-    case MQTT_V5_PUBREC:
-    case MQTT_V5_PUBREL:
-    case MQTT_V5_PUBCOMP:
-        return &packet->as.ack.properties;
-    case MQTT_V5_SUBSCRIBE:
-        return &packet->as.subscribe.properties;
-    case MQTT_V5_SUBACK:
-    case MQTT_V5_UNSUBACK:
-        return &packet->as.suback.properties;
-    case MQTT_V5_UNSUBSCRIBE:
-        return &packet->as.unsubscribe.properties;
-    case MQTT_V5_DISCONNECT:
-    case MQTT_V5_AUTH:
-        return &packet->as.disconnect.properties;
-    default:
-        return NULL;
     }
 }
 

@@ -5,7 +5,8 @@
 set -u
 cd "$(dirname "$0")" || exit 1
 
-targets=(fuzz_decode fuzz_stream fuzz_encode fuzz_prefix fuzz_utf8 fuzz_topics fuzz_session)
+targets=(fuzz_decode fuzz_stream fuzz_encode fuzz_prefix fuzz_utf8 fuzz_topics fuzz_session
+    fuzz_v5_decode fuzz_v5_encode fuzz_v5_stream fuzz_v5_properties)
 [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || {
     sed -n '2,4s/^# //p' "$0" >&2
     exit 2

@@ -53,7 +53,7 @@ static const struct option known_options[] = {
      "the stream is of MQTT 3.1.1, even if its CONNECT or CONNACK is of 5.0"},
     {"--v5", FLAG, &options.v5, 0, 0,
      "the stream is of MQTT 5.0; needed only if it does not begin with\n"
-     "                             CONNECT or CONNACK, which say so"},
+     "                             CONNECT, CONNACK or AUTH, which say so"},
     {"--color", FLAG, &options.colour, 0, 0,
      "print in colours; this is the default on a terminal, unless the\n"
      "                             environment has NO_COLOR or TERM is dumb"},
@@ -725,11 +725,14 @@ static int32_t decode_v5(struct mqtt_v5_packet *packet, const struct part *part)
     return mqtt_v5_decode(packet, part->bytes, part->length);
 }
 
-/* A CONNACK of 3.1.1 has always the remaining length 2, one of 5.0 has at least 3. */
-static bool is_v5_connack(const struct part *part)
+/* Whether the first packet of a server is of 5.0: a CONNACK, which has the remaining length 2 in 3.1.1 and
+ * at least 3 in 5.0, or an AUTH. */
+static bool begins_v5(const struct part *part)
 {
     uint32_t length;
 
+    if (part_type(part) == MQTT_V5_AUTH)
+        return true;
     return part_type(part) == MQTT_CONNACK &&
            mqtt_decode_remaining_length(&length, part->bytes + 1, part->length - 1) > 0 &&
            length > 2;
@@ -739,7 +742,7 @@ static int32_t decode(struct stream *stream, struct any_packet *packet, const st
 {
     if (!options.v311) {
         stream->is_v5 = version_from(part, stream->is_v5);
-        if (part->offset == 0 && (options.v5 || is_v5_connack(part)))
+        if (part->offset == 0 && (options.v5 || begins_v5(part)))
             stream->is_v5 = true;
     }
     packet->is_v5 = stream->is_v5;

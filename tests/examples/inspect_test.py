@@ -1205,7 +1205,7 @@ class Version5(unittest.TestCase):
                 self.assertEqual(run("--v5", "--hex", stdin=out.encode())[0].split(), line.split())
 
     def test_the_first_packet_decides(self):
-        """A CONNECT, wherever it is; a CONNACK at the beginning."""
+        """A CONNECT, wherever it is; a CONNACK or an AUTH at the beginning."""
         connect_5, connect_3 = V5_PACKETS[1][0], packet(0x10, "MQTT", b"\4\2\0\0", "")
         suback_5, suback_3 = packet(0x90, b"\0\1\0\1"), packet(0x90, b"\0\1\1")
         named, unnamed = "Reason Code 1 (Granted QoS 1)", "Return Code 1 (Success - Maximum QoS 1)"
@@ -1215,6 +1215,7 @@ class Version5(unittest.TestCase):
             (connect_5 + suback_5 + connect_3 + suback_3, [named, unnamed]),
             (V5_PACKETS[2][0] + suback_5, [named]), (b"\x20\2\0\0" + suback_3, [unnamed]),
             (b"\x20\x82\0\0\0" + suback_3, [unnamed]),
+            (V5_PACKETS[-3][0] + V5_PACKETS[2][0] + suback_5, [named]),  # AUTH and CONNACK
             (suback_3, [unnamed]),
         ):
             with self.subTest(stream):

@@ -177,6 +177,8 @@ TAKEN = [
       '  Payload 0 bytes ""'], None),
     ("hivemq-mqtt-client 375: a server of 3.1.1 answers in its version", "server", 5, "20 02 00 01",
      ["CONNACK  Session Present 0  Return Code 1 (Connection Refused, unacceptable protocol version)"], None),
+    ("MQTTnet 2029: an AUTH before the CONNACK", "server", 5, "F0 07 18 05 15 0002 6162",
+     ['AUTH  Reason Code 24 (Continue authentication)  Authentication Method "ab"'], None),
 ]  # fmt: skip
 
 # The same for packets that are refused: instead of what is sent, the offset of the error in the packet
@@ -345,7 +347,7 @@ class Failures(unittest.TestCase):
         """Sends the packet after CONNECT and CONNACK. Returns what its sender sent before, and what arrived."""
         _, side, version, wire = row[:4]
         up = {0: b"", 3: CONNECT, 5: CONNECT_5}[version]
-        down = b"" if wire.startswith("20") else {3: CONNACK, 5: CONNACK_5}.get(version, b"")
+        down = b"" if wire.startswith(("20", "F0")) else {3: CONNACK, 5: CONNACK_5}.get(version, b"")
         with connect(running.port) as near, accept(server) as far:
             near.sendall(up)
             self.assertEqual(read_exactly(far, len(up)), up)

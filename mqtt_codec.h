@@ -71,7 +71,7 @@
 
 /* Semantic versioning. MQTT_CODEC_VERSION is one number, for #if. */
 #define MQTT_CODEC_VERSION_MAJOR 0
-#define MQTT_CODEC_VERSION_MINOR 2
+#define MQTT_CODEC_VERSION_MINOR 3
 #define MQTT_CODEC_VERSION_PATCH 0
 #define MQTT_CODEC_VERSION                                                                         \
     (MQTT_CODEC_VERSION_MAJOR * 1000000L + MQTT_CODEC_VERSION_MINOR * 1000L +                      \

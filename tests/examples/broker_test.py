@@ -856,7 +856,7 @@ def options():
     refused(["--max-queue"], "The option --max-queue needs a value; --help says more.")
     refused(["--nonsense"], "There is no option --nonsense here; --help lists them.")
     for name, start in ("--help", b"Usage: mqtt_broker "), ("-h", b"Usage: mqtt_broker "), (
-            "--version", b"mqtt_broker 0.2.0\n"):  # fmt: skip
+            "--version", b"mqtt_broker 0.3.0\n"):  # fmt: skip
         done = subprocess.run([sys.argv[1], name], capture_output=True, timeout=SECONDS,
                               check=False)  # fmt: skip
         equal((done.returncode, done.stderr), (0, b""), name)

@@ -523,7 +523,7 @@ class Test:
                   errors.count("\n") == 1 and message in errors, f"{arguments}: {done}")
         for option in "--help", "-h":
             check(b"--will-topic" in subprocess.check_output([self.client, option]), option)
-        check(subprocess.check_output([self.client, "--version"]) == b"mqtt_client 0.2.0\n",
+        check(subprocess.check_output([self.client, "--version"]) == b"mqtt_client 0.3.0\n",
               "--version")
         with listen() as probe:
             port = probe.getsockname()[1]

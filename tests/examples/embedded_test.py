@@ -427,7 +427,7 @@ class WithoutBroker(unittest.TestCase):
         for arguments, status, text in [
             (["--help"], 0, "Usage: embedded_client HOST PORT"),
             (["-h"], 0, "Usage: embedded_client HOST PORT"),
-            (["--version"], 0, "embedded_client 0.2.0\n"),
+            (["--version"], 0, "embedded_client 0.3.0\n"),
             ([], 3, "HOST and PORT"), ([HOST], 3, "HOST and PORT"),
             ([HOST, "1", "2"], 3, "2 is one argument too many"),
             ([HOST, "1", "--x", "1"], 3, "There is no option --x here"),

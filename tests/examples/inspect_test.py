@@ -1545,7 +1545,7 @@ class Options(unittest.TestCase):
         self.assertEqual(run("-h"), (out, "", WELL))
 
     def test_version(self):
-        self.assertEqual(run("--version"), ("mqtt_inspect 0.2.0\n", "", WELL))
+        self.assertEqual(run("--version"), ("mqtt_inspect 0.3.0\n", "", WELL))
 
     def test_wrong(self):
         for arguments, error in [

@@ -824,7 +824,7 @@ class WithoutBroker(unittest.TestCase):
         self.assertEqual(done.returncode, FAILED)
         self.assertRegex(done.stderr, rb"^mqtt_tap: 127.0.0.1, port x: .+\.\n$")
         for arguments, shown in (["--help"], "Usage: mqtt_tap "), (["-h"], "Usage: mqtt_tap "), (
-                ["--version"], "mqtt_tap 0.2.0\n"):
+                ["--version"], "mqtt_tap 0.3.0\n"):
             done = subprocess.run([BINARY, *arguments], capture_output=True, check=False,
                                   timeout=SECONDS)
             self.assertEqual((done.returncode, done.stderr), (WELL, b""))

@@ -8,7 +8,7 @@ required_conan_version = ">=2.0"
 
 class MqttCodecConan(ConanFile):
     name = "mqtt_codec"
-    description = "Encodes and decodes MQTT 3.1.1 packets: one C header"
+    description = "Encodes and decodes MQTT 3.1.1 and 5.0 packets: one C header"
     license = "MIT"
     url = "https://github.com/conan-io/conan-center-index"
     homepage = "https://example.invalid/mqtt_codec"

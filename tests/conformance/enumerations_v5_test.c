@@ -643,16 +643,18 @@ START_TEST(every_pair_of_first_two_bytes)
         {mqtt_v5_decode_from_server, false, true},
     };
     const unsigned byte = (unsigned)_i;
+    uint8_t bytes[2 + 255] = {(uint8_t)byte, 0, 0, 1, 'a', 0, 1};
     unsigned length;
     size_t i;
 
     for (length = 0; length < 256; length++) {
-        const uint8_t pair[] = {(uint8_t)byte, (uint8_t)length};
-        const struct test_block block = test_copy(pair, sizeof pair);
+        struct test_block block;
         struct mqtt_v5_fixed_header header;
         uint32_t offset;
         int32_t expected;
         int32_t result;
+        bytes[1] = (uint8_t)length;
+        block = test_copy(bytes, 2);
         for (i = 0; i < 3; i++) {
             struct mqtt_v5_packet packet;
             expected = pair_result(byte, length, sides[i].client, sides[i].server, &offset);
@@ -662,6 +664,8 @@ START_TEST(every_pair_of_first_two_bytes)
             if (expected < MQTT_PACKET_INCOMPLETE)
                 ck_assert_msg(packet.error_offset == offset, "%02X %02X: offset %u", byte, length,
                               packet.error_offset);
+            if (expected != MQTT_PACKET_INCOMPLETE) /* whatever follows */
+                ck_assert_int_eq(sides[i].decode(&packet, bytes, sizeof bytes), expected);
         }
         expected = pair_result(byte, length, true, true, &offset);
         result = mqtt_v5_decode_fixed_header(&header, block.bytes, block.length);

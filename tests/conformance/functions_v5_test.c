@@ -21,6 +21,8 @@ static const struct level_case levels[] = {
     {"10 07 0004'MQTT'05", 0, 5},
     {"10 09 0006'MQIsdp'03", 0, 3},
     {"00", MQTT_ERROR_TYPE, 0},
+    {"0F", MQTT_ERROR_TYPE, 0},
+    {"1F", MQTT_ERROR_FLAGS, 0},
     {"F0", MQTT_ERROR_TYPE, 0},
     {"16 03 01", MQTT_ERROR_FLAGS, 0},
     {"20 0C 0004'MQTT'04", MQTT_ERROR_TYPE, 0},
@@ -28,6 +30,7 @@ static const struct level_case levels[] = {
     {"10 FF FF FF FF", MQTT_ERROR_REMAINING_LENGTH, 0},
     {"10 00", MQTT_ERROR_REMAINING_LENGTH, 0},
     {"10 01", MQTT_ERROR_REMAINING_LENGTH, 0},
+    {"10 02", MQTT_PACKET_INCOMPLETE, 0}, /* the length of the name is not there */
     {"10 02 0004", MQTT_ERROR_REMAINING_LENGTH, 0},
     {"10 06 0004", MQTT_ERROR_REMAINING_LENGTH, 0},
     {"10 08 0006", MQTT_ERROR_REMAINING_LENGTH, 0},
@@ -52,6 +55,7 @@ START_TEST(protocol_level)
         ck_assert_msg(result == MQTT_PACKET_INCOMPLETE ||
                           (test->result < 0 && result == test->result),
                       "%s: %d from %u bytes", test->bytes, result, (unsigned)length);
+        ck_assert_int_eq(mqtt_decode_protocol_level(&level, bytes.bytes, length), result);
         test_free(prefix);
     }
     ck_assert_uint_eq(level, 77);
@@ -95,6 +99,51 @@ START_TEST(integer)
                          MQTT_PACKET_INCOMPLETE);
     ck_assert_int_eq(mqtt_v5_decode_integer(&value, bytes.bytes, bytes.length), test->result);
     ck_assert_uint_eq(value, test->value);
+    test_free(bytes);
+}
+END_TEST
+
+struct publish_header_case {
+    const char *bytes; /* fewer are MQTT_PACKET_INCOMPLETE */
+    int32_t status;
+};
+
+/* With how many bytes an error is told, of packets that may be longer. */
+static const struct publish_header_case publish_headers[] = {
+    {"30 01", MQTT_ERROR_REMAINING_LENGTH},
+    {"30 80 00", MQTT_ERROR_INTEGER_NOT_SHORTEST},
+    {"30 03 0002", MQTT_ERROR_FIELD_PAST_END},
+    {"30 80 01 007F", MQTT_ERROR_FIELD_PAST_END},
+    {"30 09 0001'#' 00", MQTT_ERROR_TOPIC_NAME_WILDCARD},
+    {"32 05 0003'abc'", MQTT_ERROR_PACKET_ID_MISSING},
+    {"32 06 0003'abc'01", MQTT_ERROR_PACKET_ID_MISSING},
+    {"32 07 0003'abc'0001", MQTT_ERROR_PROPERTIES_MISSING},
+    {"32 09 0001'a' 0000 00", MQTT_ERROR_PACKET_ID_ZERO},
+    {"30 03 0001'a'", MQTT_ERROR_PROPERTIES_MISSING},
+    {"30 05 0001'a' 8080", MQTT_ERROR_PROPERTIES_MISSING},
+    {"30 09 0001'a' 8000", MQTT_ERROR_INTEGER_NOT_SHORTEST},
+    {"30 09 0001'a' 80808080", MQTT_ERROR_INTEGER_TOO_LONG},
+    {"30 09 0001'a' 06", MQTT_ERROR_PROPERTIES_PAST_END},
+    {"30 09 0001'a' 05 0102 230000", MQTT_ERROR_PROPERTY_VALUE},
+    {"30 09 0000 00", MQTT_ERROR_TOPIC_MISSING},
+};
+
+START_TEST(publish_header_that_is_refused)
+{
+    const struct test_block bytes = test_parse(publish_headers[_i].bytes);
+    struct mqtt_v5_publish publish;
+    size_t length;
+
+    for (length = 0; length <= bytes.length; length++) {
+        const struct test_block prefix = test_copy(bytes.bytes, length);
+        const int32_t result = mqtt_v5_decode_publish_header(&publish, prefix.bytes, length);
+        const int32_t expected =
+            length < bytes.length ? MQTT_PACKET_INCOMPLETE : publish_headers[_i].status;
+        ck_assert_msg(result == expected, "%s: %d from %u bytes", publish_headers[_i].bytes, result,
+                      (unsigned)length);
+        ck_assert_int_eq(mqtt_v5_decode_publish_header(&publish, bytes.bytes, length), expected);
+        test_free(prefix);
+    }
     test_free(bytes);
 }
 END_TEST
@@ -320,7 +369,7 @@ START_TEST(properties_of_both_kinds_in_order)
 }
 END_TEST
 
-/* Whatever bytes are there: in bounds, and to the end. */
+/* Whatever bytes are there: only properties that exist, in bounds, and to the end. */
 START_TEST(properties_stay_in_bounds)
 {
     unsigned first;
@@ -338,6 +387,7 @@ START_TEST(properties_stay_in_bounds)
             while (mqtt_v5_next_property(&list, &position, &property)) {
                 ck_assert_uint_gt(position, before);
                 ck_assert_uint_le(position, sizeof bytes);
+                ck_assert_int_ne(type_of(property.id), '-');
                 before = position;
             }
             ck_assert_uint_eq(position, before);
@@ -593,6 +643,12 @@ static const struct encode_case encodes[] = {
                      .properties = {LIST(NUMBER(0x23, 1))}}},
      "3A 09 0000 0005 03 230001 'x'",
      0},
+    {"PUBLISH with as many properties as encoded bytes",
+     {.type = MQTT_V5_PUBLISH,
+      .as.publish = {.topic = TEXT("a"),
+                     .properties = {LIST(PAIR("", ""), PAIR("", "")), .encoded = BINARY("\1\1")}}},
+     "30 10 0001'a' 0C 0101 2600000000 2600000000",
+     0},
     {"PUBLISH without topic and alias",
      {.type = MQTT_V5_PUBLISH, .as.publish = {.payload = {NULL, 1}}},
      NULL,
@@ -690,6 +746,18 @@ static const struct encode_case encodes[] = {
                  .properties = {.encoded = BINARY("\x26\0\0\0\0")}}},
      "70 09 0001 92 05 2600000000",
      0},
+    {"PUBACK, its reason string is left out",
+     {.type = MQTT_V5_PUBACK,
+      .as.ack = {.packet_id = 1,
+                 .properties = {.encoded = BINARY("\x1F\0\1r\x26\0\0\0\0"),
+                                .without = MQTT_V5_WITHOUT(0x1F)}}},
+     "40 09 0001 00 05 2600000000",
+     0},
+    {"PUBACK, a property of one byte",
+     {.type = MQTT_V5_PUBACK,
+      .as.ack = {.packet_id = 1, .properties = {.encoded = BINARY("\x1F")}}},
+     NULL,
+     MQTT_ERROR_PROPERTY_CUT},
     {"PUBACK, packet id",
      {.type = MQTT_V5_PUBACK, .as.ack = {.reason_code = 1}},
      NULL,
@@ -774,6 +842,11 @@ static const struct encode_case encodes[] = {
     {"SUBACK, code",
      {.type = MQTT_V5_SUBACK,
       .as.suback = {.packet_id = 1, .reason_codes = (const uint8_t *)"\0\x11", .count = 2}},
+     NULL,
+     MQTT_ERROR_REASON_CODE},
+    {"SUBACK of the largest size, code",
+     {.type = MQTT_V5_SUBACK,
+      .as.suback = {.packet_id = 1, .reason_codes = (const uint8_t *)"\x11", .count = 268435452}},
      NULL,
      MQTT_ERROR_REASON_CODE},
     {"SUBACK, packet id",
@@ -1134,6 +1207,8 @@ static const struct payload_case payloads[] = {
     {"00", true},
     {"00 'a' 00 00 'b'", true},
     {"61*70000 00 61*70000", true},
+    {"01*40", true}, /* control characters are allowed */
+    {"7F", true},
     {"C3 A4", true},
     {"61*40 C3 A4 61*40 E2 82 AC F0 9F 98 80 00", true},
     {"E6 B8 A9 E6 B8 A9 E6 B8 A9 E6 B8 A9 E6 B8 A9 E6 B8 A9 E6 B8 A9 E6 B8 A9", true},
@@ -1142,6 +1217,7 @@ static const struct payload_case payloads[] = {
     {"ED A0 80", false},
     {"F4 90 80 80", false},
     {"61*40 C3", false},
+    {"00 80", false},
     {"00 E2 82", false},
     {"61*64 FF 61", false},
 };
@@ -1225,6 +1301,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, protocol_level, 0, COUNT(levels));
     tcase_add_loop_test(tests, integer, 0, COUNT(integers));
+    tcase_add_loop_test(tests, publish_header_that_is_refused, 0, COUNT(publish_headers));
     tcase_add_loop_test(tests, one_property, 0, COUNT(properties));
     tcase_add_test(tests, bits_of_without);
     tcase_add_test(tests, properties_of_both_kinds_in_order);

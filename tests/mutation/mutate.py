@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""mutate.py PROJECT [--every N [--first K]]: breaks mqtt_codec.h in one place at a time and runs the tests.
+"""mutate.py PROJECT [--every N] [--first K]: breaks mqtt_codec.h in one place at a time and runs the tests.
 
 A change that no test notices is a survivor. Each is either killed by a new test, or stands in
 survivors.txt beside this file with the reason why it changes nothing that can be seen. Exits
 non-zero if a survivor has no reason there, or if a reason stands there that is not needed.
 
-The part for MQTT 5.0 is not changed. The tests are compiled once, against the declarations. Of each
-mutant the implementation is compiled without the part for MQTT 5.0, and once with it, by the last
-test.
-With --every N, only each Nth of the changes is tried, from the Kth on; without it every sixth, which
-takes some minutes.
+The tests are compiled once, against the declarations. A change in the part for MQTT 5.0 is tried with
+the tests of 5.0. Any other is tried with those of 3.1.1, for which the implementation is compiled
+without that part. The last test is the same for both, and takes the whole header.
+
+With --every N, only each Nth of the changes is tried, from the Kth on; without it every twelfth, which
+takes some minutes. Without --first the text of the header decides where to begin, so that another
+version of it is tried in other places.
 """
 
 import argparse
@@ -22,26 +24,43 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "header"))
 from parts import without_v5  # noqa: E402 pylint: disable=wrong-import-position
 
 # A variable that is not set is not 0 by chance.
-COMPILER = ["cc", "-std=c99", "-Og", "-w", "-ftrivial-auto-var-init=pattern"]
+COMPILER = ["cc", "-std=c99", "-w", "-ftrivial-auto-var-init=pattern"]
 # A mutant that does not end is noticed: by this many seconds, or by this many times what the test takes.
 PATIENCE, TIMES = 4, 10
 PORTABLE = "support/path_portable.c"
 PATHS = ["support/path_default.c", PORTABLE]
 THIS_PATH, PORTABLE_PATH = [], ["-DMQTT_CODEC_SIMD=0"]
-TESTS = {  # the fast ones first: most mutants fall there
-    "statuses": ["conformance/statuses_test.c", "conformance/corpus.c", "support/support.c"],
-    "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
-    "strings": ["conformance/strings_test.c", "support/support.c", *PATHS],
-    "corpus": ["conformance/corpus_test.c", "conformance/corpus.c", "support/support.c"],
-    "topics": ["conformance/topics_test.c", "support/support.c", *PATHS],
-    "functions": ["conformance/functions_test.c", "support/support.c"],
-    "paths": ["conformance/paths_test.c", *PATHS],
+CORPUS = ["conformance/corpus.c", "support/support.c"]
+SUPPORT_V5 = ["support/support.c", "support/support_v5.c"]
+TESTS = {  # by the part that is changed; the fast ones first: most mutants fall there
+    "3.1.1": {
+        "statuses": ["conformance/statuses_test.c", *CORPUS],
+        "enumerations": ["conformance/enumerations_test.c", "support/support.c"],
+        "strings": ["conformance/strings_test.c", "support/support.c", *PATHS],
+        "corpus": ["conformance/corpus_test.c", *CORPUS],
+        "topics": ["conformance/topics_test.c", "support/support.c", *PATHS],
+        "functions": ["conformance/functions_test.c", "support/support.c"],
+        "paths": ["conformance/paths_test.c", *PATHS],
+    },
+    "5.0": {
+        "statuses_v5": ["conformance/statuses_v5_test.c", "support/support.c"],
+        "packets_v5": ["conformance/packets_v5_test.c", "support/support.c"],
+        "peers_failures_v5": ["conformance/peers_failures_v5_test.c", *SUPPORT_V5],
+        "enumerations_v5": ["conformance/enumerations_v5_test.c", *SUPPORT_V5],
+        "functions_v5": ["conformance/functions_v5_test.c", "support/support.c"],
+        "corpus_v5": ["conformance/corpus_v5_test.c", "conformance/corpus_v5.c",
+                      "conformance/corpus.c", *SUPPORT_V5],
+    },
 }
+# The codec is compiled for these without optimization, which takes longer than they do.
+QUICK = ["statuses_v5", "packets_v5", "peers_failures_v5"]
 ALONE = "conformance/size_t_16_test.c"  # includes the header by itself, with a size_t of 16 bits
 
 COMPARISONS = {"<": ["<=", ">="], ">": [">=", "<="], "<=": ["<", ">"], ">=": [">", "<"],
@@ -104,20 +123,34 @@ def follow(directive, conditions):
         conditions.pop()
 
 
+class Mutant(typing.NamedTuple):
+    """One change of the header. The part is one of TESTS. The paths are the values of MQTT_CODEC_SIMD
+    to compile it with: that of this machine, 0 or both."""
+    part: str
+    function: str
+    number: int  # of the line, from 0 on
+    old: str
+    new: str
+    paths: list
+
+    def key(self):
+        """As in survivors.txt."""
+        return self.function, self.old.strip(), self.new.strip()
+
+
 def mutants(header):
-    """(function, line number, old line, new line, paths) of every change. The paths are the values of
-    MQTT_CODEC_SIMD to compile it with: that of this machine, 0 or both."""
+    """Every Mutant."""
     lines = header.splitlines()
     start = next(i for i, line in enumerate(lines) if line == " * END OF THE INTERFACE")
     start = next(i for i in range(start, len(lines)) if lines[i].startswith("static inline"))
     function, in_comment, in_table, conditions = "", False, False, [{}]  # the header's own #if
-    in_v5, after_v5 = False, False
+    part, after_v5 = "3.1.1", False
     for number in range(start, len(lines)):
         line = lines[number]
-        in_v5 = (in_v5 or line == "/* BEGIN MQTT 5.0 */") and line != "/* END MQTT 5.0 */"
-        if in_v5:
-            after_v5 = True
-            continue
+        if line == "/* BEGIN MQTT 5.0 */":
+            part = "5.0"
+        elif line == "/* END MQTT 5.0 */":
+            part, after_v5 = "3.1.1", True
         if in_comment or line.lstrip().startswith("/*") and "*/" not in line:
             in_comment = "*/" not in line
             continue
@@ -141,7 +174,7 @@ def mutants(header):
                 paths = [THIS_PATH, PORTABLE_PATH]
             else:
                 paths = [THIS_PATH]
-            yield function, number, line, new, paths
+            yield Mutant(part, function, number, line, new, paths)
 
 
 class Project:
@@ -160,49 +193,55 @@ class Project:
         (self.work / "original/mqtt_codec.h").write_text(self.header, encoding="utf-8")
         includes = ["-I" + str(self.work / "original")] + [
             "-I" + str(self.tests / folder) for folder in ("support", "conformance")]
-        corpus = '-DCORPUS="%s"' % (self.tests / "conformance/packets.txt")
-        for name, sources in TESTS.items():
-            self.objects[name] = []
+        corpora = ['-D%s="%s"' % (name, self.tests / "conformance" / file) for name, file in (
+            ("CORPUS", "packets.txt"), ("CORPUS_V5", "packets_v5.txt"))]
+        compiled = {}
+        for name, sources in (test for tests in TESTS.values() for test in tests.items()):
             for source in sources:
-                output = self.work / (name + "-" + source.replace("/", "-") + ".o")
+                if source in compiled:
+                    continue
+                compiled[source] = str(self.work / (source.replace("/", "-") + ".o"))
                 # Without optimization the longest packets are not tried at every length.
                 # The portable path is that of the header as it is, for the vectors to be held to.
                 mode = [] if source == PORTABLE else ["-DMQTT_CODEC_DECLARE_ONLY"]
-                subprocess.run(COMPILER + ["-O0", *mode, "-DLONGEST=33",
-                                           corpus, *includes,
-                                           *self.check, "-c", "-o", output, self.tests / source],
+                subprocess.run(COMPILER + ["-O0", *mode, "-DLONGEST=33", *corpora, *includes,
+                                           *self.check, "-c", "-o", compiled[source],
+                                           self.tests / source],
                                check=True)
-                self.objects[name].append(str(output))
+            self.objects[name] = [compiled[source] for source in sources]
 
     def link(self, name, folder, codec):
         output = folder / "test"
-        command = (COMPILER + ["-I" + str(folder), self.tests / ALONE] if name == ALONE else
+        command = (COMPILER + ["-Og", "-I" + str(folder), self.tests / ALONE] if name == ALONE else
                    ["cc", *self.objects[name], codec, *self.check])
         subprocess.run([*command, "-o", output], check=True)
         return output
 
-    def outcome(self, line, new, paths):
+    def outcome(self, mutant):
         """The name of the test that notices the change, or None."""
-        outcomes = (self.outcome_with(line, new, path) for path in paths)
+        outcomes = (self.outcome_with(mutant, path) for path in mutant.paths)
         return next((outcome for outcome in outcomes if outcome is not None), None)
 
-    def outcome_with(self, line, new, path):
+    def outcome_with(self, mutant, path):
         """The same with one path."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.work))
         try:
             lines = self.header.splitlines()
-            lines[line] = new
-            mutant = "\n".join(lines) + "\n"
-            (folder / "mqtt_codec.h").write_text(mutant, encoding="utf-8")
+            lines[mutant.number] = mutant.new
+            header = "\n".join(lines) + "\n"
+            (folder / "mqtt_codec.h").write_text(header, encoding="utf-8")
             (folder / "codec.c").write_text(
-                "#define MQTT_CODEC_IMPLEMENTATION\n" + without_v5(mutant), encoding="utf-8")
-            codec = folder / "codec.o"
-            compiled = subprocess.run(COMPILER + path + ["-I" + str(folder), "-c", "-o", codec,
-                                                         folder / "codec.c"], check=False,
-                                      stderr=subprocess.DEVNULL)
-            if compiled.returncode != 0:
-                return "the compiler"
-            for name in [*TESTS, ALONE]:
+                "#define MQTT_CODEC_IMPLEMENTATION\n" +
+                (header if mutant.part == "5.0" else without_v5(header)), encoding="utf-8")
+            for name in [*TESTS[mutant.part], ALONE]:
+                level = "-O0" if name in QUICK else "-Og"
+                codec = folder / (level + ".o")
+                if name != ALONE and not codec.exists():
+                    compiled = subprocess.run(
+                        COMPILER + [level, *path, "-c", "-o", codec, folder / "codec.c"],
+                        check=False, stderr=subprocess.DEVNULL)
+                    if compiled.returncode != 0:
+                        return "the compiler"
                 program = self.link(name, folder, codec)
                 start = time.monotonic()
                 try:
@@ -240,8 +279,8 @@ def read_reasons(path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("project", type=pathlib.Path)
-    parser.add_argument("--every", type=int, default=6)
-    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--every", type=int, default=12)
+    parser.add_argument("--first", type=int)
     parser.add_argument("--only", help="a part of the function's name")
     arguments = parser.parse_args()
     root = arguments.project.resolve()
@@ -249,36 +288,39 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         project = Project(root, pathlib.Path(work))
         everything = list(mutants(project.header))
-        chosen = everything[arguments.first::arguments.every]
+        first = arguments.first
+        if first is None:
+            first = zlib.crc32(project.header.encode()) % arguments.every
+        chosen = everything[first::arguments.every]
         if arguments.only:
-            chosen = [mutant for mutant in everything if arguments.only in mutant[0]]
+            chosen = [mutant for mutant in everything if arguments.only in mutant.function]
         project.compile_tests()
-        if project.outcome(0, project.header.splitlines()[0], [THIS_PATH]) is not None:
-            sys.exit("The tests fail on the header as it is.")
+        line = project.header.splitlines()[0]
+        for part in TESTS:
+            if project.outcome(Mutant(part, "", 0, line, line, [THIS_PATH])) is not None:
+                sys.exit("The tests fail on the header as it is.")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            outcomes = pool.map(
-                lambda mutant: project.outcome(mutant[1], mutant[3], mutant[4]), chosen)
             tried = []
-            for mutant, outcome in zip(chosen, outcomes):
+            for mutant, outcome in zip(chosen, pool.map(project.outcome, chosen)):
                 if outcome != "the compiler":
                     tried.append((mutant, outcome))
                 if outcome is None:
-                    function, number, old, new, _ = mutant
-                    known = (function, old.strip(), new.strip()) in reasons
+                    function, old, new = mutant.key()
                     print("survivor%s, line %d\nin: %s\nold: %s\nnew: %s\n" % (
-                        " (explained)" if known else "", number + 1, function, old.strip(),
-                        new.strip()), flush=True)
+                        " (explained)" if mutant.key() in reasons else "", mutant.number + 1,
+                        function, old, new), flush=True)
     survivors = [mutant for mutant, outcome in tried if outcome is None]
-    keys = {(m[0], m[2].strip(), m[3].strip()) for m in survivors}
-    unexplained = [mutant for mutant in survivors
-                   if (mutant[0], mutant[2].strip(), mutant[3].strip()) not in reasons]
-    tried_keys = {(m[0], m[2].strip(), m[3].strip()) for m, _ in tried}
-    every_key = {(m[0], m[2].strip(), m[3].strip()) for m in everything}
+    keys = {mutant.key() for mutant in survivors}
+    unexplained = [mutant for mutant in survivors if mutant.key() not in reasons]
+    tried_keys = {mutant.key() for mutant, _ in tried}
+    every_key = {mutant.key() for mutant in everything}
     idle = [key for key in reasons
             if key not in every_key or (key in tried_keys and key not in keys)]
     for function, old, new in idle:
         print("no survivor, but explained:\nin: %s\nold: %s\nnew: %s\n" % (function, old, new))
-    print("%d of %d changes tried, %d noticed, %d survive, of which %d are explained" % (
+    print("%s: %d of %d changes tried, %d noticed, %d survive, of which %d are explained" % (
+        "--only " + arguments.only if arguments.only else
+        "--every %d --first %d" % (arguments.every, first),
         len(tried), len(everything), len(tried) - len(survivors), len(survivors),
         len(survivors) - len(unexplained)))
     if len(tried) < 200 and not arguments.only:

@@ -2,6 +2,7 @@
  * structs, a PUBLISH changed in place, filters, iterators. */
 #include "encode_by_type.h"
 #include "support.h"
+#include "table_2_4.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -304,7 +305,27 @@ START_TEST(one_property)
 }
 END_TEST
 
-/* No two properties that one packet, or a packet and a will, can hold have one bit. */
+/* Whether a property of zeros is there, if these are left out. */
+static bool is_there(uint8_t id, uint32_t without)
+{
+    static const size_t sizes[] = {
+        [V5_BYTE] = 1,   [V5_TWO_BYTES] = 2, [V5_FOUR_BYTES] = 4, [V5_VARIABLE] = 1,
+        [V5_STRING] = 2, [V5_BYTES] = 2,     [V5_PAIR] = 4};
+    const uint8_t zeros[5] = {id};
+    const struct test_block bytes = test_copy(zeros, 1 + sizes[v5_property_kind(id)]);
+    const struct mqtt_v5_properties list = {.encoded = {bytes.bytes, bytes.length},
+                                            .without = without};
+    struct mqtt_v5_property property;
+    size_t position = 0;
+    const bool is_found = mqtt_v5_next_property(&list, &position, &property);
+
+    ck_assert_uint_eq(position, bytes.length);
+    test_free(bytes);
+    return is_found;
+}
+
+/* No two properties that one packet, or a packet and a will, can hold have one bit. It leaves out
+ * this property and no other. */
 START_TEST(bits_of_without)
 {
     static const char *const packets[] = {
@@ -324,6 +345,8 @@ START_TEST(bits_of_without)
         for (k = 0; k < ids.length; k++) {
             ck_assert_uint_eq(bits & MQTT_V5_WITHOUT(ids.bytes[k]), 0);
             bits |= MQTT_V5_WITHOUT(ids.bytes[k]);
+            ck_assert(!is_there(ids.bytes[k], MQTT_V5_WITHOUT(ids.bytes[k])));
+            ck_assert(is_there(ids.bytes[k], ~MQTT_V5_WITHOUT(ids.bytes[k])));
         }
         test_free(ids);
     }

@@ -2917,6 +2917,9 @@ MQTTI_API bool mqtt_v5_payload_is_utf8(struct mqtt_bytes payload)
     const size_t length = payload.length;
     size_t i = 0;
 
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i;
+        loop variant length - i; */
     while (i < length) {
         size_t next = i + 1; /* after U+0000, which is allowed */
         if (s[i] >= 0x80) {
@@ -2940,10 +2943,16 @@ MQTTI_SHARED size_t mqtti_v5_matched_part(struct mqtt_string filter)
     static const char prefix[7] = {'$', 's', 'h', 'a', 'r', 'e', '/'};
     size_t i = 0;
 
+    /*@ loop invariant 0 <= i <= 7 && i <= filter.length;
+        loop assigns i;
+        loop variant 7 - i; */
     while (i < 7 && i < filter.length && filter.data[i] == prefix[i])
         i++;
     if (i < 7)
         return 0;
+    /*@ loop invariant 7 <= i <= filter.length;
+        loop assigns i;
+        loop variant filter.length - i; */
     while (i < filter.length && filter.data[i] != '/' && filter.data[i] != '+' &&
            filter.data[i] != '#')
         i++;
@@ -3232,6 +3241,7 @@ MQTTI_SHARED int32_t mqtti_v5_check_rule(struct mqtti_v5_list *list, uint32_t ru
         return MQTT_ERROR_PROPERTY_ID; /* 2.2.2.2 */
     if ((list->seen & bit) != 0)
         return mqtti_v5_check_again(list->place, list->refused, bit);
+    /*@ assert (list->seen | bit) <= INT32_MAX; */
     list->seen |= bit;
     return 0;
 }
@@ -3379,6 +3389,11 @@ MQTTI_INLINE bool mqtti_v5_is_left_out(uint32_t rule, uint32_t place, uint32_t w
 MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
                                                struct mqtti_v5_list *list, uint32_t without)
 {
+    /*@ loop invariant reader->left <= \at(reader->left, LoopEntry) && list->seen <= INT32_MAX;
+        loop invariant reader->at ==
+          \at(reader->at, LoopEntry) + (\at(reader->left, LoopEntry) - reader->left);
+        loop assigns reader->at, reader->left, list->seen, list->length;
+        loop variant reader->left; */
     while (reader->left > 0) {
         const uint8_t *const start = reader->at;
         const uint32_t rule = mqtti_v5_rule(start[0]);
@@ -3403,7 +3418,11 @@ MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
                 mqtti_v5_write_value(&writer, &property, rule);
         }
         if (writer.status < 0) {
+            /*@ assert reader->at == start + (\at(reader->left, LoopCurrent) - reader->left); */
             mqtti_v5_back(reader, start);
+            /*@ assert reader->at == start && reader->left == \at(reader->left, LoopCurrent); */
+            /*@ assert reader->left <= \at(reader->left, Pre) && reader->at ==
+                  \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left); */
             return writer.status;
         }
     }
@@ -3427,10 +3446,12 @@ MQTTI_INLINE int32_t mqtti_v5_read_list(struct mqtti_reader *reader, unsigned pa
 {
     struct mqtti_v5_list list;
     struct mqtti_reader inner;
+    /* the usual case: one byte */
+    const bool is_short = !MQTTI_FOR_SIZE && reader->left > 0 && reader->at[0] < 128;
     uint32_t length = 0;
     int32_t result = 1;
 
-    if (!MQTTI_FOR_SIZE && reader->left > 0 && reader->at[0] < 128) /* the usual case: one byte */
+    if (is_short)
         length = reader->at[0];
     else
         result = mqtt_v5_decode_integer(&length, reader->at, reader->left);
@@ -3460,18 +3481,18 @@ MQTTI_INLINE int32_t mqtti_v5_read_properties(struct mqtti_reader *reader, unsig
                                               unsigned senders,
                                               struct mqtt_v5_properties *properties)
 {
-    struct mqtti_reader copy = *reader; /* the caller's can then be in registers */
+    struct mqtti_reader copy = {reader->at, reader->left}; /* the caller's can be in registers */
+    struct mqtti_reader *const used = MQTTI_FOR_SIZE ? reader : &copy;
     int32_t result = 0;
 
-    if (MQTTI_FOR_SIZE)
-        return mqtti_v5_read_some_properties(reader, packet, senders, properties);
-    if (copy.left > 0 && copy.at[0] == 0) {
+    if (!MQTTI_FOR_SIZE && copy.left > 0 && copy.at[0] == 0) {
         mqtti_skip(&copy, 1);
         mqtti_v5_set_properties(properties, NULL, 0);
     } else {
-        result = mqtti_v5_read_some_properties(&copy, packet, senders, properties);
+        result = mqtti_v5_read_some_properties(used, packet, senders, properties);
     }
-    *reader = copy;
+    reader->at = used->at;
+    reader->left = used->left;
     return result;
 }
 
@@ -3480,6 +3501,10 @@ MQTTI_ENTRY bool mqtt_v5_next_property(const struct mqtt_v5_properties *properti
 {
     const struct mqtt_bytes encoded = properties->encoded;
 
+    /*@ loop invariant *position == \at(*position, Pre) ||
+          \at(*position, Pre) < *position <= encoded.length;
+        loop assigns *position, *out;
+        loop variant encoded.length - *position; */
     while (*position < encoded.length) {
         struct mqtti_reader reader = {encoded.data + *position, encoded.length - *position};
         const uint8_t id = reader.at[0];
@@ -3507,6 +3532,9 @@ MQTTI_API bool mqtt_v5_find_property(const struct mqtt_v5_properties *properties
     struct mqtt_v5_property property;
     size_t position = 0;
 
+    /*@ loop invariant position <= properties->encoded.length + properties->count;
+        loop assigns position, property;
+        loop variant properties->encoded.length + properties->count - position; */
     while (mqtt_v5_next_property(properties, &position, &property)) {
         if (property.id == id) {
             *out = property;
@@ -3919,6 +3947,9 @@ MQTTI_API int32_t mqtt_decode_protocol_level(uint8_t *level, const void *bytes, 
         name = "MQIsdp"; /* of MQTT 3.1 */
     else if (name_length != 4)
         return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
+    /*@ loop invariant 0 <= i <= name_length;
+        loop assigns i;
+        loop variant name_length - i; */
     for (i = 0; i < name_length && i < length - start; i++) {
         if (at[start + i] != (uint8_t)name[i])
             return MQTT_ERROR_PROTOCOL_NAME; /* [MQTT-3.1.2-1] */
@@ -3950,8 +3981,9 @@ static inline int32_t mqtti_v5_read_connect_header(struct mqtti_reader *reader,
     }
     mqtti_skip(reader, 1);
     flags = reader->at[0];
-    /* The rules are those of 3.1.1, except that a password needs no user name [3.1.2.9]. */
-    status = mqtti_check_connect_flags(flags | MQTTI_CONNECT_USER_NAME);
+    /* The rules are those of 3.1.1, except that a password needs no user name [3.1.2.9]. So the
+     * highest bit is set. */
+    status = mqtti_check_connect_flags(flags % MQTTI_CONNECT_USER_NAME + MQTTI_CONNECT_USER_NAME);
     if (status < 0) /* [MQTT-3.1.2-3] [MQTT-3.1.2-11] [MQTT-3.1.2-12] [MQTT-3.1.2-13] */
         return status;
     connect->clean_start = (flags & MQTTI_CONNECT_CLEAN_SESSION) != 0;
@@ -4000,8 +4032,10 @@ static inline int32_t mqtti_v5_read_connect_fields(struct mqtti_reader *reader,
         return status;
     if (mqtti_v5_lacks_method((uint32_t)status))
         return MQTT_ERROR_AUTHENTICATION_METHOD; /* 3.1.2.11.10 */
+    /*@ assert reader->at == \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left); */
     status =
         mqtti_v5_read_string(reader, MQTTI_STRING, MQTT_ERROR_FIELD_PAST_END, &connect->client_id);
+    /*@ assert reader->at == \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left); */
     if (status == 0 && connect->has_will) /* [MQTT-3.1.3-3] [MQTT-3.1.3-4] [MQTT-3.1.2-9] */
         status = mqtti_v5_read_will(reader, &connect->will);
     if (status == 0 && connect->has_user_name) /* [MQTT-3.1.2-17] [MQTT-3.1.3-12] */
@@ -4019,10 +4053,11 @@ static inline int32_t mqtti_v5_read_connect_fields(struct mqtti_reader *reader,
 MQTTI_ASIDE int32_t mqtti_v5_read_connect(struct mqtti_reader *reader,
                                           struct mqtt_v5_connect *connect)
 {
-    struct mqtti_reader copy = *reader; /* can be in registers */
+    struct mqtti_reader copy = {reader->at, reader->left}; /* can be in registers */
     const int32_t status = mqtti_v5_read_connect_fields(&copy, connect);
 
-    *reader = copy;
+    reader->at = copy.at;
+    reader->left = copy.left;
     return status;
 }
 
@@ -4153,9 +4188,11 @@ MQTTI_ASIDE int32_t mqtti_v5_read_publish(struct mqtti_reader *reader,
                                   : mqtti_read_packet_id(reader, &publish->packet_id);
     if (status < 0) /* [MQTT-3.3.2-1] [MQTT-3.3.2-2] [MQTT-2.2.1-3] [MQTT-2.2.1-4] */
         return status;
+    /*@ assert reader->at == \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left); */
     status = mqtti_v5_read_properties(reader, MQTT_V5_PUBLISH, senders, &publish->properties);
     if (status < 0)
         return status;
+    /*@ assert reader->at == \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left); */
     publish->payload.data = reader->at;
     publish->payload.length = reader->left;
     return mqtti_v5_lacks_topic(reader, publish, (uint32_t)status) ? MQTT_ERROR_TOPIC_MISSING
@@ -4495,6 +4532,11 @@ MQTTI_ASIDE int32_t mqtti_v5_read_filters(struct mqtti_reader *reader, unsigned 
 {
     int32_t count = 0;
 
+    /*@ loop invariant count >= 0;
+        loop invariant 2 * count + reader->left <= \at(reader->left, LoopEntry);
+        loop invariant reader->at + reader->left == \at(reader->at + reader->left, LoopEntry);
+        loop assigns count, reader->at, reader->left;
+        loop variant reader->left; */
     do {
         struct mqtt_string filter;
         int32_t status = mqtti_v5_read_string(
@@ -4524,6 +4566,10 @@ static inline int32_t mqtti_v5_read_codes(struct mqtti_reader *reader, unsigned 
 {
     if (reader->left == 0)
         return MQTT_ERROR_SUBACK_NO_RETURN_CODE; /* Table 2-5 [MQTT-3.8.4-6] */
+    /*@ loop invariant reader->left <= \at(reader->left, LoopEntry);
+        loop invariant reader->at + reader->left == \at(reader->at + reader->left, LoopEntry);
+        loop assigns reader->at, reader->left;
+        loop variant reader->left; */
     while (reader->left > 0) {
         if (mqtti_v5_code_senders(packet, reader->at[0]) == 0)
             return MQTT_ERROR_REASON_CODE; /* [MQTT-3.9.3-2] [MQTT-3.11.3-2] */
@@ -4842,8 +4888,9 @@ MQTTI_INLINE int32_t mqtti_v5_read_from_client(struct mqtt_v5_packet *packet,
     case MQTT_V5_UNSUBSCRIBE:
         return mqtti_v5_read_unsubscribe(body, &packet->as.unsubscribe);
     default:
-        return mqtti_v5_read_from_both(packet, body, flags, senders);
+        break;
     }
+    return mqtti_v5_read_from_both(packet, body, flags, senders);
 }
 
 MQTTI_INLINE int32_t mqtti_v5_read_from_server(struct mqtt_v5_packet *packet,
@@ -4858,8 +4905,9 @@ MQTTI_INLINE int32_t mqtti_v5_read_from_server(struct mqtt_v5_packet *packet,
     case MQTT_V5_UNSUBACK:
         return mqtti_v5_read_suback(body, packet->type, &packet->as.unsuback);
     default:
-        return mqtti_v5_read_from_both(packet, body, flags, senders);
+        break;
     }
+    return mqtti_v5_read_from_both(packet, body, flags, senders);
 }
 
 MQTTI_ENTRY int32_t mqtt_v5_decode(struct mqtt_v5_packet *packet, const void *bytes, size_t length)
@@ -5117,6 +5165,9 @@ MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_
     const size_t count = sizeof clauses / sizeof clauses[0];
     size_t i;
 
+    /*@ loop invariant 0 <= i <= count;
+        loop assigns i;
+        loop variant count - i; */
     for (i = 0; i < count; i++) {
         if (clauses[i].status == wanted && clauses[i].type == type)
             return clauses[i].clause;

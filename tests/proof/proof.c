@@ -34,3 +34,6 @@ static uint32_t proof_contradiction(uint32_t value)
 }
 
 #include "contracts.h"
+#if defined(MQTT_V5_WITHOUT)
+#include "contracts_v5.h"
+#endif

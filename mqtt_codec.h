@@ -3599,12 +3599,11 @@ MQTTI_INLINE int32_t mqtti_v5_measure_list(struct mqtti_v5_list *list,
 
     if (MQTTI_FOR_SIZE || properties->encoded.length > 0) {
         struct mqtti_v5_list copy = *list; /* the caller's can then be in registers */
-        const int32_t received =
-            mqtti_v5_measure_received(MQTTI_FOR_SIZE ? list : &copy, properties);
+        const int32_t result = mqtti_v5_measure_received(MQTTI_FOR_SIZE ? list : &copy, properties);
         if (!MQTTI_FOR_SIZE)
             *list = copy;
         if (writer.status == 0)
-            writer.status = received;
+            writer.status = result;
         writer.length = list->length;
     }
     for (left = properties->count; left > 0; left--, property++) {

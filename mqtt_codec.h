@@ -3407,6 +3407,9 @@ MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
             writer.status = mqtti_v5_read_value(reader, type, &property);
             list->length -= (uint32_t)(reader->at - start);
         } else {
+            property.as.pair.name.data = NULL; /* else GCC warns falsely */
+            property.as.pair.name.length = 0;
+            property.as.pair.value = property.as.pair.name;
             writer.status = mqtti_v5_check_rule(list, rule);
             mqtti_skip(reader, 1);
             if (writer.status == 0)

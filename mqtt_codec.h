@@ -3485,17 +3485,17 @@ MQTTI_INLINE int32_t mqtti_v5_read_properties(struct mqtti_reader *reader, unsig
                                               struct mqtt_v5_properties *properties)
 {
     struct mqtti_reader copy = {reader->at, reader->left}; /* the caller's can be in registers */
-    struct mqtti_reader *const used = MQTTI_FOR_SIZE ? reader : &copy;
+    struct mqtti_reader *const chosen = MQTTI_FOR_SIZE ? reader : &copy;
     int32_t result = 0;
 
     if (!MQTTI_FOR_SIZE && copy.left > 0 && copy.at[0] == 0) {
         mqtti_skip(&copy, 1);
         mqtti_v5_set_properties(properties, NULL, 0);
     } else {
-        result = mqtti_v5_read_some_properties(used, packet, senders, properties);
+        result = mqtti_v5_read_some_properties(chosen, packet, senders, properties);
     }
-    reader->at = used->at;
-    reader->left = used->left;
+    reader->at = chosen->at;
+    reader->left = chosen->left;
     return result;
 }
 

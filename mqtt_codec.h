@@ -3120,8 +3120,9 @@ enum {
                       MQTTI_V5_IN_SUBSCRIBE | 1 << (MQTT_V5_UNSUBSCRIBE - 1)
 };
 
-/* A rule of Table 2-4. From the lowest bit on it has MQTTI_V5_IN_, the number of the property's bit in
- * `without`, MQTTI_V5_NOT_ZERO, and the type of value. */
+/* A rule of Table 2-4 has these parts, from its lowest bit on: where the property is allowed
+ * (MQTTI_V5_IN_), the number of its bit in `without`, MQTTI_V5_NOT_ZERO if its value cannot be 0, and
+ * the type of its value. */
 #define MQTTI_V5_BIT_1    ((uint32_t)0x8000)
 #define MQTTI_V5_NOT_ZERO ((uint32_t)0x100000)
 #define MQTTI_V5_TYPE_1   ((uint32_t)0x200000)
@@ -3203,7 +3204,7 @@ static inline uint32_t mqtti_v5_bit(uint32_t rule)
 struct mqtti_v5_list {
     uint32_t place;   /* MQTTI_V5_IN_ of the packet or the will */
     uint32_t refused; /* MQTT_V5_WITHOUT of one that the packet can have, but not from this side */
-    uint32_t seen;    /* MQTT_V5_WITHOUT of the refused one, and of each property that is there */
+    uint32_t seen;    /* MQTT_V5_WITHOUT of each property that is there, and of the refused one */
     uint32_t length;  /* what an encoder has measured */
 };
 
@@ -3353,7 +3354,6 @@ MQTTI_SHARED void mqtti_v5_write_value(struct mqtti_writer *writer,
         mqtti_v5_write_number(writer, property->as.number, rule);
         return;
     }
-    /* [MQTT-3.3.2-13] [MQTT-3.3.2-14] [MQTT-3.3.2-19] and so on */
     if (type == MQTTI_V5_PAIR) {
         mqtti_write_field(writer, property->as.pair.name.data, property->as.pair.name.length,
                           MQTTI_STRING);
@@ -3363,10 +3363,10 @@ MQTTI_SHARED void mqtti_v5_write_value(struct mqtti_writer *writer,
         mqtti_write_field(writer, property->as.bytes.data, property->as.bytes.length, MQTTI_BINARY);
     } else if (type == MQTTI_V5_TOPIC) {
         mqtti_write_field(writer, property->as.string.data, property->as.string.length,
-                          MQTTI_TOPIC_NAME);
+                          MQTTI_TOPIC_NAME); /* [MQTT-3.3.2-13] [MQTT-3.3.2-14] */
     } else {
         mqtti_write_field(writer, property->as.string.data, property->as.string.length,
-                          MQTTI_STRING);
+                          MQTTI_STRING); /* [MQTT-3.3.2-19] and so on */
     }
 }
 
@@ -3443,7 +3443,7 @@ static inline void mqtti_v5_set_properties(struct mqtt_v5_properties *properties
     properties->without = 0;
 }
 
-/* Reads a property length and the properties. Returns MQTT_V5_WITHOUT of each, or a status. */
+/* Reads a property length and the properties. Returns `seen` of the list, or a status. */
 MQTTI_INLINE int32_t mqtti_v5_read_list(struct mqtti_reader *reader, unsigned packet,
                                         unsigned senders, struct mqtt_v5_properties *properties)
 {
@@ -3639,7 +3639,7 @@ MQTTI_ASIDE uint8_t *mqtti_v5_put_received(uint8_t *at, const struct mqtt_v5_pro
     return writer.at;
 }
 
-/* As mqtti_v5_put_received. Most properties that are sent have not been received. */
+/* Writes properties that have been checked, without their length. Most are not received ones. */
 MQTTI_SHARED uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_properties *properties)
 {
     const struct mqtt_v5_property *property = properties->list;
@@ -3653,7 +3653,7 @@ MQTTI_SHARED uint8_t *mqtti_v5_put_list(uint8_t *at, const struct mqtt_v5_proper
     return writer.at;
 }
 
-/* The same two functions, out of line. */
+/* mqtti_v5_measure_list and mqtti_v5_put_list, out of line. */
 MQTTI_ASIDE int32_t mqtti_v5_measure_some(struct mqtti_v5_list *list,
                                           const struct mqtt_v5_properties *properties,
                                           int32_t status)

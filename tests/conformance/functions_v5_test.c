@@ -109,7 +109,7 @@ struct publish_header_case {
     int32_t status;
 };
 
-/* With how many bytes an error is told, of packets that may be longer. */
+/* Beginnings of packets. The error is returned as soon as all of these bytes are there. */
 static const struct publish_header_case publish_headers[] = {
     {"30 01", MQTT_ERROR_REMAINING_LENGTH},
     {"30 80 00", MQTT_ERROR_INTEGER_NOT_SHORTEST},

@@ -11,8 +11,7 @@ SLOW = [
     "mqtti_write_list",
     "mqtti_encode_list",
 ]
-# WP's strategies. Goals about the bits of a sum need a range for each bit. A shift is looked at for
-# each number of bits.
+# WP's strategies: goals about the bits of a sum need a range for each bit.
 BITS = "wp:bitrange,wp:bitshift,wp:split"
 STRATEGIES = {
     "mqtti_get_u16": BITS,

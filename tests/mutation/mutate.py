@@ -15,6 +15,7 @@ version of it is tried in other places.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -312,10 +313,10 @@ def main():
     survivors = [mutant for mutant, outcome in tried if outcome is None]
     keys = {mutant.key() for mutant in survivors}
     unexplained = [mutant for mutant in survivors if mutant.key() not in reasons]
-    tried_keys = {mutant.key() for mutant, _ in tried}
-    every_key = {mutant.key() for mutant in everything}
-    idle = [key for key in reasons
-            if key not in every_key or (key in tried_keys and key not in keys)]
+    # The same line can stand in a function twice, and only one change of it survive.
+    places = collections.Counter(mutant.key() for mutant in everything)
+    looked_at = collections.Counter(mutant.key() for mutant in chosen)
+    idle = [key for key in reasons if looked_at[key] == places[key] and key not in keys]
     for function, old, new in idle:
         print("no survivor, but explained:\nin: %s\nold: %s\nnew: %s\n" % (function, old, new))
     print("%s: %d of %d changes tried, %d noticed, %d survive, of which %d are explained" % (

@@ -162,11 +162,11 @@ static int32_t check_number(const uint8_t *bytes, size_t left, unsigned id, bool
     const enum mqtt_write_kind kind = mqtt_write_kind_of(id);
     const bool is_integer = kind == MQTT_WRITE_INTEGER;
     uint32_t number = 0;
-    size_t i;
+    size_t i = 0;
 
     *size = (size_t)kind;
     if (is_integer) {
-        for (i = 0; i < left && i < 4 && bytes[i] >= 128; i++)
+        for (; i < left && i < 4 && bytes[i] >= 128; i++)
             number += (bytes[i] - 128u) << 7 * i;
         if (i == 4)
             return MQTT_ERROR_INTEGER_TOO_LONG;

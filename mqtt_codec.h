@@ -3300,7 +3300,8 @@ static inline int32_t mqtti_v5_read_number(struct mqtti_reader *reader, unsigned
     else if (type == MQTTI_V5_TWO_BYTES)
         *number = mqtti_get_u16(reader->at);
     else
-        *number = (uint32_t)65536 * mqtti_get_u16(reader->at) + mqtti_get_u16(reader->at + 2);
+        *number = (uint32_t)reader->at[0] << 24 | (uint32_t)reader->at[1] << 16 |
+                  (uint32_t)reader->at[2] << 8 | reader->at[3];
     mqtti_skip(reader, type);
     return 0;
 }
@@ -4028,8 +4029,7 @@ static inline int32_t mqtti_v5_read_connect_fields(struct mqtti_reader *reader,
     int32_t status = mqtti_v5_read_connect_header(reader, connect);
 
     if (status == 0)
-        status =
-            mqtti_v5_read_properties(reader, MQTT_V5_CONNECT, MQTTI_CLIENT, &connect->properties);
+        status = mqtti_v5_read_list(reader, MQTT_V5_CONNECT, MQTTI_CLIENT, &connect->properties);
     if (status < 0)
         return status;
     if (mqtti_v5_lacks_method((uint32_t)status))
@@ -4052,15 +4052,12 @@ static inline int32_t mqtti_v5_read_connect_fields(struct mqtti_reader *reader,
     return reader->left > 0 ? MQTT_ERROR_TRAILING_BYTES : 0; /* 3.1.3 */
 }
 
-MQTTI_ASIDE int32_t mqtti_v5_read_connect(struct mqtti_reader *reader,
-                                          struct mqtt_v5_connect *connect)
+MQTTI_ASIDE int32_t mqtti_v5_decode_connect(struct mqtt_v5_packet *packet, struct mqtti_reader body,
+                                            size_t size)
 {
-    struct mqtti_reader copy = {reader->at, reader->left}; /* can be in registers */
-    const int32_t status = mqtti_v5_read_connect_fields(&copy, connect);
+    const int32_t status = mqtti_v5_read_connect_fields(&body, &packet->as.connect);
 
-    reader->at = copy.at;
-    reader->left = copy.left;
-    return status;
+    return mqtti_v5_end_decode(packet, &body, size, status);
 }
 
 /* The connect flags of a packet that has been checked. */
@@ -4215,6 +4212,27 @@ MQTTI_ASIDE int32_t mqtti_v5_end_publish(struct mqtt_v5_packet *packet, struct m
     return mqtti_v5_end_decode(packet, &body, size, result);
 }
 
+/* Reads the remaining length of a packet of which at least four bytes are there. False if it is
+ * wrong, or if the packet has not arrived whole. */
+MQTTI_INLINE bool mqtti_v5_read_usual_length(struct mqtti_reader *body, const uint8_t *bytes,
+                                             size_t length)
+{
+    uint32_t remaining_length = bytes[1];
+    int32_t size = 1;
+
+    if (bytes[1] >= 128 && bytes[2] > 0 && bytes[2] < 128) {
+        remaining_length = remaining_length - 128 + bytes[2] * (uint32_t)128;
+        size = 2;
+    } else if (bytes[1] >= 128) {
+        size = mqtt_v5_decode_integer(&remaining_length, bytes + 1, length - 1);
+        if (size < 0)
+            return false;
+    }
+    body->at = bytes + 1 + size;
+    body->left = (size_t)remaining_length;
+    return length - 1 - (size_t)size >= remaining_length;
+}
+
 /* The usual PUBLISH: it has arrived whole, and its topic name is plain or empty. */
 MQTTI_INLINE int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packet,
                                                    const uint8_t *bytes, size_t length,
@@ -4222,23 +4240,14 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packet
 {
     struct mqtt_v5_publish *const publish = &packet->as.publish;
     const unsigned flags = bytes[0] % 16;
-    struct mqtti_reader reader = {bytes + 2, 0};
-    uint32_t remaining_length = bytes[1];
+    struct mqtti_reader reader = {NULL, 0};
     uint32_t size;
     size_t topic_length;
 
-    if (mqtti_check_publish_flags((uint8_t)flags) != 0)
+    if (mqtti_check_publish_flags((uint8_t)flags) != 0 ||
+        !mqtti_v5_read_usual_length(&reader, bytes, length) || reader.left < 3)
         return 0;
-    if (bytes[1] >= 128) {
-        const int32_t n = mqtt_v5_decode_integer(&remaining_length, bytes + 1, length - 1);
-        if (n < 0)
-            return 0;
-        reader.at = bytes + 1 + n;
-    }
-    size = (uint32_t)(reader.at - bytes) + remaining_length;
-    if (length < size || remaining_length < 3)
-        return 0;
-    reader.left = (size_t)remaining_length;
+    size = (uint32_t)(reader.at - bytes) + (uint32_t)reader.left;
     packet->type = MQTT_V5_PUBLISH;
     mqtti_v5_set_publish_flags(publish, flags);
     topic_length = mqtti_get_u16(reader.at);
@@ -4443,27 +4452,25 @@ static inline int32_t mqtti_v5_read_ack(struct mqtti_reader *reader, unsigned pa
     return mqtti_v5_read_reason(reader, packet, senders, &ack->reason_code, &ack->properties);
 }
 
-/* The usual acknowledgement, without properties: four bytes, or five with a reason code. */
+/* The usual acknowledgement, without properties: four bytes, or five with a reason code. Its first
+ * byte is that of an acknowledgement. */
 MQTTI_INLINE int32_t mqtti_v5_decode_usual_ack(struct mqtt_v5_packet *packet, const uint8_t *bytes,
                                                size_t length, unsigned senders)
 {
     struct mqtt_v5_ack *const ack = &packet->as.ack;
     const unsigned type = bytes[0] / 16u;
-    const int32_t size = 2 + bytes[1];
+    const bool has_code = bytes[1] != 2;
 
-    if (type < MQTT_V5_PUBACK || type > MQTT_V5_PUBCOMP ||
-        bytes[0] % 16u != (type == MQTT_V5_PUBREL ? (unsigned)MQTTI_FLAG_1 : 0u))
-        return 0;
-    if (size < 4 || size > 5 || length < (size_t)size)
+    if (has_code && (bytes[1] != 3 || length < 5))
         return 0;
     packet->type = (enum mqtt_v5_packet_type)type;
     ack->packet_id = mqtti_get_u16(bytes + 2);
-    ack->reason_code = size == 4 ? 0 : bytes[4];
+    ack->reason_code = has_code ? bytes[4] : 0;
     mqtti_v5_set_properties(&ack->properties, NULL, 0);
     if (ack->packet_id == 0 ||
-        (size == 5 && (mqtti_v5_code_senders(type, ack->reason_code) & senders) == 0))
+        (has_code && (mqtti_v5_code_senders(type, ack->reason_code) & senders) == 0))
         return 0;
-    return size;
+    return has_code ? 5 : 4;
 }
 
 /* Most acknowledgements have no more than 3.1.1's. */
@@ -4844,8 +4851,7 @@ static inline int32_t mqtti_v5_read_disconnect(struct mqtti_reader *reader, unsi
  * Any packet
  * ========================================================================================== */
 
-/* Decodes the most frequent packets by a short path. Returns the size of a valid packet. After any
- * other result the general decoder decides. */
+/* Decodes the most frequent packets by a short path. Returns 0 if the general decoder has to decide. */
 MQTTI_INLINE int32_t mqtti_v5_decode_usual(struct mqtt_v5_packet *packet, const uint8_t *bytes,
                                            size_t length, unsigned senders)
 {
@@ -4853,7 +4859,29 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual(struct mqtt_v5_packet *packet, const 
         return 0;
     if (bytes[0] / 16 == MQTT_V5_PUBLISH)
         return mqtti_v5_decode_usual_publish(packet, bytes, length, senders);
-    return mqtti_v5_decode_usual_ack(packet, bytes, length, senders);
+    switch (bytes[0]) {
+    case MQTT_V5_PUBACK * 16:
+    case MQTT_V5_PUBREC * 16:
+    case MQTT_V5_PUBREL * 16 + MQTTI_FLAG_1:
+    case MQTT_V5_PUBCOMP * 16:
+        return mqtti_v5_decode_usual_ack(packet, bytes, length, senders);
+    default:
+        return 0;
+    }
+}
+
+/* A CONNECT that has arrived whole. Returns 0 if the general decoder has to decide. */
+MQTTI_INLINE int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet,
+                                                   const uint8_t *bytes, size_t length)
+{
+    struct mqtti_reader body = {NULL, 0};
+
+    if (MQTTI_FOR_SIZE || length < 4 || bytes[0] != MQTT_V5_CONNECT * 16 ||
+        !mqtti_v5_read_usual_length(&body, bytes, length) ||
+        body.left < MQTTI_CONNECT_HEADER_SIZE + 2)
+        return 0;
+    packet->type = MQTT_V5_CONNECT;
+    return mqtti_v5_decode_connect(packet, body, (size_t)(body.at - bytes) + body.left);
 }
 
 /* What both sides send. */
@@ -4883,8 +4911,6 @@ MQTTI_INLINE int32_t mqtti_v5_read_from_client(struct mqtt_v5_packet *packet,
                                                unsigned senders)
 {
     switch (packet->type) {
-    case MQTT_V5_CONNECT:
-        return mqtti_v5_read_connect(body, &packet->as.connect);
     case MQTT_V5_SUBSCRIBE:
         return mqtti_v5_read_subscribe(body, &packet->as.subscribe);
     case MQTT_V5_UNSUBSCRIBE:
@@ -4917,15 +4943,19 @@ MQTTI_ENTRY int32_t mqtt_v5_decode(struct mqtt_v5_packet *packet, const void *by
     const unsigned senders = MQTTI_CLIENT | MQTTI_SERVER;
     const uint8_t *const at = (const uint8_t *)bytes;
     struct mqtti_reader body;
-    int32_t result = mqtti_v5_decode_usual(packet, at, length, senders);
+    int32_t result = mqtti_v5_decode_usual_connect(packet, at, length);
     size_t size;
 
+    if (result == 0)
+        result = mqtti_v5_decode_usual(packet, at, length, senders);
     if (result != 0)
         return result;
     result = mqtti_v5_begin_decode(packet, &body, at, length, senders);
     if (result < 0)
         return result;
     size = (size_t)result + body.left;
+    if (packet->type == MQTT_V5_CONNECT)
+        return mqtti_v5_decode_connect(packet, body, size);
     if ((mqtti_v5_type_rules(packet->type) & MQTTI_CLIENT) != 0)
         result = mqtti_v5_read_from_client(packet, &body, at[0], senders);
     else
@@ -4938,15 +4968,19 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_from_client(struct mqtt_v5_packet *packet, co
 {
     const uint8_t *const at = (const uint8_t *)bytes;
     struct mqtti_reader body;
-    int32_t result = mqtti_v5_decode_usual(packet, at, length, MQTTI_CLIENT);
+    int32_t result = mqtti_v5_decode_usual_connect(packet, at, length);
     size_t size;
 
+    if (result == 0)
+        result = mqtti_v5_decode_usual(packet, at, length, MQTTI_CLIENT);
     if (result != 0)
         return result;
     result = mqtti_v5_begin_decode(packet, &body, at, length, MQTTI_CLIENT);
     if (result < 0)
         return result;
     size = (size_t)result + body.left;
+    if (packet->type == MQTT_V5_CONNECT)
+        return mqtti_v5_decode_connect(packet, body, size);
     result = mqtti_v5_read_from_client(packet, &body, at[0], MQTTI_CLIENT);
     return mqtti_v5_end_decode(packet, &body, size, result);
 }

@@ -593,20 +593,18 @@ static inline int32_t mqtti_v5_read_will(struct mqtti_reader *reader, struct mqt
 static inline int32_t mqtti_v5_read_connect_fields(struct mqtti_reader *reader,
                                                    struct mqtt_v5_connect *connect);
 
-/*@ requires v5_is_body(reader) && reader->left >= 12;
-    requires \valid(connect) && \separated(reader, connect);
-    requires \separated(connect, reader->at - 1 + (0 .. reader->left));
-    assigns reader->at, reader->left, *connect;
+/*@ requires \valid(packet) && body.left >= 12;
+    requires readable(body.at - 1, body.left + 1) && body.left <= MQTT_REMAINING_LENGTH_MAX;
+    requires \separated(packet, body.at - 1 + (0 .. body.left));
+    requires body.left + 2 <= size <= MQTT_REMAINING_LENGTH_MAX + 5;
+    assigns packet->error_offset, packet->as.connect;
     exits \false;
-    ensures is_v5_checked(\result);
-    ensures reader->left <= \old(reader->left) + 1;
-    ensures \object_pointer(reader->at);
-    ensures \base_addr(reader->at) == \base_addr(\old(reader->at));
-    ensures \result == 0 ==> reader->left == 0;
-    V5_CONNECT_WITHIN(\result == 0, connect, \old(reader->at), \old(reader->left))
+    ensures \result == size || is_v5_status(\result);
+    ensures \result < 0 ==> packet->error_offset <= size;
+    V5_CONNECT_WITHIN(\result > 0, &packet->as.connect, body.at, body.left)
 */
-static inline int32_t mqtti_v5_read_connect(struct mqtti_reader *reader,
-                                            struct mqtt_v5_connect *connect);
+static inline int32_t mqtti_v5_decode_connect(struct mqtt_v5_packet *packet,
+                                              struct mqtti_reader body, size_t size);
 
 /* 3.2 CONNACK */
 
@@ -704,6 +702,19 @@ static inline int32_t mqtti_v5_read_publish(struct mqtti_reader *reader,
 static inline int32_t mqtti_v5_end_publish(struct mqtt_v5_packet *packet, struct mqtti_reader body,
                                            size_t size, unsigned senders);
 
+/*@ requires \valid(body) && readable(bytes, length) && length >= 4;
+    requires \separated(body, bytes + (0 .. length - 1));
+    assigns *body;
+    exits \false;
+    ensures is_bool(\result);
+    ensures \result != 0 ==> body->at == bytes + 2 || body->at == bytes + 3 ||
+                             body->at == bytes + 4 || body->at == bytes + 5;
+    ensures \result != 0 ==> body->left <= MQTT_REMAINING_LENGTH_MAX;
+    ensures \result != 0 ==> body->at - bytes + body->left <= length;
+*/
+static inline bool mqtti_v5_read_usual_length(struct mqtti_reader *body, const uint8_t *bytes,
+                                              size_t length);
+
 /*@ requires \valid(packet) && readable(bytes, length) && length >= 4;
     requires \separated(packet, bytes + (0 .. length - 1));
     assigns packet->error_offset, packet->type, packet->as.publish;
@@ -784,10 +795,12 @@ static inline int32_t mqtti_v5_read_ack(struct mqtti_reader *reader, unsigned pa
 
 /*@ requires \valid(packet) && readable(bytes, length) && length >= 4;
     requires \separated(packet, bytes + (0 .. length - 1));
+    requires MQTT_V5_PUBACK * 16 <= bytes[0] < MQTT_V5_SUBSCRIBE * 16;
     assigns packet->type, packet->as.ack;
     exits \false;
     ensures 0 <= \result <= 5 && \result <= length;
-    ensures \result > 0 ==> v5_is_ack(packet->type) && packet->as.ack.packet_id != 0;
+    ensures \result > 0 ==> packet->type == bytes[0] / 16;
+    ensures \result > 0 ==> packet->as.ack.packet_id != 0;
     ensures \result > 0 ==> v5_properties_within(&packet->as.ack.properties, bytes, \result);
 */
 static inline int32_t mqtti_v5_decode_usual_ack(struct mqtt_v5_packet *packet, const uint8_t *bytes,
@@ -1010,9 +1023,21 @@ static inline int32_t mqtti_v5_read_disconnect(struct mqtti_reader *reader, unsi
       (packet->type == MQTT_V5_PUBLISH ==> flags / MQTTI_PUBLISH_QOS_1 % 4 != 3);
 */
 
+/*@ requires \valid(packet) && readable(bytes, length) && length >= 4;
+    requires \separated(packet, bytes + (0 .. length - 1));
+    assigns packet->error_offset, packet->type, packet->as.connect;
+    exits \false;
+    ensures 0 <= \result <= length || is_v5_status(\result);
+    ensures \result < 0 ==> packet->error_offset <= length;
+    ensures \result > 0 ==> packet->type == MQTT_V5_CONNECT;
+    V5_CONNECT_WITHIN(\result > 0, &packet->as.connect, bytes, \result)
+*/
+static inline int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet,
+                                                    const uint8_t *bytes, size_t length);
+
 /*@ requires \valid(packet) && readable(bytes, length);
     requires \separated(packet, bytes + (0 .. length - 1));
-    assigns packet->error_offset, packet->type, packet->as.publish, packet->as.ack;
+    assigns packet->error_offset, packet->type, packet->as;
     exits \false;
     ensures 0 <= \result <= length || is_v5_status(\result);
     ensures \result < 0 ==> packet->error_offset <= length;
@@ -1036,6 +1061,7 @@ static inline int32_t mqtti_v5_read_from_both(struct mqtt_v5_packet *packet,
 
 /*@ requires v5_can_decode(packet, body, flags);
     requires !v5_only_server(packet->type) || packet->type == MQTT_V5_PINGRESP;
+    requires packet->type != MQTT_V5_CONNECT;
     assigns body->at, body->left, packet->as;
     exits \false;
     ensures \result >= 0 || is_v5_status(\result);

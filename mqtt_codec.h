@@ -3194,10 +3194,15 @@ static inline unsigned mqtti_v5_type(uint32_t rule)
     return (unsigned)(rule / MQTTI_V5_TYPE_1);
 }
 
+static inline uint32_t mqtti_v5_numbered_bit(uint32_t number)
+{
+    return (uint32_t)1 << number;
+}
+
 /* MQTT_V5_WITHOUT of the property. */
 static inline uint32_t mqtti_v5_bit(uint32_t rule)
 {
-    return (uint32_t)1 << rule / MQTTI_V5_BIT_1 % 32;
+    return mqtti_v5_numbered_bit(rule / MQTTI_V5_BIT_1 % 32);
 }
 
 /* A list of properties: what it can have, and what is known of it so far. */

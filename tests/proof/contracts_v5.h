@@ -180,6 +180,20 @@ static inline unsigned mqtti_v5_type(uint32_t rule);
 static inline void mqtti_v5_begin_list(struct mqtti_v5_list *list, unsigned packet,
                                        unsigned senders);
 
+/* Its value in each case: no prover finds a bound of 1 << number. */
+/* clang-format off */
+#define V5_BIT(n)  ensures number == n ==> \result == 1 << (n);
+#define V5_BITS(n) V5_BIT(n) V5_BIT(n + 1) V5_BIT(n + 2) V5_BIT(n + 3)
+/* clang-format on */
+
+/*@ requires number < 32;
+    assigns \nothing;
+    exits \false;
+    V5_BITS(0) V5_BITS(4) V5_BITS(8) V5_BITS(12)
+    V5_BITS(16) V5_BITS(20) V5_BITS(24) V5_BITS(28)
+*/
+static inline uint32_t mqtti_v5_numbered_bit(uint32_t number);
+
 /*@ requires has_v5_bit(rule);
     assigns \nothing;
     exits \false;

@@ -5157,6 +5157,20 @@ struct mqtti_v5_clause {
     const char *clause;
 };
 
+/* The row that is about this status in this packet, or `count` if none is. */
+static inline unsigned mqtti_v5_clause_row(const struct mqtti_v5_clause *rows, unsigned count,
+                                           int32_t status, enum mqtt_v5_packet_type type)
+{
+    unsigned i = 0;
+
+    /*@ loop invariant 0 <= i <= count;
+        loop assigns i;
+        loop variant count - i; */
+    while (i < count && (rows[i].status != status || rows[i].type != type))
+        i++;
+    return i;
+}
+
 MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_type type)
 {
     static const struct mqtti_v5_clause clauses[] = {
@@ -5203,17 +5217,10 @@ MQTTI_API const char *mqtt_v5_status_clause(int32_t status, enum mqtt_v5_packet_
     };
     /* The rows of PROPERTY_TWICE are those of PROPERTY_VALUE too. */
     const int32_t wanted = status == MQTT_ERROR_PROPERTY_VALUE ? MQTT_ERROR_PROPERTY_TWICE : status;
-    const size_t count = sizeof clauses / sizeof clauses[0];
-    size_t i;
+    const unsigned count = sizeof clauses / sizeof clauses[0];
+    const unsigned row = mqtti_v5_clause_row(clauses, count, wanted, type);
 
-    /*@ loop invariant 0 <= i <= count;
-        loop assigns i;
-        loop variant count - i; */
-    for (i = 0; i < count; i++) {
-        if (clauses[i].status == wanted && clauses[i].type == type)
-            return clauses[i].clause;
-    }
-    return mqtti_v5_explain(status)->clause;
+    return row < count ? clauses[row].clause : mqtti_v5_explain(status)->clause;
 }
 
 MQTTI_API const char *mqtt_v5_packet_type_name(enum mqtt_v5_packet_type type)

@@ -1500,6 +1500,14 @@ const char *mqtt_v5_status_message(int32_t status);
 */
 int32_t mqtt_v5_reason_code_for(int32_t status);
 
+/*@ requires \valid_read(rows + (0 .. count - 1));
+    assigns \nothing;
+    exits \false;
+    ensures \result <= count;
+*/
+static inline unsigned mqtti_v5_clause_row(const struct mqtti_v5_clause *rows, unsigned count,
+                                           int32_t status, enum mqtt_v5_packet_type type);
+
 /*@ assigns \nothing;
     exits \false;
 */

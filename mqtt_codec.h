@@ -3390,50 +3390,56 @@ MQTTI_INLINE bool mqtti_v5_is_left_out(uint32_t rule, uint32_t place, uint32_t w
     return without != 0 && (rule & place) != 0 && (without & mqtti_v5_bit(rule)) != 0;
 }
 
-/* Checks properties up to the end of `reader`. An error leaves it at the property that it is about.
- * Takes what is left out from the length of the list. */
+/* Checks the property at the start of `reader`. An error leaves `reader` there. Takes what is left out
+ * from the length of the list. */
+MQTTI_INLINE int32_t mqtti_v5_check_property(struct mqtti_reader *reader,
+                                             struct mqtti_v5_list *list, uint32_t without)
+{
+    const uint8_t *const start = reader->at;
+    const uint32_t rule = mqtti_v5_rule(start[0]);
+    const unsigned type = mqtti_v5_type(rule);
+    const bool is_left_out = mqtti_v5_is_left_out(rule, list->place, without);
+    struct mqtt_v5_property property;
+    int32_t status = 0;
+
+    if (!is_left_out) {
+        property.as.pair.name.data = NULL; /* else GCC warns falsely */
+        property.as.pair.name.length = 0;
+        property.as.pair.value = property.as.pair.name;
+        status = mqtti_v5_check_rule(list, rule);
+    }
+    mqtti_skip(reader, 1);
+    if (status == 0)
+        status = mqtti_v5_read_value(reader, type, &property);
+    if (is_left_out) {
+        list->length -= (uint32_t)(reader->at - start);
+    } else if (status == 0 && type == MQTTI_V5_INTEGER && reader->at[-1] == 0 &&
+               reader->at - start > 2) {
+        status = MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
+    } else if (status == 0) {
+        struct mqtti_writer writer = {NULL, 0, 0};
+        mqtti_v5_write_value(&writer, &property, rule);
+        status = writer.status;
+    }
+    /*@ assert reader->at - start == \at(reader->left, Pre) - reader->left; */
+    if (status != 0)
+        mqtti_v5_back(reader, start);
+    return status;
+}
+
+/* Checks properties up to the end of `reader`. */
 MQTTI_SHARED int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,
                                                struct mqtti_v5_list *list, uint32_t without)
 {
-    /*@ loop invariant reader->left <= \at(reader->left, LoopEntry) && list->seen <= INT32_MAX;
-        loop invariant reader->at ==
-          \at(reader->at, LoopEntry) + (\at(reader->left, LoopEntry) - reader->left);
+    /*@ loop invariant reader->left <= \at(reader->left, Pre) && reader->at ==
+          \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left);
+        loop invariant list->seen <= INT32_MAX;
         loop assigns reader->at, reader->left, list->seen, list->length;
         loop variant reader->left; */
     while (reader->left > 0) {
-        const uint8_t *const start = reader->at;
-        const uint32_t rule = mqtti_v5_rule(start[0]);
-        const unsigned type = mqtti_v5_type(rule);
-        const bool is_left_out = mqtti_v5_is_left_out(rule, list->place, without);
-        struct mqtt_v5_property property;
-        struct mqtti_writer writer = {NULL, 0, 0};
-
-        if (is_left_out) {
-            mqtti_skip(reader, 1);
-            writer.status = mqtti_v5_read_value(reader, type, &property);
-            list->length -= (uint32_t)(reader->at - start);
-        } else {
-            property.as.pair.name.data = NULL; /* else GCC warns falsely */
-            property.as.pair.name.length = 0;
-            property.as.pair.value = property.as.pair.name;
-            writer.status = mqtti_v5_check_rule(list, rule);
-            mqtti_skip(reader, 1);
-            if (writer.status == 0)
-                writer.status = mqtti_v5_read_value(reader, type, &property);
-            if (writer.status == 0 && type == MQTTI_V5_INTEGER && reader->at[-1] == 0 &&
-                reader->at - start > 2)
-                writer.status = MQTT_ERROR_INTEGER_NOT_SHORTEST; /* [MQTT-1.5.5-1] */
-            if (writer.status == 0)
-                mqtti_v5_write_value(&writer, &property, rule);
-        }
-        if (writer.status < 0) {
-            /*@ assert reader->at == start + (\at(reader->left, LoopCurrent) - reader->left); */
-            mqtti_v5_back(reader, start);
-            /*@ assert reader->at == start && reader->left == \at(reader->left, LoopCurrent); */
-            /*@ assert reader->left <= \at(reader->left, Pre) && reader->at ==
-                  \at(reader->at, Pre) + (\at(reader->left, Pre) - reader->left); */
-            return writer.status;
-        }
+        const int32_t status = mqtti_v5_check_property(reader, list, without);
+        if (status != 0)
+            return status;
     }
     return 0;
 }

@@ -321,12 +321,24 @@ static inline bool mqtti_v5_is_left_out(uint32_t rule, uint32_t place, uint32_t 
 
 /*@ requires \valid(reader) && \valid(list) && \separated(reader, list);
     requires readable(reader->at, reader->left) && is_v5_list(list);
-    requires reader->left <= MQTT_REMAINING_LENGTH_MAX;
+    requires 0 < reader->left <= MQTT_REMAINING_LENGTH_MAX;
     assigns reader->at, reader->left, list->seen, list->length;
     exits \false;
     ensures is_v5_checked(\result) && list->seen <= INT32_MAX;
     ensures cases: advanced{Pre, Post}(reader);
-    ensures cases: readable(reader->at, reader->left);
+    ensures \result == 0 ==> reader->left < \old(reader->left);
+*/
+static inline int32_t mqtti_v5_check_property(struct mqtti_reader *reader,
+                                              struct mqtti_v5_list *list, uint32_t without);
+
+/*@ requires \valid(reader) && \valid(list) && \separated(reader, list);
+    requires readable(reader->at, reader->left) && is_v5_list(list);
+    requires reader->left <= MQTT_REMAINING_LENGTH_MAX;
+    assigns reader->at, reader->left, list->seen, list->length;
+    exits \false;
+    ensures is_v5_checked(\result) && list->seen <= INT32_MAX;
+    ensures advanced{Pre, Post}(reader);
+    ensures readable(reader->at, reader->left);
     ensures \result == 0 ==> reader->left == 0;
 */
 static inline int32_t mqtti_v5_check_properties(struct mqtti_reader *reader,

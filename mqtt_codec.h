@@ -4223,10 +4223,10 @@ MQTTI_ASIDE int32_t mqtti_v5_end_publish(struct mqtt_v5_packet *packet, struct m
     return mqtti_v5_end_decode(packet, &body, size, result);
 }
 
-/* Reads the remaining length of a packet of which at least four bytes are there. False if it is
- * wrong, or if the packet has not arrived whole. */
-MQTTI_INLINE bool mqtti_v5_read_usual_length(struct mqtti_reader *body, const uint8_t *bytes,
-                                             size_t length)
+/* Reads the remaining length of a packet of which at least four bytes are there. Returns the size of
+ * the packet, or 0 if it has not arrived whole, or its remaining length is wrong. */
+MQTTI_INLINE uint32_t mqtti_v5_begin_usual(struct mqtti_reader *body, const uint8_t *bytes,
+                                           size_t length)
 {
     uint32_t remaining_length = bytes[1];
     int32_t size = 1;
@@ -4237,11 +4237,38 @@ MQTTI_INLINE bool mqtti_v5_read_usual_length(struct mqtti_reader *body, const ui
     } else if (bytes[1] >= 128) {
         size = mqtt_v5_decode_integer(&remaining_length, bytes + 1, length - 1);
         if (size < 0)
-            return false;
+            return 0;
     }
     body->at = bytes + 1 + size;
     body->left = (size_t)remaining_length;
-    return length - 1 - (size_t)size >= remaining_length;
+    return length - 1 - (size_t)size < remaining_length ? 0 : 1 + (uint32_t)size + remaining_length;
+}
+
+/* Reads a usual PUBLISH up to its properties. False if the topic name is not plain. */
+MQTTI_INLINE bool mqtti_v5_read_usual_publish(struct mqtti_reader *reader,
+                                              struct mqtt_v5_publish *publish, unsigned flags)
+{
+    const size_t topic_length = mqtti_get_u16(reader->at);
+
+    mqtti_v5_set_publish_flags(publish, flags);
+    mqtti_skip(reader, 2);
+    if (topic_length > reader->left ||
+        (topic_length > 0 &&
+         mqtti_left_to_check(reader->at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0))
+        return false;
+    publish->topic.data = (const char *)reader->at;
+    publish->topic.length = topic_length;
+    mqtti_skip(reader, topic_length);
+    publish->packet_id = 0;
+    if (mqtti_publish_qos(flags) != 0) {
+        if (reader->left < 3) /* also for the property length */
+            return false;
+        publish->packet_id = mqtti_get_u16(reader->at);
+        if (publish->packet_id == 0)
+            return false;
+        mqtti_skip(reader, 2);
+    }
+    return true;
 }
 
 /* The usual PUBLISH: it has arrived whole, and its topic name is plain or empty. */
@@ -4252,34 +4279,14 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packet
     struct mqtt_v5_publish *const publish = &packet->as.publish;
     const unsigned flags = bytes[0] % 16;
     struct mqtti_reader reader = {NULL, 0};
-    uint32_t size;
-    size_t topic_length;
+    const uint32_t size = mqtti_v5_begin_usual(&reader, bytes, length);
 
-    if (mqtti_check_publish_flags((uint8_t)flags) != 0 ||
-        !mqtti_v5_read_usual_length(&reader, bytes, length) || reader.left < 3)
+    if (size == 0 || reader.left < 3 || mqtti_check_publish_flags((uint8_t)flags) != 0)
         return 0;
-    size = (uint32_t)(reader.at - bytes) + (uint32_t)reader.left;
     packet->type = MQTT_V5_PUBLISH;
-    mqtti_v5_set_publish_flags(publish, flags);
-    topic_length = mqtti_get_u16(reader.at);
-    mqtti_skip(&reader, 2);
-    if (topic_length > reader.left ||
-        (topic_length > 0 &&
-         mqtti_left_to_check(reader.at, topic_length, mqtti_low(MQTTI_TOPIC_NAME)) != 0))
+    if (!mqtti_v5_read_usual_publish(&reader, publish, flags))
         return 0;
-    publish->topic.data = (const char *)reader.at;
-    publish->topic.length = topic_length;
-    mqtti_skip(&reader, topic_length);
-    publish->packet_id = 0;
-    if (mqtti_publish_qos(flags) != 0) {
-        if (reader.left < 3) /* also for the property length */
-            return 0;
-        publish->packet_id = mqtti_get_u16(reader.at);
-        if (publish->packet_id == 0)
-            return 0;
-        mqtti_skip(&reader, 2);
-    }
-    if (topic_length == 0 || reader.left == 0 || reader.at[0] != 0)
+    if (publish->topic.length == 0 || reader.left == 0 || reader.at[0] != 0)
         return mqtti_v5_end_publish(packet, reader, (size_t)size, senders);
     mqtti_skip(&reader, 1);
     mqtti_v5_set_properties(&publish->properties, NULL, 0);
@@ -4886,13 +4893,15 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet
                                                    const uint8_t *bytes, size_t length)
 {
     struct mqtti_reader body = {NULL, 0};
+    uint32_t size;
 
-    if (MQTTI_FOR_SIZE || length < 4 || bytes[0] != MQTT_V5_CONNECT * 16 ||
-        !mqtti_v5_read_usual_length(&body, bytes, length) ||
-        body.left < MQTTI_CONNECT_HEADER_SIZE + 2)
+    if (MQTTI_FOR_SIZE || length < 4 || bytes[0] != MQTT_V5_CONNECT * 16)
+        return 0;
+    size = mqtti_v5_begin_usual(&body, bytes, length);
+    if (size == 0 || body.left < MQTTI_CONNECT_HEADER_SIZE + 2)
         return 0;
     packet->type = MQTT_V5_CONNECT;
-    return mqtti_v5_decode_connect(packet, body, (size_t)(body.at - bytes) + body.left);
+    return mqtti_v5_decode_connect(packet, body, (size_t)size);
 }
 
 /* What both sides send. */

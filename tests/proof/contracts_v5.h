@@ -732,14 +732,31 @@ static inline int32_t mqtti_v5_end_publish(struct mqtt_v5_packet *packet, struct
     requires \separated(body, bytes + (0 .. length - 1));
     assigns *body;
     exits \false;
-    ensures is_bool(\result);
-    ensures \result != 0 ==> body->at == bytes + 2 || body->at == bytes + 3 ||
-                             body->at == bytes + 4 || body->at == bytes + 5;
+    ensures \result <= length;
     ensures \result != 0 ==> body->left <= MQTT_REMAINING_LENGTH_MAX;
-    ensures \result != 0 ==> body->at - bytes + body->left <= length;
+    ensures \result != 0 ==> body->left + 2 <= \result <= body->left + 5;
+    ensures \result != 0 ==> body->at == bytes + (\result - body->left);
 */
-static inline bool mqtti_v5_read_usual_length(struct mqtti_reader *body, const uint8_t *bytes,
-                                              size_t length);
+static inline uint32_t mqtti_v5_begin_usual(struct mqtti_reader *body, const uint8_t *bytes,
+                                            size_t length);
+
+/*@ requires \valid(reader) && readable(reader->at, reader->left) && 3 <= reader->left;
+    requires \valid(publish) && \separated(reader, publish);
+    requires \separated(publish, reader->at + (0 .. reader->left - 1));
+    requires flags <= 255 && flags / MQTTI_PUBLISH_QOS_1 % 4 != 3;
+    assigns *reader, publish->qos, publish->dup, publish->retain, publish->packet_id,
+            publish->topic;
+    exits \false;
+    ensures is_bool(\result) && advanced{Pre, Post}(reader);
+    ensures readable(reader->at, reader->left);
+    ensures \result != 0 ==> publish->qos <= 2;
+    ensures \result != 0 ==> is_bool(publish->dup) && is_bool(publish->retain);
+    ensures \result != 0 ==> (publish->packet_id == 0 <==> publish->qos == 0);
+    ensures \result != 0 ==> (uint8_t *)publish->topic.data == \old(reader->at) + 2;
+    ensures \result != 0 ==> reader->left + 2 + publish->topic.length <= \old(reader->left);
+*/
+static inline bool mqtti_v5_read_usual_publish(struct mqtti_reader *reader,
+                                               struct mqtt_v5_publish *publish, unsigned flags);
 
 /*@ requires \valid(packet) && readable(bytes, length) && length >= 4;
     requires \separated(packet, bytes + (0 .. length - 1));
@@ -1049,7 +1066,7 @@ static inline int32_t mqtti_v5_read_disconnect(struct mqtti_reader *reader, unsi
       (packet->type == MQTT_V5_PUBLISH ==> flags / MQTTI_PUBLISH_QOS_1 % 4 != 3);
 */
 
-/*@ requires \valid(packet) && readable(bytes, length) && length >= 4;
+/*@ requires \valid(packet) && readable(bytes, length);
     requires \separated(packet, bytes + (0 .. length - 1));
     assigns packet->error_offset, packet->type, packet->as.connect;
     exits \false;

@@ -3402,12 +3402,11 @@ MQTTI_INLINE int32_t mqtti_v5_check_property(struct mqtti_reader *reader,
     struct mqtt_v5_property property;
     int32_t status = 0;
 
-    if (!is_left_out) {
-        property.as.pair.name.data = NULL; /* else GCC warns falsely */
-        property.as.pair.name.length = 0;
-        property.as.pair.value = property.as.pair.name;
+    property.as.pair.name.data = NULL; /* else GCC warns falsely */
+    property.as.pair.name.length = 0;
+    property.as.pair.value = property.as.pair.name;
+    if (!is_left_out)
         status = mqtti_v5_check_rule(list, rule);
-    }
     mqtti_skip(reader, 1);
     if (status == 0)
         status = mqtti_v5_read_value(reader, type, &property);

@@ -4294,37 +4294,30 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packet
     return (int32_t)size;
 }
 
-/* Returns the number of bytes between the fixed header and the payload of a PUBLISH, all of which are
- * in `reader`, or a status. */
-static inline int32_t mqtti_v5_size_before_payload(const struct mqtti_reader *reader,
-                                                   const struct mqtt_v5_fixed_header *header)
+/* Returns the number of bytes between the fixed header and the payload of a PUBLISH, of which `reader`
+ * has those that are there. UINT32_MAX: more bytes are needed to know it. */
+static inline uint32_t mqtti_v5_size_before_payload(const struct mqtti_reader *reader,
+                                                    const struct mqtt_v5_fixed_header *header,
+                                                    uint16_t topic_length)
 {
-    uint32_t needed;
+    uint32_t needed = 2u + (uint32_t)topic_length;
     uint32_t list_length;
-    int32_t status;
+    int32_t size;
 
-    if (reader->left < 2)
-        return MQTT_PACKET_INCOMPLETE;
-    needed = 2u + (uint32_t)mqtti_get_u16(reader->at);
-    if (needed > header->remaining_length)
-        return MQTT_ERROR_FIELD_PAST_END; /* 1.5.4 */
     if (mqtti_publish_qos(header->flags) != 0)
         needed += 2;
-    if (needed >= header->remaining_length) { /* the packet id or the property length is missing */
-        needed = header->remaining_length;
-    } else {
-        if (reader->left <= needed)
-            return MQTT_PACKET_INCOMPLETE;
-        status = mqtt_v5_decode_integer(&list_length, reader->at + needed,
-                                        (size_t)(reader->left - needed));
-        if (status == MQTT_PACKET_INCOMPLETE && reader->left < header->remaining_length)
-            return MQTT_PACKET_INCOMPLETE;
-        if (status > 0 && list_length <= header->remaining_length - needed - (uint32_t)status)
-            needed += (uint32_t)status + list_length;
-        else /* mqtti_v5_read_publish refuses the property length */
-            needed = (uint32_t)reader->left;
-    }
-    return reader->left < needed ? MQTT_PACKET_INCOMPLETE : (int32_t)needed;
+    if (needed >= header->remaining_length) /* the packet id or the property length is missing */
+        return header->remaining_length;
+    if (reader->left <= needed)
+        return UINT32_MAX;
+    size =
+        mqtt_v5_decode_integer(&list_length, reader->at + needed, (size_t)(reader->left - needed));
+    if (size == MQTT_PACKET_INCOMPLETE && reader->left < header->remaining_length)
+        return UINT32_MAX;
+    if (size < 0 || list_length > header->remaining_length - needed - (uint32_t)size)
+        return (uint32_t)reader->left; /* mqtti_v5_read_publish refuses the property length */
+    /*@ assert needed + size + list_length <= header->remaining_length; */
+    return needed + (uint32_t)size + list_length;
 }
 
 MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publish,
@@ -4333,9 +4326,10 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publis
     const uint8_t *const at = (const uint8_t *)bytes;
     struct mqtt_v5_fixed_header header;
     struct mqtti_reader reader;
+    uint16_t topic_length;
+    uint32_t needed;
     uint32_t payload_length;
     int32_t size;
-    int32_t needed;
     int32_t status;
 
     if (length > 0 && at[0] / 16 != MQTT_V5_PUBLISH)
@@ -4347,9 +4341,14 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publis
     reader.left = length - (size_t)size;
     if (reader.left > header.remaining_length)
         reader.left = (size_t)header.remaining_length;
-    needed = mqtti_v5_size_before_payload(&reader, &header);
-    if (needed < 0)
-        return needed;
+    if (reader.left < 2)
+        return MQTT_PACKET_INCOMPLETE;
+    topic_length = mqtti_get_u16(reader.at);
+    if (2u + (uint32_t)topic_length > header.remaining_length)
+        return MQTT_ERROR_FIELD_PAST_END; /* 1.5.4 */
+    needed = mqtti_v5_size_before_payload(&reader, &header, topic_length);
+    if (reader.left < needed)
+        return MQTT_PACKET_INCOMPLETE;
     reader.left = (size_t)needed;
     status = mqtti_v5_read_publish(&reader, publish, header.flags, MQTTI_CLIENT | MQTTI_SERVER);
     if (status < 0)
@@ -4361,7 +4360,7 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publis
 #endif
     publish->payload.data = NULL;
     publish->payload.length = (size_t)payload_length;
-    return size + needed;
+    return size + (int32_t)needed;
 }
 
 /* `elsewhere` is 0, or the length of a payload that is not written here. */

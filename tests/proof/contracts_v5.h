@@ -773,13 +773,14 @@ static inline int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packe
 
 /*@ requires \valid_read(reader) && \valid_read(header);
     requires readable(reader->at, reader->left);
-    requires reader->left <= header->remaining_length <= MQTT_REMAINING_LENGTH_MAX;
+    requires 2 <= reader->left <= header->remaining_length <= MQTT_REMAINING_LENGTH_MAX;
     assigns \nothing;
     exits \false;
-    ensures 2 <= \result <= reader->left || is_v5_status(\result);
+    ensures 2 <= \result;
 */
-static inline int32_t mqtti_v5_size_before_payload(const struct mqtti_reader *reader,
-                                                   const struct mqtt_v5_fixed_header *header);
+static inline uint32_t mqtti_v5_size_before_payload(const struct mqtti_reader *reader,
+                                                    const struct mqtt_v5_fixed_header *header,
+                                                    uint16_t topic_length);
 
 /*@ requires \valid(publish) && readable((uint8_t *)bytes, length);
     requires \separated(publish, (uint8_t *)bytes + (0 .. length - 1));

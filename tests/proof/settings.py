@@ -74,7 +74,6 @@ NOT_YET = [
     "mqtti_v5_read_connect_fields",
     "mqtti_v5_write_connect",
     "mqtt_v5_encode_connect",
-    "mqtt_v5_decode_publish_header",
     "mqtti_v5_write_publish",
     "mqtti_v5_write_filters",
     "mqtti_v5_encode_filters",

@@ -4301,7 +4301,7 @@ static inline uint32_t mqtti_v5_size_before_payload(const struct mqtti_reader *r
                                                     uint16_t topic_length)
 {
     uint32_t needed = 2u + (uint32_t)topic_length;
-    uint32_t list_length;
+    uint32_t list_length = 0;
     int32_t size;
 
     if (mqtti_publish_qos(header->flags) != 0)
@@ -4353,7 +4353,7 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_publish_header(struct mqtt_v5_publish *publis
     status = mqtti_v5_read_publish(&reader, publish, header.flags, MQTTI_CLIENT | MQTTI_SERVER);
     if (status < 0)
         return status;
-    payload_length = header.remaining_length - (uint32_t)needed;
+    payload_length = header.remaining_length - needed;
 #if SIZE_MAX < 0xFFFFFFFF
     if (payload_length > SIZE_MAX)
         return MQTT_ERROR_PACKET_TOO_LARGE; /* 2.1.4 */

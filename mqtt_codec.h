@@ -2936,27 +2936,33 @@ MQTTI_API bool mqtt_v5_payload_is_utf8(struct mqtt_bytes payload)
     return true;
 }
 
-/* Where FILTER begins in $share/NAME/FILTER; 7 if a filter that begins with "$share/" has not this
- * form, and 0 for any other filter. */
+enum {
+    MQTTI_V5_SHARE_SIZE = 7 /* of "$share/" */
+};
+
+/* Where FILTER begins in $share/NAME/FILTER; MQTTI_V5_SHARE_SIZE if a filter that begins with
+ * "$share/" has not this form, and 0 for any other filter. */
 MQTTI_SHARED size_t mqtti_v5_matched_part(struct mqtt_string filter)
 {
-    static const char prefix[7] = {'$', 's', 'h', 'a', 'r', 'e', '/'};
+    static const char prefix[MQTTI_V5_SHARE_SIZE] = {'$', 's', 'h', 'a', 'r', 'e', '/'};
     size_t i = 0;
 
-    /*@ loop invariant 0 <= i <= 7 && i <= filter.length;
+    /*@ loop invariant 0 <= i <= MQTTI_V5_SHARE_SIZE && i <= filter.length;
         loop assigns i;
-        loop variant 7 - i; */
-    while (i < 7 && i < filter.length && filter.data[i] == prefix[i])
+        loop variant MQTTI_V5_SHARE_SIZE - i; */
+    while (i < MQTTI_V5_SHARE_SIZE && i < filter.length && filter.data[i] == prefix[i])
         i++;
-    if (i < 7)
+    if (i < MQTTI_V5_SHARE_SIZE)
         return 0;
-    /*@ loop invariant 7 <= i <= filter.length;
+    /*@ loop invariant MQTTI_V5_SHARE_SIZE <= i <= filter.length;
         loop assigns i;
         loop variant filter.length - i; */
     while (i < filter.length && filter.data[i] != '/' && filter.data[i] != '+' &&
            filter.data[i] != '#')
         i++;
-    return i > 7 && filter.length - i > 1 && filter.data[i] == '/' ? i + 1 : 7;
+    if (i == MQTTI_V5_SHARE_SIZE || filter.length - i < 2 || filter.data[i] != '/')
+        return MQTTI_V5_SHARE_SIZE;
+    return i + 1;
 }
 
 MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_string *share_name,
@@ -2967,10 +2973,10 @@ MQTTI_API bool mqtt_v5_shared_filter(struct mqtt_string filter, struct mqtt_stri
     share_name->data = filter.data;
     share_name->length = 0;
     *matched = filter;
-    if (start <= 7)
+    if (start <= MQTTI_V5_SHARE_SIZE)
         return false;
-    share_name->data += 7;
-    share_name->length = start - 8;
+    share_name->data += MQTTI_V5_SHARE_SIZE;
+    share_name->length = start - MQTTI_V5_SHARE_SIZE - 1;
     matched->data += start;
     matched->length -= start;
     return true;
@@ -2986,7 +2992,7 @@ MQTTI_ASIDE int32_t mqtti_v5_check_filter(struct mqtt_string filter)
     if (start == 0)
         return mqtti_check_string(s, filter.length, MQTTI_TOPIC_FILTER);
     status = mqtti_check_string(s, filter.length, MQTTI_STRING);
-    if (status == 0 && start == 7)
+    if (status == 0 && start == MQTTI_V5_SHARE_SIZE)
         status = MQTT_ERROR_SHARE_NAME; /* [MQTT-4.8.2-1] [MQTT-4.8.2-2] */
     if (status == 0)
         status = mqtti_check_string(s + start, filter.length - start, MQTTI_TOPIC_FILTER);
@@ -3194,6 +3200,7 @@ static inline unsigned mqtti_v5_type(uint32_t rule)
     return (unsigned)(rule / MQTTI_V5_TYPE_1);
 }
 
+/* A function of its own, so that the proof has the value in each case. */
 static inline uint32_t mqtti_v5_numbered_bit(uint32_t number)
 {
     return (uint32_t)1 << number;
@@ -4543,7 +4550,6 @@ MQTTI_API int32_t mqtt_v5_encode_pubcomp(void *buffer, size_t capacity,
 
 /* Subscription Options [3.8.3.1, Figure 3-20] */
 enum {
-    MQTTI_V5_OPTIONS_QOS_1 = 0x01,
     MQTTI_V5_OPTIONS_NO_LOCAL = 0x04,
     MQTTI_V5_OPTIONS_RETAIN_AS_PUBLISHED = 0x08,
     MQTTI_V5_OPTIONS_RETAIN_HANDLING_1 = 0x10,
@@ -4936,6 +4942,7 @@ MQTTI_INLINE int32_t mqtti_v5_read_from_both(struct mqtt_v5_packet *packet,
     }
 }
 
+/* What a client sends, except CONNECT. */
 MQTTI_INLINE int32_t mqtti_v5_read_from_client(struct mqtt_v5_packet *packet,
                                                struct mqtti_reader *body, unsigned flags,
                                                unsigned senders)

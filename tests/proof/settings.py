@@ -13,6 +13,9 @@ SLOW = [
     "mqtti_v5_check_property",
     "mqtti_v5_decode_usual_publish",
     "mqtt_v5_decode_from_client",
+    "mqtt_v5_decode_from_server",
+    "mqtt_v5_decode",
+    "mqtti_v5_read_connect_fields",
 ]
 # WP's strategies: goals about the bits of a sum need a range for each bit.
 BITS = "wp:bitrange,wp:bitshift,wp:split"

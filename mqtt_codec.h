@@ -4920,6 +4920,16 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet
     return mqtti_v5_decode_connect(packet, body, (size_t)size);
 }
 
+/* As mqtti_v5_decode_usual, and a CONNECT. */
+MQTTI_INLINE int32_t mqtti_v5_decode_usual_from_client(struct mqtt_v5_packet *packet,
+                                                       const uint8_t *bytes, size_t length,
+                                                       unsigned senders)
+{
+    const int32_t result = mqtti_v5_decode_usual_connect(packet, bytes, length);
+
+    return result != 0 ? result : mqtti_v5_decode_usual(packet, bytes, length, senders);
+}
+
 /* What both sides send. */
 MQTTI_INLINE int32_t mqtti_v5_read_from_both(struct mqtt_v5_packet *packet,
                                              struct mqtti_reader *body, unsigned flags,
@@ -4980,17 +4990,16 @@ MQTTI_ENTRY int32_t mqtt_v5_decode(struct mqtt_v5_packet *packet, const void *by
     const unsigned senders = MQTTI_CLIENT | MQTTI_SERVER;
     const uint8_t *const at = (const uint8_t *)bytes;
     struct mqtti_reader body;
-    int32_t result = mqtti_v5_decode_usual_connect(packet, at, length);
+    int32_t result = mqtti_v5_decode_usual_from_client(packet, at, length, senders);
     size_t size;
 
-    if (result == 0)
-        result = mqtti_v5_decode_usual(packet, at, length, senders);
     if (result != 0)
         return result;
     result = mqtti_v5_begin_decode(packet, &body, at, length, senders);
     if (result < 0)
         return result;
     size = (size_t)result + body.left;
+    /*@ assert body.left + 2 <= size <= length; */
     if (packet->type == MQTT_V5_CONNECT)
         return mqtti_v5_decode_connect(packet, body, size);
     if ((mqtti_v5_type_rules(packet->type) & MQTTI_CLIENT) != 0)
@@ -5005,17 +5014,16 @@ MQTTI_ENTRY int32_t mqtt_v5_decode_from_client(struct mqtt_v5_packet *packet, co
 {
     const uint8_t *const at = (const uint8_t *)bytes;
     struct mqtti_reader body;
-    int32_t result = mqtti_v5_decode_usual_connect(packet, at, length);
+    int32_t result = mqtti_v5_decode_usual_from_client(packet, at, length, MQTTI_CLIENT);
     size_t size;
 
-    if (result == 0)
-        result = mqtti_v5_decode_usual(packet, at, length, MQTTI_CLIENT);
     if (result != 0)
         return result;
     result = mqtti_v5_begin_decode(packet, &body, at, length, MQTTI_CLIENT);
     if (result < 0)
         return result;
     size = (size_t)result + body.left;
+    /*@ assert body.left + 2 <= size <= length; */
     if (packet->type == MQTT_V5_CONNECT)
         return mqtti_v5_decode_connect(packet, body, size);
     result = mqtti_v5_read_from_client(packet, &body, at[0], MQTTI_CLIENT);

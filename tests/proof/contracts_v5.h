@@ -1100,6 +1100,18 @@ static inline int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packe
 static inline int32_t mqtti_v5_decode_usual(struct mqtt_v5_packet *packet, const uint8_t *bytes,
                                             size_t length, unsigned senders);
 
+/*@ requires \valid(packet) && readable(bytes, length);
+    requires \separated(packet, bytes + (0 .. length - 1));
+    assigns packet->error_offset, packet->type, packet->as;
+    exits \false;
+    ensures 0 <= \result <= length || is_v5_status(\result);
+    ensures \result < 0 ==> packet->error_offset <= length;
+    V5_PACKET_WITHIN(\result > 0, bytes, \result)
+*/
+static inline int32_t mqtti_v5_decode_usual_from_client(struct mqtt_v5_packet *packet,
+                                                        const uint8_t *bytes, size_t length,
+                                                        unsigned senders);
+
 /*@ requires v5_can_decode(packet, body, flags);
     requires !v5_only_client(packet->type) || packet->type == MQTT_V5_PINGREQ;
     requires !v5_only_server(packet->type) || packet->type == MQTT_V5_PINGRESP;
@@ -1153,7 +1165,8 @@ int32_t mqtt_v5_decode(struct mqtt_v5_packet *packet, const void *bytes, size_t 
     assigns *packet;
     exits \false;
     ensures 0 < \result <= length || is_v5_status(\result);
-    ensures \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==> packet->error_offset <= length;
+    ensures cases: \result < 0 && \result != MQTT_PACKET_INCOMPLETE ==>
+            packet->error_offset <= length;
     V5_PACKET_WITHIN(\result > 0, (uint8_t *)bytes, \result)
 */
 int32_t mqtt_v5_decode_from_client(struct mqtt_v5_packet *packet, const void *bytes, size_t length);

@@ -4904,14 +4904,16 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual(struct mqtt_v5_packet *packet, const 
     }
 }
 
-/* A CONNECT that has arrived whole. Returns 0 if the general decoder has to decide. */
+/* A CONNECT that has arrived whole, with a remaining length of one or two bytes. Returns 0 if the
+ * general decoder has to decide. */
 MQTTI_INLINE int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet,
                                                    const uint8_t *bytes, size_t length)
 {
     struct mqtti_reader body = {NULL, 0};
     uint32_t size;
 
-    if (MQTTI_FOR_SIZE || length < 4 || bytes[0] != MQTT_V5_CONNECT * 16)
+    if (MQTTI_FOR_SIZE || length < 4 || bytes[0] != MQTT_V5_CONNECT * 16 ||
+        (bytes[1] >= 128 && bytes[2] >= 128))
         return 0;
     size = mqtti_v5_begin_usual(&body, bytes, length);
     if (size == 0 || body.left < MQTTI_CONNECT_HEADER_SIZE + 2)

@@ -212,7 +212,7 @@ NEEDS = [
     ("Cortex-M4", "arm-none-eabi-gcc", "-mcpu=cortex-m4 -mthumb", []),
     ("RISC-V, 32 bits", "riscv64-unknown-elf-gcc", "-march=rv32imc -mabi=ilp32", ["memcpy"]),
     ("AVR", "avr-gcc", "-mmcu=atmega1284p -Wno-maybe-uninitialized",
-     ["__do_copy_data", "__tablejump2__"]),
+     ["__bswapsi2", "__do_copy_data", "__tablejump2__"]),
 ]  # fmt: skip
 
 # Those of the compilers that the suite `header` does not know: it has gcc, g++, clang and clang++.

@@ -3200,7 +3200,7 @@ static inline unsigned mqtti_v5_type(uint32_t rule)
     return (unsigned)(rule / MQTTI_V5_TYPE_1);
 }
 
-/* A function of its own, so that the proof has the value in each case. */
+/* A function of its own: its contract gives the proof the value for each number. */
 static inline uint32_t mqtti_v5_numbered_bit(uint32_t number)
 {
     return (uint32_t)1 << number;
@@ -4229,8 +4229,8 @@ MQTTI_ASIDE int32_t mqtti_v5_end_publish(struct mqtt_v5_packet *packet, struct m
     return mqtti_v5_end_decode(packet, &body, size, result);
 }
 
-/* Reads the remaining length of a packet of which at least four bytes are there. Returns the size of
- * the packet, or 0 if it has not arrived whole, or its remaining length is wrong. */
+/* Reads the remaining length of a packet. `length` is at least 4. Returns the size of the packet, or
+ * 0 if the remaining length is wrong or the packet has not arrived whole. */
 MQTTI_INLINE uint32_t mqtti_v5_begin_usual(struct mqtti_reader *body, const uint8_t *bytes,
                                            size_t length)
 {
@@ -4238,7 +4238,7 @@ MQTTI_INLINE uint32_t mqtti_v5_begin_usual(struct mqtti_reader *body, const uint
     int32_t size = 1;
 
     if (bytes[1] >= 128 && bytes[2] > 0 && bytes[2] < 128) {
-        remaining_length = remaining_length - 128 + bytes[2] * (uint32_t)128;
+        remaining_length = remaining_length - 128 + bytes[2] * (uint32_t)128; /* 1.5.5 */
         size = 2;
     } else if (bytes[1] >= 128) {
         size = mqtt_v5_decode_integer(&remaining_length, bytes + 1, length - 1);
@@ -4250,7 +4250,7 @@ MQTTI_INLINE uint32_t mqtti_v5_begin_usual(struct mqtti_reader *body, const uint
     return length - 1 - (size_t)size < remaining_length ? 0 : 1 + (uint32_t)size + remaining_length;
 }
 
-/* Reads a usual PUBLISH up to its properties. False if the topic name is not plain. */
+/* Reads a usual PUBLISH up to its properties. False if the general decoder has to decide. */
 MQTTI_INLINE bool mqtti_v5_read_usual_publish(struct mqtti_reader *reader,
                                               struct mqtt_v5_publish *publish, unsigned flags)
 {
@@ -4301,8 +4301,8 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_publish(struct mqtt_v5_packet *packet
     return (int32_t)size;
 }
 
-/* Returns the number of bytes between the fixed header and the payload of a PUBLISH, of which `reader`
- * has those that are there. UINT32_MAX: more bytes are needed to know it. */
+/* Returns how many bytes of a PUBLISH stand between its fixed header and its payload, or UINT32_MAX if
+ * too few bytes have arrived to say. `reader` has those that have arrived, after the fixed header. */
 static inline uint32_t mqtti_v5_size_before_payload(const struct mqtti_reader *reader,
                                                     const struct mqtt_v5_fixed_header *header,
                                                     uint16_t topic_length)
@@ -4904,8 +4904,8 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual(struct mqtt_v5_packet *packet, const 
     }
 }
 
-/* A CONNECT that has arrived whole, with a remaining length of one or two bytes. Returns 0 if the
- * general decoder has to decide. */
+/* Decodes a CONNECT that has arrived whole and whose remaining length has one or two bytes. Returns 0
+ * if the general decoder has to decide. */
 MQTTI_INLINE int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet,
                                                    const uint8_t *bytes, size_t length)
 {
@@ -4922,7 +4922,7 @@ MQTTI_INLINE int32_t mqtti_v5_decode_usual_connect(struct mqtt_v5_packet *packet
     return mqtti_v5_decode_connect(packet, body, (size_t)size);
 }
 
-/* As mqtti_v5_decode_usual, and a CONNECT. */
+/* As mqtti_v5_decode_usual, and decodes a CONNECT too. */
 MQTTI_INLINE int32_t mqtti_v5_decode_usual_from_client(struct mqtt_v5_packet *packet,
                                                        const uint8_t *bytes, size_t length,
                                                        unsigned senders)
